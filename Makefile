@@ -1,0 +1,88 @@
+# Every command runs from .venv, which the first one makes from requirements.lock. `make help` lists them.
+# Kept to what GNU Make 3.81 knows: macOS ships no newer one.
+
+PROFILE ?= cpu
+JOBS ?= 2
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+CHECK := import sys; sys.exit(sys.version_info < (3, 11))
+VERSION := import sys; print(sys.version_info[:2])
+
+# Kernels start 12 s later without bytecode, so nothing here may be talked out of writing it.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup test test-slow lint lock lab clean FORCE
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  make <id>       regenerates one figure or table; there is one for each notebook:'
+	@echo '                  $(notdir $(basename $(sort $(wildcard notebooks/*.ipynb))))'
+	@echo 'Options: PROFILE=smoke|cpu|...  ARGS="..." (passed on)  JOBS=2 (test processes)  PYTHON=python3.12'
+
+setup: $(STAMP)  ## makes or updates .venv
+
+test: setup  ## the fast tests
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-slow: setup  ## the tests that train or draw
+	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow and not browser and not gpu' $(ARGS); rc=$$?; \
+	if [ $$rc -eq 5 ]; then echo 'There are no slow tests to run.'; else exit $$rc; fi
+
+# One process a core and one thread a process is by far the fastest on small machines.
+test test-slow: export OMP_NUM_THREADS = 1
+
+lint: setup  ## style of the code and the notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Versions stay as they are unless pyproject.toml asks for others; ARGS=--upgrade looks for newer ones.
+lock:  ## rewrites requirements.lock
+	$(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --annotation-style line --custom-compile-command 'make lock' -q -o requirements.lock $(ARGS)
+
+lab: setup  ## JupyterLab on this machine only, opened with its token
+	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks
+
+clean:  ## removes .venv and caches, never data, results or figures
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks
+	find effnet_lib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# Any other word is an artefact. A typing error is told at once, before anything is downloaded.
+.DEFAULT:
+	$(if $(wildcard notebooks/*$@*.ipynb effnet_lib/artefacts/$@.py),,$(error '$@' is neither a target nor an artefact; see `make help`))
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/effnet run $@ --profile $(PROFILE) $(ARGS)
+
+# The environment. An interpreter asked for by name replaces one of another version; else what is there stays.
+ifdef PYTHON
+CANDIDATES := $(PYTHON)
+version-of = $(shell { $(1) -c '$(VERSION)'; } 2>/dev/null)
+ifneq ($(call version-of,$(PYTHON)),$(call version-of,$(BIN)/python))
+RENEW := yes
+$(STAMP): FORCE
+endif
+else
+CANDIDATES := python3 python3.13 python3.12 python3.11
+endif
+INTERPRETER = $(shell for p in $(CANDIDATES); do { $$p -c '$(CHECK)'; } 2>/dev/null && echo $$p && break; done)
+
+# The stamp goes first and comes back last, so that an interrupted set-up is taken up again. Hashes and an
+# editable project cannot stand in one call, and the project's build tool is in the lock already.
+$(STAMP): requirements.lock pyproject.toml
+	$(if $(INTERPRETER),,$(error Python 3.11 or newer is needed; found none as $(CANDIDATES) (PYTHON=/path/to/python3 names another)))
+	@rm -f $@
+	@if [ -n "$(RENEW)" ] || ! $(BIN)/python -c '$(CHECK)' 2>/dev/null || ! $(BIN)/python -m pip -V >/dev/null 2>&1; then \
+	  echo 'Setting up .venv: once, 7 GB, one to five minutes.'; $(INTERPRETER) -m venv --clear $(VENV); fi
+	@set -e; if uv --version >/dev/null 2>&1; then \
+	  uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; \
+	  uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+	  $(BIN)/python -m pip install --compile --require-hashes -r requirements.lock; \
+	  $(BIN)/python -m pip install --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
