@@ -1,0 +1,162 @@
+"""EfficientNet as plain data: Table 1 of the paper, scaled in depth, width and resolution."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..errors import ParameterError
+from ..scaling import MIN_PX, PUBLISHED, Scaling, round_filters, round_repeats, round_resolution
+from .layers import Layer, strided
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of MBConv blocks: expansion ratio, depthwise kernel, first stride, channels, blocks."""
+
+    expand: int
+    kernel: int
+    stride: int
+    channels: int
+    repeats: int
+
+
+# Table 1, stages 2 to 8. The printed resolutions are those of a stage's *input*, hence the strides here.
+TABLE1 = (
+    Stage(1, 3, 1, 16, 1),
+    Stage(6, 3, 2, 24, 2),
+    Stage(6, 5, 2, 40, 2),
+    Stage(6, 3, 2, 80, 3),
+    Stage(6, 5, 1, 112, 3),
+    Stage(6, 5, 2, 192, 4),
+    Stage(6, 3, 1, 320, 1),
+)
+STEM, HEAD, SE_RATIO = 32, 1280, 0.25
+
+
+@dataclass(frozen=True)
+class EfficientNet:
+    """One rounded network: input px, classes, channels and blocks; equal networks are equal objects.
+
+    `padding` is "symmetric" (k // 2 on both sides) or "same" (TensorFlow's, as in the published weights).
+    """
+
+    family: ClassVar[str] = "efficientnet"
+
+    px: int
+    classes: int
+    stem: int
+    stages: tuple[Stage, ...]
+    head: int
+    padding: str = "symmetric"
+
+    @property
+    def final_px(self) -> int:
+        """Height = width of the last feature map."""
+        px = strided(self.px, 2)
+        for stage in self.stages:
+            px = strided(px, stage.stride)
+        return px
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield every convolution and linear layer, identical blocks once with their count."""
+        px = strided(self.px, 2)
+        yield Layer(3, self.stem, 9, px)
+        inp = self.stem
+        for stage in self.stages:
+            first = strided(px, stage.stride)
+            yield from _mbconv(inp, stage, px, first, 1)
+            if stage.repeats > 1:
+                yield from _mbconv(stage.channels, stage, first, first, stage.repeats - 1)
+            inp, px = stage.channels, first
+        yield Layer(inp, self.head, 1, px)
+        yield Layer(self.head, self.classes, bias=True, norm=False)
+
+    def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
+        """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""
+        from timm.models._efficientnet_builder import decode_arch_def
+        from timm.models.efficientnet import EfficientNet as TimmEfficientNet
+        from torch import nn
+
+        rows = [[_timm_row(stage)] for stage in self.stages]
+        return TimmEfficientNet(
+            decode_arch_def(rows),
+            num_classes=self.classes,
+            num_features=self.head,
+            stem_size=self.stem,
+            fix_stem=True,
+            pad_type={"symmetric": "", "same": "same"}[self.padding],
+            act_layer=nn.SiLU,
+            round_chs_fn=lambda channels, *_: channels,
+            drop_rate=dropout,
+            drop_path_rate=drop_path,
+        )
+
+    @staticmethod
+    def residual_norms(model: "nn.Module") -> list["nn.Module"]:
+        """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
+        blocks = [block for stage in model.blocks for block in stage if block.has_skip]
+        return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
+
+
+def _mbconv(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
+    mid = inp * stage.expand
+    squeezed = max(1, int(inp * SE_RATIO))  # of the block's input, not of the expanded channels
+    if stage.expand > 1:
+        yield Layer(inp, mid, 1, px_in, repeats=repeats)
+    yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
+    yield Layer(mid, squeezed, bias=True, norm=False, repeats=repeats)
+    yield Layer(squeezed, mid, bias=True, norm=False, repeats=repeats)
+    yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
+
+
+def _timm_row(stage: Stage) -> str:
+    kind = "ds" if stage.expand == 1 else "ir"
+    return f"{kind}_r{stage.repeats}_k{stage.kernel}_s{stage.stride}_e{stage.expand}_c{stage.channels}_se{SE_RATIO}"
+
+
+def scale(
+    scaling: Scaling,
+    base_px: int = 224,
+    classes: int = 1000,
+    padding: str = "symmetric",
+    divisor: int = 8,
+) -> EfficientNet:
+    """Scale B0 (Table 1) by depth, width and resolution multipliers; coefficients round once.
+
+    `base_px` is the input size at r = 1. Raises ParameterError for an input under 32 px, and for a divisor
+    that timm, which rounds expanded channels to multiples of 8, would not follow.
+    """
+    if divisor < 4 or divisor % 4:
+        raise ParameterError("divisor", divisor, "a multiple of 4")
+    px = round_resolution(base_px, scaling.resolution)
+    if px < MIN_PX:
+        raise ParameterError("resolution", scaling.resolution, f"a multiplier that gives >= {MIN_PX} px, not {px}")
+    return EfficientNet(
+        px=px,
+        classes=classes,
+        stem=round_filters(STEM, scaling.width, divisor),
+        stages=tuple(
+            Stage(
+                row.expand,
+                row.kernel,
+                row.stride,
+                round_filters(row.channels, scaling.width, divisor),
+                round_repeats(row.repeats, scaling.depth),
+            )
+            for row in TABLE1
+        ),
+        head=round_filters(HEAD, scaling.width, divisor),
+        padding=padding,
+    )
+
+
+def published(name: str, classes: int = 1000) -> EfficientNet:
+    """Return b0 to b7 from the published hand-rounded table (not alpha^phi), padded as TensorFlow does."""
+    rows = {row.name: row for row in PUBLISHED}
+    if name not in rows:
+        raise ParameterError("name", name, "one of " + ", ".join(rows))
+    row = rows[name]
+    return scale(Scaling(row.depth, row.width), row.px, classes, padding="same")

@@ -1,0 +1,39 @@
+"""The named errors; each message is one line that a user can act on."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class EffnetError(Exception):
+    """Any error that this library raises on purpose."""
+
+
+class ParameterError(EffnetError):
+    """A parameter has a value that is not accepted.
+
+    The message names the parameter, the value and what is accepted.
+    """
+
+    def __init__(self, name: str, value: object, accepted: str):
+        self.name, self.value, self.accepted = name, value, accepted
+        super().__init__(f"{name}={value!r} is not accepted; {name} takes {accepted}")
+
+
+class DataError(EffnetError):
+    """A data set is missing, empty, undecodable, or not the one that a run declares."""
+
+
+class StoreError(EffnetError):
+    """A record cannot be written, or does not say what its key says."""
+
+
+class RunFailed(EffnetError):
+    """A run ended without a result, with the reason in one line."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return a hint that names the valid entry nearest to `name` and all valid ones."""
+    valid = list(valid)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    listed = ", ".join(valid)
+    return f"one of {listed}" + (f" (did you mean {close[0]}?)" if close else "")

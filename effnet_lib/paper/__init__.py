@@ -1,0 +1,48 @@
+"""The numbers that the paper prints (arXiv 1905.11946v5, Tables 1 to 8), and nothing read off a plot."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from ..errors import ParameterError
+
+
+class _Source(NamedTuple):
+    """A CSV beside this file: its columns of text and of whole numbers, every other one is a float."""
+
+    file: str
+    text: str
+    whole: str = ""
+    gaps: str = ""  # whole numbers, some of which the paper leaves blank
+
+
+_SOURCES = {
+    1: _Source("efficientnet_b0", "operator", "stage kernel_size resolution channels layers", "expand_ratio"),
+    2: _Source("imagenet", "model group"),
+    3: _Source("scaling", "baseline method"),
+    4: _Source("latency", "model", "pair"),
+    5: _Source("transfer", "dataset comparison other_model efficientnet"),
+    6: _Source("datasets", "dataset", "train_size test_size classes"),
+    7: _Source("cam_models", "model"),
+    8: _Source("val_vs_test", "model"),
+}
+
+
+def table(number: int) -> pd.DataFrame:
+    """Return a table of the paper as printed, with units in the column names; a blank stays missing.
+
+    1: stages of EfficientNet-B0 (`resolution` is that of a stage's input). 2: ImageNet results and sizes.
+    3: MobileNets and ResNet scaled up. 4: latency on one core of a CPU. 5: transfer to eight data sets.
+    6: these data sets. 7: the models of Figure 7's activation maps. 8: validation against test accuracy.
+
+    "FLOPS" of the paper are multiply-adds. Every call returns a new frame, which the caller may change.
+    Raises ParameterError for any other number.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or number not in _SOURCES:
+        raise ParameterError("number", number, f"a table of the paper, {min(_SOURCES)} to {max(_SOURCES)}")
+    source = _SOURCES[number]
+    kinds = {"string": source.text, "int64": source.whole, "Int64": source.gaps}
+    types = {column: kind for kind, columns in kinds.items() for column in columns.split()}
+    frame = pd.read_csv(Path(__file__).with_name(f"table{number}_{source.file}.csv"), dtype=types)
+    return frame.astype(dict.fromkeys(frame.columns.difference(list(types)), "float64"))

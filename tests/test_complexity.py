@@ -1,0 +1,134 @@
+"""Closed-form counts equal what torch counts, exactly; the golden counts stand in tests/golden."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from effnet_lib import paper
+from effnet_lib.archs import efficientnet
+from effnet_lib.complexity import Counts, count
+from effnet_lib.scaling import Scaling
+
+GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("efficientnet.json").read_text())
+
+
+def architecture(row: dict):
+    """Return the network that a golden row describes."""
+    if "name" in row:
+        return efficientnet.published(row["name"])
+    return efficientnet.scale(Scaling(row["depth"], row["width"], row["resolution"]), row["base_px"], row["classes"])
+
+
+def label(row: dict) -> str:
+    return row.get("name") or "d{depth} w{width} {px}px".format(**row)
+
+
+ROWS = [row for group in ("published", "figure3", "proxy") for row in GOLDEN[group]]
+SMALL = efficientnet.scale(Scaling(0.5, 0.5), 64, classes=10)
+
+
+def measured(arch, batch: int = 1) -> Counts:
+    """Count by building the network without memory and running it, with torch's own counter."""
+    elements = []
+    with torch.device("meta"):
+        model = arch.build().eval()
+        pictures = torch.empty(batch, 3, arch.px, arch.px)
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.register_forward_hook(lambda module, given, output: elements.append(output.numel()))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(pictures)
+    flops = counter.get_total_flops()
+    assert flops % 2 == 0  # torch counts a multiplication and an addition each
+    return Counts(sum(p.numel() for p in model.parameters()), flops // 2, sum(elements))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=label)
+def test_golden_counts(row):
+    arch = architecture(row)
+    counts = count(arch)
+    assert (arch.px, counts.params, counts.madds) == (row["px"], row["params"], row["madds"])
+    assert counts == measured(arch)
+
+
+def test_the_golden_file_holds_b0_to_b7_and_all_of_figure_3():
+    assert [row["name"] for row in GOLDEN["published"]] == [f"b{i}" for i in range(8)]
+    names = ("width", "depth", "resolution")
+    assert {name: sorted({row[name] for row in GOLDEN["figure3"]}) for name in names} == {
+        "width": [1.0, 1.4, 1.8, 2.6, 3.8, 5.0],
+        "depth": [1.0, 2.0, 3.0, 4.0, 6.0, 8.0],
+        "resolution": [1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5],
+    }
+    assert len({architecture(row) for row in GOLDEN["figure3"]}) == 17
+
+
+# Each example builds a network: a failure is shown as found rather than shrunk for minutes.
+@settings(max_examples=12, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain})
+@given(
+    depth=st.floats(0.25, 3), width=st.floats(0.2, 3), px=st.integers(32, 160), classes=st.integers(1, 1000),
+    padding=st.sampled_from(["symmetric", "same"]),
+)  # fmt: skip
+def test_any_network_is_counted_as_torch_counts_it(depth, width, px, classes, padding):
+    arch = efficientnet.scale(Scaling(depth, width), px, classes, padding)
+    assert count(arch) == measured(arch)
+
+
+@pytest.mark.parametrize("divisor", [4, 16])
+def test_other_divisors_too(divisor):
+    arch = efficientnet.scale(Scaling(width=0.55), 64, divisor=divisor)
+    assert arch != efficientnet.scale(Scaling(width=0.55), 64)
+    assert count(arch) == measured(arch)
+
+
+def test_a_batch_costs_its_pictures():
+    one, four = measured(SMALL), measured(SMALL, batch=4)
+    assert (four.madds, four.activations) == (4 * one.madds, 4 * one.activations)
+
+
+@pytest.mark.parametrize(
+    "model, billions",
+    # The paper prints 0.4, 1.8, 1.8, 1.9 and 1.8: a count is never bent to meet the print.
+    [
+        ("baseline (EfficientNet-B0)", 0.386),
+        ("depth", 1.575),
+        ("width", 1.450),
+        ("resolution", 1.538),
+        ("compound", 1.80),
+    ],
+)
+def test_table_7_counted_beside_the_print(model, billions):
+    row = paper.table(7).set_index("model").loc[model]
+    counted = count(efficientnet.scale(Scaling(row["depth"], row["width"], row["resolution"]))).madds / 1e9
+    assert counted == pytest.approx(billions, abs=0.005)
+    assert counted == pytest.approx(row["flops_billions"], rel=0.2)
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+@pytest.mark.parametrize("arch", [SMALL, efficientnet.published("b0"), efficientnet.scale(Scaling(2, 2), 96)])
+def test_training_memory_is_near_what_autograd_keeps(arch, batch):
+    with torch.device("meta"):
+        model = arch.build().train()
+        pictures = torch.empty(batch, 3, arch.px, arch.px)
+    weights = {p.untyped_storage()._cdata for p in model.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model(pictures)
+    counts = count(arch)
+    for_weights = 3 * sum(p.numel() * p.element_size() for p in model.parameters())
+    needed = for_weights + sum(storage.nbytes() for storage in kept.values())
+    assert counts.training_bytes(batch) == pytest.approx(needed, rel=0.12)
+    halved = counts.training_bytes(batch, bytes_per_value=2) - for_weights
+    assert 2 * halved == counts.training_bytes(batch) - for_weights  # weights stay in single precision
