@@ -1,0 +1,202 @@
+"""Named data sets and parts of them, as uint8 arrays at any resolution.
+
+An id says which pictures and which encoding: the same photographs at another size are another id. `ID/holdout`
+is the tuning split: 80 % of the training set to fit on, a stratified 20 % to look at.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from filelock import FileLock
+
+from .. import paths
+from ..errors import DataError, ParameterError, nearest
+from . import folders
+from .fractals import FractalSpec, generate
+
+HOLDOUT = "/holdout"
+
+
+class Part(NamedTuple):
+    """Pictures of a part: `pixels` (m, px, px, 3) uint8, mapped from disk; `rows` (n,) the pictures meant."""
+
+    pixels: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def px(self) -> int:
+        return self.pixels.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A declared data set: id, classes, pictures, native pixels, and the content it must have.
+
+    `fingerprint` is None where the content is not known beforehand (a generated set, a download). `native_px` 0
+    means any resolution. `train_pictures` is 0 until it is known.
+    """
+
+    id: str
+    classes: int = 0
+    train_pictures: int = 0
+    val_pictures: int = 0
+    native_px: int = 0
+    fingerprint: str | None = None
+    folder: Path | None = field(default=None, compare=False)
+    fractals: FractalSpec | None = None
+
+    @property
+    def label(self) -> str:
+        """The words that a figure's subtitle uses."""
+        return LABELS.get(self.id.removesuffix(HOLDOUT), self.id)
+
+
+FRACTALS = {
+    "fractals-10": FractalSpec(classes=10, train_per_class=40, val_per_class=20),
+    "fractals-100": FractalSpec(classes=100, train_per_class=60, val_per_class=20),
+}
+PHOTOS = {
+    "imagenette-224": DataSet(
+        "imagenette-224", 10, 9469, 3925, 224, "b6454873eab81ae4dc9b33b0a24b0cc89a8a432ea84052bf7ae3a2d7334a1788"
+    ),
+    "imagenette-320": DataSet("imagenette-320", 10, 9469, 3925, 320),
+    "cifar10": DataSet("cifar10", 10, 50000, 10000, 32),
+    "imagenet": DataSet("imagenet", 1000, 1281167, 50000, 0),
+}
+LABELS = {
+    "fractals-10": "fractals, 10 classes (embedded)",
+    "fractals-100": "fractals, 100 classes (embedded)",
+    "imagenette-224": "Imagenette, 10 ImageNet classes, 224 px squares",
+    "imagenette-320": "Imagenette, 10 ImageNet classes, 320 px",
+    "cifar10": "CIFAR-10",
+    "imagenet": "ImageNet",
+}
+
+
+def declare(name: str, base: Path | None = None) -> DataSet:
+    """Return the data set of a name, or of an ImageFolder path (relative to `base`, default the current folder).
+
+    Raises ParameterError for a name that is neither, DataError for a folder without class folders or pictures.
+    """
+    plain = name.removesuffix(HOLDOUT)
+    if plain in FRACTALS:
+        spec = FRACTALS[plain]
+        return DataSet(
+            name, spec.classes, spec.classes * spec.train_per_class, spec.classes * spec.val_per_class, fractals=spec
+        )
+    if plain in PHOTOS:
+        known = PHOTOS[plain]
+        return DataSet(**(vars(known) | {"id": name, "folder": paths.data_root() / plain}))
+    path = ((base or Path.cwd()) / Path(name).expanduser()).resolve()
+    if not name or not ("/" in name or path.is_dir()):
+        raise ParameterError("dataset", name, f"{nearest(name, [*FRACTALS, *PHOTOS])} or a folder with train/ and val/")
+    train, _, classes = folders.list_pictures(path, "train")
+    val, _, val_classes = folders.list_pictures(path, "val")
+    if classes != val_classes:
+        odd = sorted(set(classes) ^ set(val_classes))
+        raise DataError(f"dataset={name!r}: classes differ between train and val ({', '.join(odd[:3])})")
+    content = folders.fingerprint(path, _cache() / "fingerprints.json")
+    return DataSet(
+        f"folder-{path.name}-{content[:12]}",
+        len(classes),
+        len(train),
+        len(val),
+        folders.native_px(train),
+        content,
+        path,
+    )
+
+
+def _cache() -> Path:
+    return paths.results_root() / "cache"
+
+
+def content_fingerprint(dataset: DataSet) -> str:
+    """Return the fingerprint of the data at hand; refuse data that are not what the id declares.
+
+    Raises DataError if the folder is missing or its content differs, with both values.
+    """
+    if dataset.fractals:
+        first = FractalSpec(**(vars(dataset.fractals) | {"train_per_class": 1, "val_per_class": 1}))
+        pictures, _ = generate(first, "val", 32)
+        return hashlib.sha256(pictures.tobytes()).hexdigest()
+    if not dataset.folder.is_dir() and dataset.id.startswith("imagenette-320"):
+        _download_imagenette(dataset.folder)
+    found = folders.fingerprint(dataset.folder, _cache() / "fingerprints.json")
+    if dataset.fingerprint and found != dataset.fingerprint:
+        raise DataError(
+            f"dataset={dataset.id}: the folder's content has fingerprint {found[:12]}, declared is "
+            f"{dataset.fingerprint[:12]}; give the folder's path instead to train on it as a data set of its own"
+        )
+    return found
+
+
+def _download_imagenette(folder: Path) -> None:
+    from torchvision.datasets import Imagenette
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{folder.name}.lock"):  # one worker downloads, the others wait for it
+        if not folder.is_dir():
+            Imagenette(folder.parent, split="train", size="320px", download=True)  # checks the archive's MD5
+            (folder.parent / "imagenette2-320").rename(folder)
+
+
+def split_part(labels: np.ndarray, part: str) -> np.ndarray:
+    """Return the indices of a stratified part of a training set: fit (80 %), holdout (20 %), probe (another 20 %).
+
+    Drawn class by class from a generator seeded with the class alone, so every user gets the same pictures.
+    """
+    chosen = []
+    for label in np.unique(labels):
+        order = np.random.default_rng([7, int(label)]).permutation(np.flatnonzero(labels == label))
+        fifth = max(1, len(order) // 5)
+        cut = {"holdout": order[:fifth], "fit": order[fifth:], "probe": order[fifth : 2 * fifth]}
+        chosen.append(cut[part])
+    return np.sort(np.concatenate(chosen))
+
+
+def load(dataset: DataSet, part: str, px: int) -> Part:
+    """Return the pictures and labels of train, val or probe at one resolution.
+
+    `probe` is a stratified fifth of the pictures that are trained on, to measure the training loss on. Decoded or
+    generated once a resolution, then kept under results/cache and mapped, so that all workers share the memory.
+    Of an `ID/holdout` set, train is the fit part and val the held-out part.
+    """
+    holdout = dataset.id.endswith(HOLDOUT)
+    source = "val" if part == "val" and not holdout else "train"
+    content = content_fingerprint(dataset)
+    if dataset.fractals:
+        labels = np.repeat(np.arange(dataset.classes), getattr(dataset.fractals, f"{source}_per_class"))
+        files = None
+    else:
+        files, labels, _ = folders.list_pictures(dataset.folder, source)
+    if part == "probe":
+        chosen = split_part(labels, "probe")
+    elif holdout:
+        chosen = split_part(labels, "fit" if part == "train" else "holdout")
+    else:
+        chosen = np.arange(len(labels))
+    plain = dataset.id.removesuffix(HOLDOUT)
+    # A training set at its crop resolution is used whole and by its holdout: one cached array serves both.
+    whole = part == "train" or len(chosen) == len(labels)
+    path = _cache() / f"{plain}-{content[:12]}" / f"{source if whole else part + '-of-' + source}-{px}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            wanted = np.arange(len(labels)) if whole else chosen
+            if dataset.fractals:
+                array = generate(dataset.fractals, source, px)[0][wanted]
+            else:
+                array = folders.decode([files[i] for i in wanted], px)
+            aside = path.with_suffix(".part.npy")
+            np.save(aside, array)
+            aside.replace(path)
+    array = np.load(path, mmap_mode="c", allow_pickle=False)
+    return Part(array, chosen if whole else np.arange(len(chosen)), labels[chosen])
