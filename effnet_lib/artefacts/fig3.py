@@ -1,0 +1,159 @@
+"""Figure 3: one dimension at a time. Width, depth and resolution each help, and each saturates (Observation 1)."""
+
+from collections.abc import Iterator
+from math import log2
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .. import complexity, paper
+from ..archs import efficientnet
+from ..claims import Claim, Judged, judge
+from ..intervals import Outcomes, contrast, points_to_logits
+from ..scaling import Scaling
+from ..study import Model, Stage, Study, scaling_of
+from ..work import Records
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ID = "fig3"
+NOTEBOOK = "fig3_single_dim"
+TITLE = "Figure 3: scaling one dimension"
+SINGLE = {"width": "w", "depth": "d", "resolution": "r"}
+# The protocol's two predeclared points of each axis; the mean of both is compared with the baseline.
+PREDECLARED = {"width": (1.8, 2.6), "depth": (4.0, 6.0), "resolution": (1.7, 2.2)}
+CUT_FIRST = (3.8, 5.0)  # widths that the protocol leaves out of the first pass: 31 units for two points
+
+
+def axes_of(study: Study) -> dict[str, tuple[float, ...]]:
+    """Return the coefficients of each dimension in a profile."""
+    profile = study.profile
+    return {"width": profile.widths, "depth": profile.depths, "resolution": profile.resolutions}
+
+
+def plan(study: Study) -> list[Model]:
+    """List the models: each dimension's coefficients with the other two at 1, the baseline once."""
+    models = [study.model(method, c) for method, coefficients in axes_of(study).items() for c in coefficients]
+    first: dict[str, Model] = {}
+    for model in models:
+        first.setdefault(model.name, model)
+    return list(first.values())
+
+
+def stages(study: Study) -> Iterator[Stage]:
+    """Yield the queue's stages: one seed of everything, cheapest first, then whole blocks of seeds."""
+    models = sorted(plan(study), key=lambda model: complexity.count(model.arch).madds)
+    cut = [m for m in models if m.method == "width" and m.coefficient in CUT_FIRST]
+    kept = [m for m in models if m not in cut]
+    seeds = study.profile.seeds
+    yield Stage(1, 10, "Figure 3, one seed", ID, tuple(study.spec(m, 0) for m in kept))
+    rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in kept)
+    yield Stage(2, 10, f"Figure 3, {seeds} seeds", ID, rest)
+    yield Stage(2, 11, "Figure 3, the two widest", ID, tuple(study.spec(m, 0) for m in cut))
+
+
+def outcomes(records: Records) -> Outcomes | None:
+    """Return every stored correctness bit, by model name and seed; None where nothing is stored."""
+    bits = {m.name: {seed: r.correct for seed, r in runs.items()} for m, runs in records.items() if runs}
+    return Outcomes(bits) if bits else None
+
+
+def table(study: Study, records: Records) -> pd.DataFrame:
+    """Return a row a model with at least one record: counts, accuracy, difference to the baseline, marks.
+
+    Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures),
+    FLOPS in multiply-adds. `full_*` are the unscaled B0 (224 px, 1000 classes) under the same coefficient.
+    """
+    measured = outcomes(records)
+    if measured is None:
+        return pd.DataFrame()
+    unit = complexity.count(study.baseline.arch).madds
+    base_loss = _mean_loss(records, "baseline")
+    rows = []
+    for model, runs in records.items():
+        counts = complexity.count(model.arch)
+        scaling = scaling_of(model.method, model.coefficient) if model.method in SINGLE else Scaling()
+        full = complexity.count(efficientnet.scale(scaling))
+        gain = contrast(measured, {model.name: 1.0, "baseline": -1.0}) if model.method != "baseline" else None
+        interval = gain.interval95 if gain else None
+        result = next(iter(runs.values())).result
+        rows.append(
+            {
+                "method": model.method,
+                "coefficient": model.coefficient,
+                "model": model.name,
+                "px": model.arch.px,
+                "final_px": model.arch.final_px,
+                "params": counts.params,
+                "flops": counts.madds,
+                "flops_ratio": counts.madds / unit,
+                "seeds": len(runs),
+                "top1": float(np.mean([run.top1 for run in runs.values()])),
+                "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
+                "gain": 0.0 if gain is None else gain.value,
+                "gain_low": interval[0] if interval else None,
+                "gain_high": interval[1] if interval else None,
+                "train_loss": _mean_loss(records, model.name),
+                "upsampled": bool(np.sqrt(study.profile.recipe.min_area) * result["source_px"] < model.arch.px - 1),
+                "optimisation_limited": base_loss is not None and _mean_loss(records, model.name) > base_loss,
+                "full_params": full.params,
+                "full_flops": full.madds,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _mean_loss(records: Records, name: str) -> float | None:
+    losses = [run.result["train_loss"] for m, runs in records.items() if m.name == name for run in runs.values()]
+    return float(np.mean(losses)) if losses else None
+
+
+def claims(study: Study, records: Records) -> list[Judged]:
+    """Judge Observation 1: each dimension improves accuracy, and the gain per doubling of FLOPS diminishes."""
+    measured = outcomes(records)
+    unit = complexity.count(study.baseline.arch).madds
+    printed = paper.table(7).set_index("model")["top1_percent"]
+    listed = []
+    for method, (near, far) in PREDECLARED.items():
+        names = [study.model(method, c).name for c in (near, far)]
+        gain = contrast(measured or {}, {names[0]: 0.5, names[1]: 0.5, "baseline": -1.0})
+        listed.append(
+            Claim(
+                f"Observation 1a: {method} improves accuracy (mean of {names[0]} and {names[1]} minus baseline)",
+                gain,
+                printed=f"+{printed[method] - printed['baseline (EfficientNet-B0)']:.1f} points (Table 7, one point)",
+            )
+        )
+    for scale, words in (("points", "points"), ("logit", "logits")):
+        for method, (near, far) in PREDECLARED.items():
+            models = [study.model(method, c) for c in (near, far)]
+            x = [log2(complexity.count(model.arch).madds / unit) for model in models]
+            lower, upper = 1 / x[0], 1 / (x[1] - x[0])
+            weights = {"baseline": -lower, models[0].name: lower + upper, models[1].name: -upper}
+            base = measured.accuracy.loc["baseline"].mean() if measured and "baseline" in measured.bits else 50.0
+            listed.append(
+                Claim(
+                    f"Observation 1b: the gain of {method} per doubling of FLOPS diminishes, in {words} "
+                    f"(lower minus upper segment)",
+                    contrast(measured or {}, weights, scale),
+                    printed="curves that flatten (no values printed)",
+                    delta=1.0 if scale == "points" else points_to_logits(1.0, base),
+                    unit=f"{words} per doubling",
+                )
+            )
+    return judge(listed)
+
+
+def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
+    """Draw the three panels and, on ImageNet axes of its own, what the paper prints."""
+    from .. import curves  # drawing needs matplotlib, planning and training do not
+
+    figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1, 1, 1, 0.62])
+    for axes, method in zip(panels, SINGLE, strict=False):
+        curves.single(axes, method, SINGLE[method], records, rows)
+    curves.share_differences(panels[:3], records)
+    curves.printed(panels[3], paper.table(7), SINGLE)
+    curves.footnote(figure, rows)
+    return figure

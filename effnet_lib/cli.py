@@ -1,0 +1,170 @@
+"""The command line: effnet list | run | tune | queue | status | publish."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .errors import EffnetError, ParameterError
+from .profiles import PROFILES, profile
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _study(args):
+    from .data.sets import declare
+    from .runs import RunStore
+    from .study import Study
+
+    chosen = profile(args.profile)
+    return Study.of(chosen, RunStore(chosen.shipped), declare(args.dataset or chosen.dataset))
+
+
+def _list(args) -> int:
+    from .artefacts import all_artefacts
+
+    for name, module in all_artefacts().items():
+        print(name if args.ids else f"{name:14} {module.TITLE} (notebooks/{module.NOTEBOOK}.ipynb)")
+    if not args.ids:
+        print()
+        for one in PROFILES.values():
+            print(f"{one.name:14} {one.summary}")
+    return 0
+
+
+def _run(args) -> int:
+    from .artefacts import all_artefacts
+    from .execute import run_notebook, value_of
+
+    parameters = {"profile": args.profile}
+    for name, text in args.parameter or []:
+        parameters[name] = value_of(text)
+    for text in args.yaml or []:
+        import yaml
+
+        given = yaml.safe_load(text)
+        if not isinstance(given, dict):
+            raise ParameterError("-y", text, "YAML such as 'widths: [1.0, 1.4]'")
+        parameters |= given
+    names = list(all_artefacts()) if args.artefact == "all" else [args.artefact]
+    for name in names:
+        out = run_notebook(name, parameters)
+        _say(f"{name}: {_short(out.parent)}/{out.stem}.*" if out.is_file() else f"{name}: dry run, nothing written")
+    return 0
+
+
+def _short(path: Path) -> str:
+    """Return a path relative to the current folder where it lies below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _queue(args) -> int:
+    from .queue import work
+
+    if args.budget <= 0:
+        raise ParameterError("budget", args.budget, "seconds above 0")
+    if args.workers is not None and args.workers < 0:
+        raise ParameterError("workers", args.workers, "a whole number of at least 0")
+    report = work(_study(args), args.budget, args.workers, args.device, args.artefact, _say)
+    _say(
+        f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
+        f"{len(report.left)} left for next time"
+    )
+    return 1 if report.failed else 0
+
+
+def _tune(args) -> int:
+    from .status import decisions
+
+    args.artefact = ["study"]
+    code = _queue(args)
+    _say(decisions(_study(args)))
+    return code
+
+
+def _status(args) -> int:
+    from .status import decisions, status
+
+    study = _study(args)
+    _say(decisions(study))
+    _say(status(study, args.workers))
+    return 0
+
+
+def _publish(args) -> int:
+    from .publish import check, planned_keys, publish_records, redraw
+    from .runs import RunStore
+
+    names = args.profile or [name for name in PROFILES if name != "smoke"]
+    store = RunStore()
+    records = check(Path(args.source)) if args.source else list(store.own())
+    if not args.source:
+        wanted = planned_keys([profile(name).name for name in names], store)
+        records = [record for record in records if record.key in wanted]
+    new = publish_records(records)
+    _say(f"{len(records)} records checked, {len(new)} new under figures/published/records")
+    for name in names:
+        for path in redraw(name):
+            _say(f"drawn: {_short(path)}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line's parser."""
+    top = argparse.ArgumentParser(prog="effnet", description="Regenerate the figures and tables of EfficientNet.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, action, words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words)
+        made.set_defaults(action=action)
+        return made
+
+    listing = command("list", _list, "list artefacts and profiles")
+    listing.add_argument("--ids", action="store_true", help="artefact ids only, one a line")
+
+    run = command("run", _run, "regenerate an artefact by executing its notebook")
+    run.add_argument("artefact", help="an id of `effnet list`, or all")
+    run.add_argument("--profile", default="cpu", help=", ".join(PROFILES))
+    run.add_argument("-p", dest="parameter", nargs=2, action="append", metavar=("NAME", "VALUE"))
+    run.add_argument("-y", dest="yaml", action="append", metavar="YAML", help="for lists: 'widths: [1.0, 1.4]'")
+
+    def work(name: str, action, words: str) -> argparse.ArgumentParser:
+        made = command(name, action, words)
+        made.add_argument("--profile", default="photos", help=", ".join(PROFILES))
+        made.add_argument("--dataset", help="a name or a folder instead of the profile's own data set")
+        made.add_argument("--workers", type=int, help="worker processes (default: one a core; 0: this process)")
+        return made
+
+    for name, action, words in (
+        ("queue", _queue, "work through the pending runs of all plans inside a time budget"),
+        ("tune", _tune, "choose baseline and learning rate (the protocol's step 0 and tuning)"),
+    ):
+        made = work(name, action, words)
+        made.add_argument("--budget", type=float, required=True, help="seconds")
+        made.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+        if name == "queue":
+            made.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
+    work("status", _status, "show what is done, running, pending and failed, and the time left")
+
+    publish = command("publish", _publish, "check records, copy them to figures/published, redraw")
+    publish.add_argument("--from", dest="source", metavar="DIR", help="another machine's folder of records")
+    publish.add_argument("--profile", nargs="*", help="profiles to redraw (default: all but smoke)")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; an error is one line on stderr and an exit code that is not 0."""
+    args = parser().parse_args(argv)
+    try:
+        return args.action(args)
+    except EffnetError as error:
+        print(f"effnet: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("effnet: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Execute an artefact's notebook with papermill and keep what it made under figures/<profile>/."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import paths
+from .artefacts import artefact
+from .errors import RunFailed
+from .parameters import resolve
+
+
+def value_of(text: str) -> Any:
+    """Read a -p value as papermill does: True, False, None, a whole or floating number, otherwise a string."""
+    named = {"True": True, "False": False, "None": None}
+    if text in named:
+        return named[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None = None) -> Path:
+    """Execute an artefact's notebook; return the executed one, figures/<profile>/<notebook>.ipynb.
+
+    Parameters are checked before a kernel starts. Raises ParameterError, or RunFailed with the notebook's own last
+    line; the failed notebook is then kept under results/failed/ and nothing is left in the figures' folder.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    module = artefact(name)
+    profile = resolve(parameters).profile
+    folder = (figures or paths.figures_root()) / profile
+    out = folder / f"{module.NOTEBOOK}.ipynb"
+    with tempfile.TemporaryDirectory() as scratch:
+        aside = Path(scratch) / out.name
+        try:
+            papermill.execute_notebook(
+                str(paths.notebooks_root() / out.name),
+                str(aside),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                cwd=os.getcwd(),
+            )
+        except PapermillExecutionError as error:
+            kept = paths.results_root() / "failed" / out.name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(aside, kept)
+            raise RunFailed(f"{error.evalue} (notebook kept as {kept})") from None
+        if resolve(parameters).dry_run:
+            return out
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(aside, out)
+    return out

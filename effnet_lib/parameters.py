@@ -1,0 +1,143 @@
+"""Check what a notebook was given, before any work.
+
+papermill injects its values after the parameters cell, checks no type, and only warns of an unknown name; a list
+given with -p arrives as a string. So the next cell calls `resolve(globals())`.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ParameterError, nearest
+from .profiles import PROFILES
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Checked parameters of an artefact notebook; None stands for the profile's own value."""
+
+    profile: str = "cpu"
+    dataset: str | None = None
+    seeds: int | None = None
+    device: str = "cpu"
+    workers: int | None = None
+    train: str | bool = "auto"
+    fresh: bool = False
+    dry_run: bool = False
+    widths: tuple[float, ...] | None = None
+    depths: tuple[float, ...] | None = None
+    resolutions: tuple[float, ...] | None = None
+
+
+def _profile(name: str, value: Any) -> str:
+    if value not in PROFILES:
+        raise ParameterError(name, value, nearest(str(value), PROFILES))
+    return value
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ParameterError(name, value, "a name, a path or None")
+    return value
+
+
+def _count(least: int) -> Callable[[str, Any], int | None]:
+    def check(name: str, value: Any) -> int | None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise ParameterError(name, value, f"a whole number of at least {least}, or None")
+        return value
+
+    return check
+
+
+def _flag(name: str, value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "false"):  # `-p fresh true` arrives as a string
+        value = value.lower() == "true"
+    if not isinstance(value, bool):
+        raise ParameterError(name, value, "True or False")
+    return value
+
+
+def _train(name: str, value: Any) -> str | bool:
+    if value == "auto":
+        return value
+    try:
+        return _flag(name, value)
+    except ParameterError:
+        raise ParameterError(name, value, "auto, True or False") from None
+
+
+def _device(name: str, value: Any) -> str:
+    kinds = ("auto", "cpu", "cuda", "mps")
+    if not isinstance(value, str) or value.split(":")[0] not in kinds:
+        raise ParameterError(name, value, nearest(str(value), kinds))
+    if value == "cpu":
+        return value
+    import torch  # 2 s of imports that a run on a CPU's stored records does not need
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if value == "auto":
+        return next((kind for kind, found in there.items() if found), "cpu")
+    if not there[value.split(":")[0]]:
+        raise ParameterError(
+            name, value, "a device of this machine: " + ", ".join(["cpu"] + [k for k in there if there[k]])
+        )
+    return value
+
+
+def _coefficients(name: str, value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ParameterError(name, value, f"a list, which papermill takes as -y '{name}: [1.0, 1.4]'")
+    for one in value:
+        if isinstance(one, bool) or not isinstance(one, (int, float)) or not math.isfinite(one) or one <= 0:
+            raise ParameterError(name, one, "finite coefficients above 0")
+    return tuple(sorted({1.0, *map(float, value)}))  # every comparison is with the baseline
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "profile": _profile,
+    "dataset": _text,
+    "seeds": _count(1),
+    "device": _device,
+    "workers": _count(0),
+    "train": _train,
+    "fresh": _flag,
+    "dry_run": _flag,
+    "widths": _coefficients,
+    "depths": _coefficients,
+    "resolutions": _coefficients,
+}
+
+
+def _given(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given: in a notebook, the names that its parameters cells assign; else everything.
+
+    Both cells, the notebook's own and the one that papermill injects, begin with "# Parameters"; IPython keeps
+    their text in `In`. Everything else in the namespace is the notebook's own and may stand there on a second run.
+    """
+    if "In" not in namespace:
+        return dict(namespace)
+    names: dict[str, None] = {}
+    for source in namespace["In"]:
+        if source.startswith("# Parameters"):
+            for node in ast.parse(source).body:
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                names |= {target.id: None for target in targets if isinstance(target, ast.Name)}
+    return {name: namespace[name] for name in names}
+
+
+def resolve(namespace: Mapping[str, Any]) -> Parameters:
+    """Check a notebook's parameters and return them.
+
+    `namespace` is a notebook's `globals()`, or a mapping of parameters. Raises ParameterError for a value that is
+    not accepted, and for a name that no parameter has, with the nearest one.
+    """
+    given = _given(namespace)
+    for name, value in given.items():
+        if name not in CHECKS:
+            raise ParameterError(name, value, f"no value: there is no such parameter, only {nearest(name, CHECKS)}")
+    return Parameters(**{name: CHECKS[name](name, value) for name, value in given.items()})

@@ -1,0 +1,62 @@
+"""The look of every figure: theme, one colour and marker per scaling method, labels, files."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .files import write_aside
+
+_PALETTE = sns.color_palette("colorblind")
+# Distinct in colour, in lightness (so also in grey) and in marker; the same in every figure.
+COLOURS = {
+    "width": _PALETTE[0],
+    "depth": _PALETTE[1],
+    "resolution": _PALETTE[2],
+    "compound": _PALETTE[3],
+    "baseline": (0.15, 0.15, 0.15),
+}
+MARKERS = {"width": "o", "depth": "s", "resolution": "^", "compound": "D", "baseline": "*"}
+LINES = {"width": "-", "depth": "--", "resolution": "-.", "compound": "-", "baseline": ":"}
+FLOPS_RATIO = "FLOPS (multiply-adds) / baseline"
+
+
+def theme() -> None:
+    """Set seaborn's theme and fonts that stay text in PDF and SVG."""
+    sns.set_theme(context="notebook", style="ticks", font_scale=0.85)
+    mpl.rcParams.update(
+        {
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.35,
+            "grid.linewidth": 0.6,
+            "pdf.fonttype": 42,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "effnet",  # the same figure is the same file
+            "figure.constrained_layout.use": True,
+            "savefig.facecolor": "white",
+        }
+    )
+
+
+def ratio_axis(axes: Axes, largest: float) -> None:
+    """Make x the FLOPS relative to the baseline, on a log2 scale with ticks 1, 2, 4, ..."""
+    axes.set_xscale("log", base=2)
+    ticks = [2.0**i for i in range(8) if 2.0**i <= 1.3 * largest]
+    axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
+    axes.set_xlim(0.85, 1.35 * largest)
+    axes.set_xlabel(FLOPS_RATIO)
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write a figure as stem.png (200 dpi), .pdf and .svg, without dates in the files."""
+    import io
+
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    for kind, fields in metadata.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=200, metadata=fields)
+        write_aside(stem.with_name(f"{stem.name}.{kind}"), buffer.getvalue())

@@ -1,0 +1,124 @@
+"""How big a study is: data, baseline candidates, recipe, coefficients and seeds of each profile."""
+
+from dataclasses import dataclass, replace
+
+from .archs import efficientnet
+from .errors import ParameterError, nearest
+from .scaling import Scaling
+from .training.recipes import PAPER, SHORT, Recipe
+
+UNSCALED = Scaling()
+WIDTHS = (1.0, 1.4, 1.8, 2.6, 3.8, 5.0)
+DEPTHS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+RESOLUTIONS = (1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A proxy baseline: B0 scaled to a width and a depth, trained at `px`."""
+
+    width: float
+    depth: float
+    px: int
+
+    def arch(self, classes: int, scaling: Scaling = UNSCALED, padding: str = "symmetric"):
+        """Scale the baseline; coefficients multiply, then round once from B0's own table."""
+        return efficientnet.scale(Scaling(self.depth, self.width) * scaling, self.px, classes, padding)
+
+    def __str__(self) -> str:
+        return f"B0 x (w {self.width:g}, d {self.depth:g}) at {self.px} px"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One size of study.
+
+    `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `rates`: the
+    tuning's trials (one: fixed). `trains`: whether a notebook trains what is missing unless told otherwise.
+    `shipped`: whether published records count. `in_process`: train in the notebook's own process by default.
+    """
+
+    name: str
+    summary: str
+    dataset: str
+    recipe: Recipe
+    candidates: tuple[Base, ...]
+    seeds: int
+    rates: tuple[float, ...] = ()
+    widths: tuple[float, ...] = WIDTHS
+    depths: tuple[float, ...] = DEPTHS
+    resolutions: tuple[float, ...] = RESOLUTIONS
+    trains: bool = False
+    shipped: bool = True
+    in_process: bool = False
+    padding: str = "symmetric"
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "smoke",
+            "seconds: tiny networks on ten embedded fractal classes, to test the machinery",
+            "fractals-10",
+            replace(SHORT, epochs=3, batch=16, min_area=0.7),
+            (Base(0.25, 0.25, 32),),
+            seeds=1,
+            widths=(1.0, 2.6, 5.0),
+            depths=(1.0, 4.0, 8.0),
+            resolutions=(1.0, 1.7, 2.5),
+            trains=True,
+            shipped=False,
+            in_process=True,
+        ),
+        Profile(
+            "cpu",
+            "minutes: small networks on a hundred embedded fractal classes",
+            "fractals-100",
+            replace(SHORT, epochs=4, min_area=0.5),
+            (Base(0.25, 0.5, 32),),
+            seeds=2,
+            widths=(1.0, 1.4, 1.8, 2.6),
+            depths=(1.0, 2.0, 4.0, 6.0),
+            resolutions=(1.0, 1.5, 1.7, 2.2),
+            trains=True,
+            shipped=False,
+        ),
+        Profile(
+            "photos",
+            "hours on any CPU, shipped: real photographs at a proxy scale of 6 M multiply-adds",
+            "imagenette-224",
+            SHORT,
+            # All 5.4 to 6.2 M multiply-adds (the protocol's step 0).
+            (Base(0.5, 0.5, 64), Base(0.35, 1, 64), Base(0.35, 0.5, 80), Base(0.25, 0.75, 80), Base(0.25, 0.5, 96)),
+            seeds=3,
+            rates=(0.1, 0.2, 0.4),
+        ),
+        Profile(
+            "gpu",
+            "minutes on one GPU: real photographs at a proxy scale of 31 M multiply-adds",
+            "imagenette-224",
+            replace(SHORT, epochs=25, precision="bf16"),
+            # All 30.5 to 32.3 M multiply-adds, the cost of B0 at 64 px.
+            (Base(1, 1, 64), Base(0.7, 1, 80), Base(0.6, 1, 96), Base(0.5, 0.75, 112), Base(0.5, 0.5, 144)),
+            seeds=3,
+            rates=(0.1, 0.2, 0.4),
+        ),
+        Profile(
+            "imagenet",
+            "many GPUs: the paper's own recipe on ImageNet at 224 px",
+            "imagenet",
+            PAPER,
+            (Base(1, 1, 224),),
+            seeds=1,
+            padding="same",
+        ),
+    )
+}
+
+
+def profile(name: str) -> Profile:
+    """Return a profile by name. Raises ParameterError, with the nearest name, for an unknown one."""
+    if name not in PROFILES:
+        raise ParameterError("profile", name, nearest(str(name), PROFILES))
+    return PROFILES[name]

@@ -1,0 +1,116 @@
+"""Turn your own records into shipped evidence: check, copy, redraw."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+
+from . import paths
+from .artefacts import all_artefacts
+from .errors import StoreError
+from .execute import run_notebook
+from .files import write_aside
+from .profiles import PROFILES
+from .queue import stages
+from .runs import RunRecord, RunStore, parse_record
+from .study import Study
+from .work import Work
+
+
+def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
+    """Return the keys of every run that a landed plan of these profiles asks for."""
+    keys: set[str] = set()
+    for name in profiles:
+        study = Study.of(PROFILES[name], store)
+        keys |= {spec.key for stage in stages(study) for spec in stage.specs}
+    return keys
+
+
+def check(folder: Path) -> list[RunRecord]:
+    """Read and check every record file of a folder (schema, key, provenance, bits against accuracy).
+
+    Raises StoreError that names the first bad file, or a folder without records.
+    """
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise StoreError(f"from={str(folder)!r} holds no record; publish takes a folder of <key>.json files")
+    found = []
+    for path in files:
+        try:
+            record = parse_record(path.read_text())
+        except (StoreError, UnicodeDecodeError) as error:
+            raise StoreError(f"{path.name}: {error}") from error
+        if path.stem != record.key:
+            raise StoreError(f"{path.name}: the record in it has key {record.key[:12]}")
+        found.append(record)
+    return found
+
+
+def publish_records(records: Iterable[RunRecord], target: Path | None = None) -> list[str]:
+    """Copy records to the shipped layer; return the keys that are new.
+
+    A published record is never replaced: raises StoreError, before anything is written, where a key is already
+    there with another result.
+    """
+    target = target or paths.published_root() / "records"
+    new = []
+    for record in records:
+        path = target / f"{record.key}.json"
+        if not path.is_file():
+            new.append(record)
+        elif (old := parse_record(path.read_text())).result["correct"] != record.result["correct"]:
+            raise StoreError(
+                f"record {record.key[:12]} is published with top-1 {old.top1:.2f} % "
+                f"({old.provenance['device']}, {old.provenance['date'][:10]}) and yours has {record.top1:.2f} %"
+            )
+    for record in new:
+        write_aside(target / f"{record.key}.json", record.to_json().encode())
+    return [record.key for record in new]
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def redraw(profile: str) -> list[Path]:
+    """Execute every artefact's notebook that has records in a profile, into figures/published/<profile>/.
+
+    Profiles that read shipped records are drawn from these alone; `cpu` and `smoke` from your own results.
+    """
+    made = []
+    with tempfile.TemporaryDirectory() as empty:
+        own = str(paths.results_root()) if not PROFILES[profile].shipped else empty
+        values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
+        with _environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
+            for name, module in all_artefacts().items():
+                from .parameters import Parameters
+
+                if Work.of(module, Parameters(profile=profile, train=False)).records():
+                    made.append(run_notebook(name, {"profile": profile, "train": False}))
+    for path in made:
+        _anonymise(path)
+    return made
+
+
+def _anonymise(path: Path) -> None:
+    """Drop papermill's metadata, which holds paths of this machine; refuse a notebook that still shows one."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+    text = nbformat.writes(notebook)
+    if str(paths.ROOT) in text:
+        path.unlink()
+        raise StoreError(f"{path.name}: the executed notebook shows a path of this machine ({paths.ROOT})")
+    write_aside(path, (text + "\n").encode())

@@ -1,0 +1,88 @@
+"""The pending runs of all landed plans, in the order in which the protocol wants them.
+
+Pass 1 is one seed of everything (baseline candidates, tuning and three seeds of the quintet first), so that every
+figure has its points; pass 2 completes whole blocks of seeds.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from . import artefacts
+from .data.sets import HOLDOUT, DataSet, declare
+from .runs import RunSpec
+from .study import Stage, Study
+from .sweep import Report, estimator, run_all
+
+QUINTET_SEEDS = (3, 10)  # in pass 1, in all
+LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: three times the epochs
+
+
+def data_of(study: Study) -> Callable[[RunSpec], DataSet]:
+    """Return a function that finds the data set of a run; a folder's id alone does not say where it is."""
+    own, held = study.dataset, replace(study.dataset, id=study.dataset.id + HOLDOUT)
+    known = {own.id: own, held.id: held}
+    return lambda spec: known.get(spec.data) or declare(spec.data)
+
+
+def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
+    """List the queue's stages as far as the decisions allow, for the chosen artefacts (default: all).
+
+    Baseline and tuning come before everything; what depends on a decision appears once it is taken.
+    """
+    found = list(_decisions(study))
+    if study.ready:
+        found += list(_quintet(study))
+        for artefact in artefacts.all_artefacts().values():
+            found += list(artefact.stages(study))
+    wanted = set(chosen)
+    found = [stage for stage in found if not wanted or stage.artefact in wanted | {"study"}]
+    return sorted(found, key=lambda stage: (stage.number, stage.rank))
+
+
+def _decisions(study: Study) -> Iterator[Stage]:
+    candidates = study.candidates()
+    if candidates:
+        specs = tuple(spec for group in zip(*candidates.values(), strict=True) for spec in group)
+        yield Stage(1, 0, "baseline candidates", "study", specs)
+    if study.base is not None and study.tuning():
+        tuning = study.tuning()
+        # The middle rate of every method first: a cut leaves comparable trials.
+        rates = sorted(study.profile.rates, key=lambda rate: abs(rate - study.profile.recipe.lr))
+        specs = tuple(tuning[method][rate] for rate in rates for method in tuning)
+        yield Stage(1, 1, "tuning of the quintet", "study", specs)
+
+
+def _quintet(study: Study) -> Iterator[Stage]:
+    if len(study.profile.candidates) == 1:
+        return
+    models = study.quintet().values()
+    early, full = QUINTET_SEEDS
+
+    def block(first: int, last: int, epochs: int | None = None) -> tuple[RunSpec, ...]:
+        return tuple(study.spec(model, seed, epochs) for seed in range(first, last) for model in models)
+
+    yield Stage(1, 2, f"quintet, {early} seeds", "quintet", block(0, early))
+    yield Stage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
+    epochs = LONG_FACTOR * study.profile.recipe.epochs
+    yield Stage(2, 3, f"quintet at {epochs} epochs", "quintet", block(0, LONG_SEEDS, epochs))
+
+
+def work(study: Study, budget: float, workers: int | None, device: str, chosen: Iterable[str], say) -> Report:
+    """Work through the queue inside a budget of seconds; later decisions are planned as soon as they are taken."""
+    deadline = time.monotonic() + budget
+    total, data = Report(), data_of(study)
+    while True:
+        study = Study(study.profile, study.dataset, study.store)  # forget decisions that were still open
+        planned = stages(study, chosen)
+        pending = [s for stage in planned for s in stage.specs if not study.store.get(s.key) and s not in total.failed]
+        if not pending:
+            return total
+        say(f"{len(pending)} runs pending in {len(planned)} stages")
+        speed = estimator(study.store.own(), data)
+        report = run_all(pending, data, study.store, workers, device, deadline - time.monotonic(), say, speed)
+        for name in ("stored", "failed", "paused", "busy"):
+            getattr(total, name).extend(getattr(report, name))
+        total.left = report.left
+        if study.ready or report.left or report.paused or not report.stored:
+            return total

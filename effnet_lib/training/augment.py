@@ -1,0 +1,68 @@
+"""Random resized crop and flip of a whole batch, from uint8 pictures in memory.
+
+Every draw derives from (seed, epoch, step) alone: all models of a comparison see the same crops of the same
+pictures in the same order (common random numbers), and a resumed run needs no loader state.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as everywhere in the field
+ORDER, CROP, NOISE = 0, 1, 2  # kinds of random stream
+ASPECT = 4 / 3  # widest crop, as in torchvision's RandomResizedCrop
+
+
+def rng(seed: int, kind: int, epoch: int, step: int = 0) -> np.random.Generator:
+    """Return the generator of one kind of draw at one step."""
+    return np.random.default_rng([seed, kind, epoch, step])
+
+
+def order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """Return the order in which an epoch visits its pictures, (count,) int64."""
+    return rng(seed, ORDER, epoch).permutation(count)
+
+
+def crop_matrices(draw: np.random.Generator, batch: int, min_area: float, flip: bool = True) -> torch.Tensor:
+    """Draw one affine matrix (batch, 2, 3) a picture for a random resized crop with a random flip.
+
+    The area is uniform in [min_area, 1] of the picture, the log aspect ratio uniform between 3:4 and 4:3; a side
+    that would exceed the picture is cut to it.
+    """
+    area, ratio, left, top, side = draw.random((5, batch))
+    area = min_area + (1 - min_area) * area
+    stretch = np.exp((ratio - 0.5) * math.log(ASPECT))
+    width = np.minimum(1, np.sqrt(area) * stretch)
+    height = np.minimum(1, np.sqrt(area) / stretch)
+    mirror = np.where(side < 0.5, -1.0, 1.0) if flip else np.ones(batch)
+    matrices = np.zeros((batch, 2, 3), np.float32)
+    # In affine_grid's frame a picture spans [-1, 1]: a crop of width w may centre anywhere in [-(1 - w), 1 - w].
+    matrices[:, 0, 0], matrices[:, 0, 2] = width * mirror, (1 - width) * (2 * left - 1)
+    matrices[:, 1, 1], matrices[:, 1, 2] = height, (1 - height) * (2 * top - 1)
+    return torch.from_numpy(matrices)
+
+
+def standardise(pictures: torch.Tensor) -> torch.Tensor:
+    """Turn (n, 3, h, w) float32 of 0 to 255 into ImageNet-standardised values, in place."""
+    mean = torch.tensor(MEAN, device=pictures.device).view(3, 1, 1) * 255
+    std = torch.tensor(STD, device=pictures.device).view(3, 1, 1) * 255
+    return pictures.sub_(mean).div_(std)
+
+
+def whole(pixels: torch.Tensor) -> torch.Tensor:
+    """Turn (n, h, w, 3) uint8 into standardised (n, 3, h, w) channels_last float32."""
+    return standardise(pixels.permute(0, 3, 1, 2).float())
+
+
+def crop(pixels: torch.Tensor, matrices: torch.Tensor, px: int) -> torch.Tensor:
+    """Sample standardised crops (n, 3, px, px) channels_last float32 from (n, h, w, 3) uint8, bilinear.
+
+    Pictures are held at up to 1.7 times the input size, so a crop of 35 % of the area (0.59 of the side) is never
+    enlarged and a whole picture is reduced by at most 1.7. Sampled first, standardised after: a third of the pixels.
+    """
+    grid = F.affine_grid(matrices.to(pixels.device), (len(pixels), 3, px, px), align_corners=False)
+    pictures = pixels.permute(0, 3, 1, 2).float()
+    sampled = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return standardise(sampled.contiguous(memory_format=torch.channels_last))

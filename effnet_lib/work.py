@@ -1,0 +1,183 @@
+"""What a notebook does between its parameters and its figure: plan, say what will run, run, collect, save."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+
+from . import paths
+from .claims import Judged
+from .complexity import count
+from .data.sets import declare
+from .errors import RunFailed
+from .files import write_aside
+from .parameters import Parameters
+from .profiles import profile
+from .runs import RunRecord, RunSpec, RunStore
+from .study import Model, Study
+from .sweep import cores, estimator, run_all
+
+Records = dict[Model, dict[int, RunRecord]]
+
+
+@dataclass
+class Work:
+    """An artefact's plan under a notebook's parameters: models x seeds, what is stored, what is missing."""
+
+    artefact: ModuleType
+    parameters: Parameters
+    study: Study
+    notes: list[str]
+    models: list[Model]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def of(cls, artefact: ModuleType, parameters: Parameters) -> "Work":
+        """Plan an artefact. Raises ParameterError or DataError before anything is trained or written."""
+        chosen = profile(parameters.profile)
+        changed = {n: getattr(parameters, n) for n in ("widths", "depths", "resolutions") if getattr(parameters, n)}
+        chosen = dataclasses.replace(chosen, **changed)
+        store = RunStore(shipped=chosen.shipped and not parameters.fresh)
+        dataset = declare(parameters.dataset or chosen.dataset)
+        study = Study.of(chosen, store, dataset)
+        notes: list[str] = []
+        models = merged(artefact.plan(study), notes) if study.ready else []
+        if not study.ready:
+            notes.append(
+                "The baseline and the learning rate of this profile are not decided yet; "
+                f"this command decides them: effnet queue --profile {chosen.name} --budget 36000"
+            )
+        return cls(artefact, parameters, study, notes, models, tuple(range(parameters.seeds or chosen.seeds)))
+
+    @cached_property
+    def specs(self) -> dict[tuple[Model, int], RunSpec]:
+        """The run of every (model, seed), seeds together so that an interrupted sweep leaves whole blocks."""
+        return {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
+
+    def missing(self) -> list[RunSpec]:
+        """Return the runs that no record answers yet."""
+        return [spec for spec in self.specs.values() if not self.study.store.get(spec.key)]
+
+    @property
+    def trains(self) -> bool:
+        """Whether `run` will train what is missing."""
+        train = self.parameters.train
+        return self.study.profile.trains if train == "auto" else bool(train)
+
+    @property
+    def workers(self) -> int:
+        """Worker processes of `run`; 0 is this process."""
+        if self.parameters.workers is not None:
+            return self.parameters.workers
+        return 0 if self.study.profile.in_process or self.parameters.device != "cpu" else cores()
+
+    def summary(self) -> str:
+        """Say what will run, what is stored already and how long it may take."""
+        lines = list(self.notes)
+        if self.models:
+            missing = self.missing()
+            seconds = sum(map(self._estimator(), missing)) / max(1, self.workers)
+            lines.append(
+                f"{self.study.profile.name}: {self.study.base} on {self.study.dataset.label}; {len(self.models)} "
+                f"models x {len(self.seeds)} seeds = {len(self.specs)} runs, {len(self.specs) - len(missing)} stored"
+            )
+            if missing and self.trains:
+                lines.append(
+                    f"{len(missing)} runs to train with {max(1, self.workers)} worker(s), about {_time(seconds)}"
+                )
+            elif missing:
+                lines.append(
+                    f"{len(missing)} runs are missing, about {_time(seconds)}; they train with -p train True, or with "
+                    f"effnet queue --profile {self.study.profile.name} --budget {max(60, round(seconds))}"
+                )
+        return "\n".join(lines)
+
+    def _estimator(self) -> Callable[[RunSpec], float]:
+        return estimator(self.study.store.own(), lambda spec: self.study.dataset)
+
+    def overview(self) -> pd.DataFrame:
+        """Return the plan as a table: a row a model, counted FLOPS, stored seeds."""
+        unit = count(self.study.baseline.arch).madds if self.models else 1
+        rows = []
+        for model in self.models:
+            stored = sum(self.study.store.get(self.specs[model, seed].key) is not None for seed in self.seeds)
+            rows.append(
+                {
+                    "model": model.name,
+                    "px": model.arch.px,
+                    "FLOPS (M)": round(count(model.arch).madds / 1e6, 2),
+                    "x baseline": round(count(model.arch).madds / unit, 2),
+                    "stored": f"{stored} of {len(self.seeds)}",
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def run(self) -> Records:
+        """Train what is missing where the parameters say so, and return every stored record; a dry run, none.
+
+        Raises RunFailed, after all other runs, if one failed. Longest first: two workers then end together.
+        """
+        if self.parameters.dry_run:
+            return {}
+        if self.models and self.trains:
+            predicted = self._estimator()
+            todo = sorted(self.missing(), key=predicted, reverse=True)
+            report = run_all(
+                todo,
+                lambda spec: self.study.dataset,
+                self.study.store,
+                self.workers,
+                self.parameters.device,
+                estimate=predicted,
+            )
+            if report.failed:
+                first = self.study.store.failure(report.failed[0].key)
+                raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
+        return self.records()
+
+    def records(self) -> Records:
+        """Return the stored records, model -> seed -> record; also seeds beyond those asked for are not read."""
+        found: Records = {}
+        for (model, seed), spec in self.specs.items():
+            record = self.study.store.get(spec.key)
+            if record:
+                found.setdefault(model, {})[seed] = record
+        return found
+
+    def save(self, figure, table: pd.DataFrame, judged: Sequence[Judged]) -> Path:
+        """Write picture (png, pdf, svg), table and claims beside each other; return the folder.
+
+        They stand under figures/<profile>/ and carry the notebook's name.
+        """
+        folder = paths.figures_root() / self.study.profile.name
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = folder / self.artefact.NOTEBOOK
+        from .plotting import save
+
+        save(figure, stem)
+        write_aside(stem.with_suffix(".csv"), table.to_csv(index=False).encode())
+        claims = json.dumps([claim.to_json() for claim in judged], indent=1) + "\n"
+        write_aside(stem.with_suffix(".claims.json"), claims.encode())
+        return folder
+
+
+def merged(models: Iterable[Model], notes: list[str]) -> list[Model]:
+    """Keep each network once; coefficients that round to the same network are merged, with a note."""
+    kept: dict = {}
+    for model in models:
+        if model.arch not in kept:
+            kept[model.arch] = model
+        elif model.name != kept[model.arch].name:
+            notes.append(f"{model.name} rounds to the same network as {kept[model.arch].name}: one point for both")
+    return list(kept.values())
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
