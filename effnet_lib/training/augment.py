@@ -44,6 +44,17 @@ def crop_matrices(draw: np.random.Generator, batch: int, min_area: float, flip: 
     return torch.from_numpy(matrices)
 
 
+def autoaugment(pixels: torch.Tensor) -> torch.Tensor:
+    """Apply AutoAugment's ImageNet policy (section 5.2) to each of (n, h, w, 3) uint8 pictures, by torchvision.
+
+    Draws from torch's global generator.
+    """
+    from torchvision.transforms import AutoAugment
+
+    policy = AutoAugment()
+    return torch.stack([policy(picture) for picture in pixels.permute(0, 3, 1, 2)]).permute(0, 2, 3, 1)
+
+
 def standardise(pictures: torch.Tensor) -> torch.Tensor:
     """Turn (n, 3, h, w) float32 of 0 to 255 into ImageNet-standardised values, in place."""
     mean = torch.tensor(MEAN, device=pictures.device).view(3, 1, 1) * 255

@@ -13,13 +13,14 @@ from torch.nn import functional as F
 
 from .. import complexity
 from ..data.sets import DataSet, Part, load
-from ..errors import ParameterError, RunFailed
+from ..errors import DataError, ParameterError, RunFailed
 from ..runs import RunSpec, RunStore, pack_bits
 from . import augment, checkpoint, optim
 from .depthwise import use_fast_depthwise
 
 SOURCE_FACTOR = 1.7  # pictures are held at 1.7 x the input size: sqrt(0.35) x 1.7 = 1.006, so no crop is enlarged
-KNOWN = {"augment": ("crop+flip",), "precision": ("fp32", "bf16")}  # what the loop below does
+KNOWN = {"augment": ("crop+flip", "crop+flip+autoaugment"), "precision": ("fp32", "bf16")}  # what the loop below does
+MEMORY_LIMIT = 16 * 2**30  # bytes of uint8 pixels, mapped from disk
 LARGER_TEST = 1.15  # the second test size (train / test size mismatch), without retraining
 
 
@@ -41,6 +42,12 @@ class Pictures:
         """Load the training set at 1.7 x px (at most the native size) and the test sets at px and 1.15 x px."""
         wanted = round(SOURCE_FACTOR * px)
         source = min(wanted, max(px, dataset.native_px)) if dataset.native_px else wanted
+        size = 3 * dataset.train_pictures * source**2
+        if size > MEMORY_LIMIT:
+            raise DataError(
+                f"dataset={dataset.id}: {dataset.train_pictures} pictures at {source} px are {size / 2**30:.0f} GiB; "
+                f"sets of up to {MEMORY_LIMIT / 2**30:.0f} GiB are trained from memory, larger ones not yet"
+            )
         return cls(
             load(dataset, "train", source),
             load(dataset, "val", px),
@@ -161,7 +168,8 @@ def _epoch(spec, model, optimizer, scheduler, ema, part, epoch, steps, device) -
     visit = augment.order(spec.seed, epoch, len(part))
     total = torch.zeros((), device=device)
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-    noisy = recipe.dropout or recipe.drop_path
+    policy = "autoaugment" in recipe.augment
+    noisy = recipe.dropout or recipe.drop_path or policy
     model.train()
     for step in range(steps):
         scheduler.step_update(epoch * steps + step)
@@ -173,6 +181,8 @@ def _epoch(spec, model, optimizer, scheduler, ema, part, epoch, steps, device) -
             torch.manual_seed(int(augment.rng(spec.seed, augment.NOISE, epoch, step).integers(2**62)))
         for start in range(0, len(chosen), micro):
             pixels, y = _batch(part, chosen[start : start + micro], device)
+            if policy:
+                pixels = augment.autoaugment(pixels)
             x = augment.crop(pixels, matrices[start : start + micro], spec.arch.px)
             with autocast:
                 loss = F.cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
