@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .errors import EffnetError, ParameterError
+from .errors import EffnetError, ParameterError, nearest
 from .profiles import PROFILES, profile
 
 
@@ -14,9 +14,11 @@ def _say(line: str) -> None:
 
 def _study(args):
     from .data.sets import declare
+    from .parameters import resolve
     from .runs import RunStore
     from .study import Study
 
+    resolve({"profile": args.profile, "dataset": args.dataset, "workers": args.workers})
     chosen = profile(args.profile)
     return Study.of(chosen, RunStore(chosen.shipped), declare(args.dataset or chosen.dataset))
 
@@ -43,7 +45,10 @@ def _run(args) -> int:
     for text in args.yaml or []:
         import yaml
 
-        given = yaml.safe_load(text)
+        try:
+            given = yaml.safe_load(text)
+        except yaml.YAMLError:
+            given = None
         if not isinstance(given, dict):
             raise ParameterError("-y", text, "YAML such as 'widths: [1.0, 1.4]'")
         parameters |= given
@@ -60,13 +65,18 @@ def _short(path: Path) -> str:
 
 
 def _queue(args) -> int:
+    from .artefacts import all_artefacts
+    from .parameters import resolve
     from .queue import work
 
-    if args.budget <= 0:
+    if not args.budget > 0:
         raise ParameterError("budget", args.budget, "seconds above 0")
-    if args.workers is not None and args.workers < 0:
-        raise ParameterError("workers", args.workers, "a whole number of at least 0")
-    report = work(_study(args), args.budget, args.workers, args.device, args.artefact, _say)
+    plans = [*all_artefacts(), "quintet", "study"]
+    for name in args.artefact:
+        if name not in plans:
+            raise ParameterError("artefact", name, nearest(name, plans))
+    device = resolve({"device": args.device}).device
+    report = work(_study(args), args.budget, args.workers, device, args.artefact, _say)
     _say(
         f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
         f"{len(report.left)} left for next time"
@@ -97,10 +107,12 @@ def _publish(args) -> int:
     from .runs import RunStore
 
     names = args.profile or [name for name in PROFILES if name != "smoke"]
+    for name in names:
+        profile(name)  # an unknown one is refused before anything is copied
     store = RunStore()
     records = check(Path(args.source)) if args.source else list(store.own())
     if not args.source:
-        wanted = planned_keys([profile(name).name for name in names], store)
+        wanted = planned_keys(names, store)
         records = [record for record in records if record.key in wanted]
     new = publish_records(records)
     _say(f"{len(records)} records checked, {len(new)} new under figures/published/records")
@@ -142,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         made = work(name, action, words)
         made.add_argument("--budget", type=float, required=True, help="seconds")
-        made.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+        made.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
         if name == "queue":
             made.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
     work("status", _status, "show what is done, running, pending and failed, and the time left")

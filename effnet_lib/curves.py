@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,6 +15,7 @@ from .study import Study
 from .work import Records
 
 UPSAMPLED, LIMITED = "†", "‡"
+_HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
 
 
 def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, np.ndarray]:
@@ -44,7 +46,7 @@ def subtitle(study: Study, records: Records) -> str:
 
 def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.DataFrame) -> None:
     """Draw one dimension: differences to the baseline, single seeds, intervals, coefficients as labels."""
-    part = rows[rows["method"].isin([method, "baseline"])].sort_values("flops_ratio")
+    part = rows[rows["method"].isin([method, "baseline"]) & rows["gain"].notna()].sort_values("flops_ratio")
     base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
     axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
     axes.plot(part["flops_ratio"], part["gain"], LINES[method], color=COLOURS[method], linewidth=1.4, zorder=2)
@@ -54,18 +56,24 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
             x = float(part.loc[part["model"] == model.name, "flops_ratio"].iloc[0])
             gains = [runs[seed].top1 - base[seed].top1 for seed in common]
             axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
+    before = rows["final_px"].min()
     for row in part.itertuples():
         _point(axes, row)
+        # Only where it grows: the labels of close points would cover each other.
+        size = f"\n{row.final_px}×{row.final_px} map" if row.final_px > before else ""
+        before = max(before, row.final_px)
         axes.annotate(
-            f"{symbol}={row.coefficient:g}{_suffix(row)}",
+            f"{symbol}={row.coefficient:g}{_suffix(row)}{size}",
             (row.flops_ratio, row.gain if pd.isna(row.gain_high) else row.gain_high),
             (0, 6),
             textcoords="offset points",
             ha="center",
             va="bottom",
             fontsize=8,
+            linespacing=1.1,
+            path_effects=_HALO,
         )
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].max()))
+    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
 
 
@@ -91,7 +99,7 @@ def share_differences(axes: Sequence[Axes], records: Records) -> None:
     low = min(panel.get_ylim()[0] for panel in axes)
     high = max(panel.get_ylim()[1] for panel in axes)
     for panel in axes:
-        panel.set_ylim(low, high + 0.07 * (high - low))  # room for the topmost label
+        panel.set_ylim(low - 0.04 * (high - low), high + 0.14 * (high - low))  # room for the topmost label
     axes[0].set_ylabel("top-1 minus baseline (points)")
     base = [run.top1 for model, runs in records.items() if model.method == "baseline" for run in runs.values()]
     if base:
@@ -125,10 +133,13 @@ def footnote(figure: Figure, rows: pd.DataFrame) -> None:
     parts = ["bars: 95 % interval of the difference (pooled seed sd, paired pictures); small dots: single seeds"]
     if (rows["seeds"] < 2).any():
         parts.append("cross: one seed, no interval")
+    if rows["gain"].isna().any():
+        parts.append(f"{rows['gain'].isna().sum()} models not drawn: no seed in common with the baseline")
     if rows["upsampled"].any():
         parts.append(f"{UPSAMPLED} some training crops are enlarged")
     if rows["optimisation_limited"].any():
         parts.append(f"{LIMITED} training loss above the baseline's: optimisation-limited")
-    sizes = sorted(set(rows["final_px"]))
-    parts.append("last feature map " + (f"{sizes[0]} px" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} px"))
+    smallest = rows["final_px"].min()
+    larger = ", larger from where it is stated" if (rows["final_px"] > smallest).any() else ""
+    parts.append(f"last feature map {smallest}×{smallest}{larger}")
     figure.text(0.008, 0.018, "; ".join(parts), ha="left", va="center", fontsize=7.5, color="0.35")

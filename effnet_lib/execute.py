@@ -34,6 +34,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
     line; the failed notebook is then kept under results/failed/ and nothing is left in the figures' folder.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     module = artefact(name)
@@ -51,14 +52,25 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
                 progress_bar=False,
                 stdout_file=sys.stdout,
                 cwd=os.getcwd(),
+                extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings would stand beside our one line
             )
         except PapermillExecutionError as error:
-            kept = paths.results_root() / "failed" / out.name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(aside, kept)
-            raise RunFailed(f"{error.evalue} (notebook kept as {kept})") from None
+            raise RunFailed(f"{error.evalue}{_keep(aside)}") from None
+        except DeadKernelError:
+            raise RunFailed(f"the kernel of {out.name} died, perhaps for lack of memory{_keep(aside)}") from None
         if resolve(parameters).dry_run:
             return out
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(aside, out)
     return out
+
+
+def _keep(failed: Path) -> str:
+    """Keep a failed notebook under results/failed/ and say so; nothing where it cannot be kept."""
+    kept = paths.results_root() / "failed" / failed.name
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(failed, kept)
+    except OSError:  # that the results cannot be written may be the very reason
+        return ""
+    return f" (notebook kept as {kept})"

@@ -5,6 +5,7 @@ given with -p arrives as a string. So the next cell calls `resolve(globals())`.
 """
 
 import ast
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Parameters:
 
 
 def _profile(name: str, value: Any) -> str:
-    if value not in PROFILES:
+    if not isinstance(value, str) or value not in PROFILES:
         raise ParameterError(name, value, nearest(str(value), PROFILES))
     return value
 
@@ -71,19 +72,19 @@ def _train(name: str, value: Any) -> str | bool:
 
 def _device(name: str, value: Any) -> str:
     kinds = ("auto", "cpu", "cuda", "mps")
-    if not isinstance(value, str) or value.split(":")[0] not in kinds:
+    kind, colon, index = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind not in kinds or (colon and not (kind == "cuda" and index.isdecimal())):
         raise ParameterError(name, value, nearest(str(value), kinds))
     if value == "cpu":
         return value
     import torch  # 2 s of imports that a run on a CPU's stored records does not need
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    found = [one for one, number in there.items() if number]
     if value == "auto":
-        return next((kind for kind, found in there.items() if found), "cpu")
-    if not there[value.split(":")[0]]:
-        raise ParameterError(
-            name, value, "a device of this machine: " + ", ".join(["cpu"] + [k for k in there if there[k]])
-        )
+        return next(iter(found), "cpu")
+    if int(index or 0) >= there[kind]:
+        raise ParameterError(name, value, "a device of this machine: " + ", ".join(["cpu", *found]))
     return value
 
 
@@ -118,16 +119,22 @@ def _given(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
     Both cells, the notebook's own and the one that papermill injects, begin with "# Parameters"; IPython keeps
     their text in `In`. Everything else in the namespace is the notebook's own and may stand there on a second run.
+    The own cell is the one with annotations: what ran before its last execution is out of date, such as a typing
+    error that was mended since.
     """
-    if "In" not in namespace:
+    if not isinstance(namespace.get("In"), list):
         return dict(namespace)
     names: dict[str, None] = {}
-    for source in namespace["In"]:
+    for source in reversed(namespace["In"]):
         if source.startswith("# Parameters"):
-            for node in ast.parse(source).body:
-                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-                names |= {target.id: None for target in targets if isinstance(target, ast.Name)}
-    return {name: namespace[name] for name in names}
+            with contextlib.suppress(SyntaxError):  # a cell that could not run assigned nothing
+                body = ast.parse(source).body
+                for node in body:
+                    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                    names |= {target.id: None for target in targets if isinstance(target, ast.Name)}
+                if any(isinstance(node, ast.AnnAssign) for node in body):
+                    break
+    return {name: namespace[name] for name in names if name in namespace}
 
 
 def resolve(namespace: Mapping[str, Any]) -> Parameters:

@@ -42,12 +42,12 @@ def theme() -> None:
     )
 
 
-def ratio_axis(axes: Axes, largest: float) -> None:
-    """Make x the FLOPS relative to the baseline, on a log2 scale with ticks 1, 2, 4, ..."""
+def ratio_axis(axes: Axes, smallest: float, largest: float) -> None:
+    """Make x the FLOPS relative to the baseline (1 is always in view), on a log2 scale with ticks 1, 2, 4, ..."""
     axes.set_xscale("log", base=2)
-    ticks = [2.0**i for i in range(8) if 2.0**i <= 1.3 * largest]
+    ticks = [2.0**i for i in range(-8, 8) if min(1, smallest) <= 2.0**i <= 1.3 * largest]
     axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
-    axes.set_xlim(0.85, 1.35 * largest)
+    axes.set_xlim(0.85 * min(1, smallest), 1.35 * max(1, largest))
     axes.set_xlabel(FLOPS_RATIO)
 
 

@@ -1,6 +1,7 @@
 """Turn your own records into shipped evidence: check, copy, redraw."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -97,8 +98,7 @@ def redraw(profile: str) -> list[Path]:
 
                 if Work.of(module, Parameters(profile=profile, train=False)).records():
                     made.append(run_notebook(name, {"profile": profile, "train": False}))
-    for path in made:
-        _anonymise(path)
+                    _anonymise(made[-1])
     return made
 
 
@@ -110,7 +110,8 @@ def _anonymise(path: Path) -> None:
         for name in ("papermill", "execution"):
             cell.metadata.pop(name, None)
     text = nbformat.writes(notebook)
-    if str(paths.ROOT) in text:
-        path.unlink()
-        raise StoreError(f"{path.name}: the executed notebook shows a path of this machine ({paths.ROOT})")
+    for place in (paths.ROOT, paths.results_root(), Path.home(), Path(sys.prefix)):
+        if f"{place}/" in text:
+            path.unlink()
+            raise StoreError(f"{path.name}: the executed notebook shows a path of this machine ({place})")
     write_aside(path, (text + "\n").encode())

@@ -115,7 +115,9 @@ def unpack_bits(text: str, count: int) -> np.ndarray:
     return np.unpackbits(raw)[:count].astype(bool)
 
 
+DIVERGED = "the training loss is not finite"  # how a failure says so; a tuning trial then counts as infinitely bad
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")
+MEASURED = ("loss", "train_loss", "top1_larger_test", "source_px", "madds", "train_pictures", "train_seconds")
 
 
 def parse_record(text: str, shipped: bool = False) -> RunRecord:
@@ -133,12 +135,15 @@ def parse_record(text: str, shipped: bool = False) -> RunRecord:
         agrees = abs(right - record.top1) <= 1e-6
         key = payload_key(record.spec)
         missing = [name for name in PROVENANCE if not record.provenance.get(name)]
+        unmeasured = [name for name in MEASURED if not isinstance(record.result.get(name), (int, float))]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"not a run record: {type(error).__name__}: {error}") from error
     if key != record.key:
         raise StoreError(f"key={str(record.key)[:12]} is not the key of the stored spec")
     if missing:
         raise StoreError(f"provenance lacks {', '.join(missing)}")
+    if unmeasured:
+        raise StoreError(f"result lacks {', '.join(unmeasured)}")
     if not agrees:
         raise StoreError(f"top1={record.top1} disagrees with its correctness bits, {right:.4f}")
     return record

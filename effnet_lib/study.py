@@ -7,6 +7,7 @@ validation set, and both are computed from stored records.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from statistics import mean
 
 import numpy as np
@@ -16,7 +17,7 @@ from .complexity import count
 from .data.sets import HOLDOUT, DataSet, declare
 from .intervals import Outcomes, contrast
 from .profiles import Base, Profile
-from .runs import RunRecord, RunSpec, RunStore
+from .runs import DIVERGED, RunRecord, RunSpec, RunStore
 from .scaling import Scaling, compound
 
 METHODS = ("width", "depth", "resolution", "compound")
@@ -154,10 +155,17 @@ class Study:
             return dict.fromkeys(methods, self.profile.recipe.lr)
         if self.base is None:
             return None
-        found = {m: {r: self.store.get(s.key) for r, s in trials.items()} for m, trials in self.tuning().items()}
-        if not all(record for trials in found.values() for record in trials.values()):
+        losses = {m: {r: self._trial(s) for r, s in trials.items()} for m, trials in self.tuning().items()}
+        if any(loss is None for trials in losses.values() for loss in trials.values()):
             return None
-        return choose_rates({m: {r: rec.result["loss"] for r, rec in t.items()} for m, t in found.items()})
+        return choose_rates(losses)
+
+    def _trial(self, spec: RunSpec) -> float | None:
+        """Return a trial's held-out loss: infinite where it diverged, None where it has not run."""
+        record = self.store.get(spec.key)
+        if record:
+            return record.result["loss"]
+        return inf if DIVERGED in (self.store.failure(spec.key) or "") else None
 
     def spec(self, model: Model, seed: int, epochs: int | None = None) -> RunSpec:
         """Return the run of a model under the tuned recipe, on the whole training set."""

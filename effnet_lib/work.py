@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from . import paths
 from .claims import Judged
 from .complexity import count
 from .data.sets import declare
-from .errors import RunFailed
+from .errors import ParameterError, RunFailed
 from .files import write_aside
 from .parameters import Parameters
 from .profiles import profile
@@ -46,11 +47,16 @@ class Work:
         dataset = declare(parameters.dataset or chosen.dataset)
         study = Study.of(chosen, store, dataset)
         notes: list[str] = []
-        models = merged(artefact.plan(study), notes) if study.ready else []
+        try:
+            models = merged(artefact.plan(study), notes) if study.ready else []
+        except ParameterError as error:  # of one coefficient: name the parameter that lists it
+            if f"{error.name}s" in changed:
+                raise ParameterError(f"{error.name}s", error.value, error.accepted) from None
+            raise
         if not study.ready:
             notes.append(
                 "The baseline and the learning rate of this profile are not decided yet; "
-                f"this command decides them: effnet queue --profile {chosen.name} --budget 36000"
+                f"this command decides them: {_queue(parameters)} --budget 36000"
             )
         return cls(artefact, parameters, study, notes, models, tuple(range(parameters.seeds or chosen.seeds)))
 
@@ -93,7 +99,7 @@ class Work:
             elif missing:
                 lines.append(
                     f"{len(missing)} runs are missing, about {_time(seconds)}; they train with -p train True, or with "
-                    f"effnet queue --profile {self.study.profile.name} --budget {max(60, round(seconds))}"
+                    f"{_queue(self.parameters)} --budget {max(60, round(seconds))}"
                 )
         return "\n".join(lines)
 
@@ -175,6 +181,12 @@ def merged(models: Iterable[Model], notes: list[str]) -> list[Model]:
         elif model.name != kept[model.arch].name:
             notes.append(f"{model.name} rounds to the same network as {kept[model.arch].name}: one point for both")
     return list(kept.values())
+
+
+def _queue(parameters: Parameters) -> str:
+    """Return the command that works through the queue of a profile on the data set asked for."""
+    dataset = f" --dataset {shlex.quote(parameters.dataset)}" if parameters.dataset else ""
+    return f"effnet queue --profile {parameters.profile}{dataset}"
 
 
 def _time(seconds: float) -> str:

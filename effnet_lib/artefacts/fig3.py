@@ -1,7 +1,7 @@
 """Figure 3: one dimension at a time. Width, depth and resolution each help, and each saturates (Observation 1)."""
 
 from collections.abc import Iterator
-from math import log2
+from math import log2, nan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,8 +63,9 @@ def outcomes(records: Records) -> Outcomes | None:
 def table(study: Study, records: Records) -> pd.DataFrame:
     """Return a row a model with at least one record: counts, accuracy, difference to the baseline, marks.
 
-    Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures),
-    FLOPS in multiply-adds. `full_*` are the unscaled B0 (224 px, 1000 classes) under the same coefficient.
+    Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures; NaN
+    without a seed in common with the baseline), FLOPS in multiply-adds. `full_*` are the unscaled B0 (224 px, 1000
+    classes) under the same coefficient.
     """
     measured = outcomes(records)
     if measured is None:
@@ -77,7 +78,8 @@ def table(study: Study, records: Records) -> pd.DataFrame:
         scaling = scaling_of(model.method, model.coefficient) if model.method in SINGLE else Scaling()
         full = complexity.count(efficientnet.scale(scaling))
         gain = contrast(measured, {model.name: 1.0, "baseline": -1.0}) if model.method != "baseline" else None
-        interval = gain.interval95 if gain else None
+        low, high = (gain.interval95 if gain else None) or (nan, nan)
+        value = 0.0 if gain is None else nan if gain.value is None else gain.value
         result = next(iter(runs.values())).result
         rows.append(
             {
@@ -92,9 +94,9 @@ def table(study: Study, records: Records) -> pd.DataFrame:
                 "seeds": len(runs),
                 "top1": float(np.mean([run.top1 for run in runs.values()])),
                 "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
-                "gain": 0.0 if gain is None else gain.value,
-                "gain_low": interval[0] if interval else None,
-                "gain_high": interval[1] if interval else None,
+                "gain": value,
+                "gain_low": low,
+                "gain_high": high,
                 "train_loss": _mean_loss(records, model.name),
                 "upsampled": bool(np.sqrt(study.profile.recipe.min_area) * result["source_px"] < model.arch.px - 1),
                 "optimisation_limited": base_loss is not None and _mean_loss(records, model.name) > base_loss,
@@ -115,9 +117,10 @@ def claims(study: Study, records: Records) -> list[Judged]:
     measured = outcomes(records)
     unit = complexity.count(study.baseline.arch).madds
     printed = paper.table(7).set_index("model")["top1_percent"]
+    drawn = {model.arch: model.name for model in records}  # a network may stand under another coefficient's name
     listed = []
     for method, (near, far) in PREDECLARED.items():
-        names = [study.model(method, c).name for c in (near, far)]
+        names = [drawn.get(m.arch, m.name) for m in (study.model(method, c) for c in (near, far))]
         gain = contrast(measured or {}, {names[0]: 0.5, names[1]: 0.5, "baseline": -1.0})
         listed.append(
             Claim(
@@ -129,10 +132,13 @@ def claims(study: Study, records: Records) -> list[Judged]:
     for scale, words in (("points", "points"), ("logit", "logits")):
         for method, (near, far) in PREDECLARED.items():
             models = [study.model(method, c) for c in (near, far)]
+            names = [drawn.get(model.arch, model.name) for model in models]
             x = [log2(complexity.count(model.arch).madds / unit) for model in models]
             lower, upper = 1 / x[0], 1 / (x[1] - x[0])
-            weights = {"baseline": -lower, models[0].name: lower + upper, models[1].name: -upper}
+            weights = {"baseline": -lower, names[0]: lower + upper, names[1]: -upper}
             base = measured.accuracy.loc["baseline"].mean() if measured and "baseline" in measured.bits else 50.0
+            margin = 50 / measured.pictures if measured else 0.0  # half a picture, as the logits' own
+            base = min(max(base, margin), 100 - margin)
             listed.append(
                 Claim(
                     f"Observation 1b: the gain of {method} per doubling of FLOPS diminishes, in {words} "

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from .. import complexity
 from ..data.sets import DataSet, Part, load
 from ..errors import DataError, ParameterError, RunFailed
-from ..runs import RunSpec, RunStore, pack_bits
+from ..runs import DIVERGED, RunSpec, RunStore, pack_bits
 from . import augment, checkpoint, optim
 from .depthwise import use_fast_depthwise
 
@@ -129,7 +129,7 @@ def train(
         took = time.perf_counter() - started
         seconds += took
         if not math.isfinite(losses[-1]):
-            raise RunFailed(f"the training loss is {losses[-1]} after epoch {epoch + 1} of {recipe.epochs}")
+            raise RunFailed(f"{DIVERGED}: {losses[-1]} in epoch {epoch + 1} of {recipe.epochs}")
         progress(epoch + 1, recipe.epochs, seconds)
         if epoch + 1 < recipe.epochs:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
