@@ -1,7 +1,7 @@
 """The pending runs of all landed plans, in the order in which the protocol wants them.
 
-Pass 1 is one seed of everything (baseline candidates, tuning and three seeds of the quintet first), so that every
-figure has its points; pass 2 completes whole blocks of seeds.
+Pass 1 is one seed of everything (baseline candidates, tuning and the quintet first, and two more seeds of the quintet
+last), so that every figure has its points; pass 2 completes whole blocks of seeds.
 """
 
 import time
@@ -15,6 +15,7 @@ from .study import Stage, Study
 from .sweep import Report, estimator, run_all
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
+LAST = 99  # rank after every plan's own
 LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: three times the epochs
 
 
@@ -62,7 +63,8 @@ def _quintet(study: Study) -> Iterator[Stage]:
     def block(first: int, last: int, epochs: int | None = None) -> tuple[RunSpec, ...]:
         return tuple(study.spec(model, seed, epochs) for seed in range(first, last) for model in models)
 
-    yield Stage(1, 2, f"quintet, {early} seeds", "quintet", block(0, early))
+    yield Stage(1, 2, "quintet, one seed", "quintet", block(0, 1))
+    yield Stage(1, LAST, f"quintet, {early} seeds", "quintet", block(1, early))
     yield Stage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
     epochs = LONG_FACTOR * study.profile.recipe.epochs
     yield Stage(2, 3, f"quintet at {epochs} epochs", "quintet", block(0, LONG_SEEDS, epochs))

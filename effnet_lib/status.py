@@ -8,7 +8,7 @@ from .complexity import count
 from .queue import data_of, stages
 from .runs import RunSpec
 from .study import Study
-from .sweep import cores, estimator
+from .sweep import cores, cost, estimator
 
 
 def decisions(study: Study) -> str:
@@ -44,15 +44,19 @@ def state(study: Study, spec: RunSpec) -> str:
 def status(study: Study, workers: int | None = None) -> str:
     """Return the queue as a table (a row a stage), the running and failed runs, and the time left.
 
-    A unit is one run of the baseline, by counted FLOPS and epochs.
+    A unit is one run of the baseline on the whole training set, by counted FLOPS and epochs.
     """
-    predicted = estimator(study.store.own(), data_of(study))
-    rows, lines, left = [], [], 0.0
+    data = data_of(study)
+    predicted = estimator(study.store.own(), data)
+    rows, lines, left, unit = [], [], 0.0, 0.0
+    if study.base is not None:
+        unit = cost(RunSpec(study.baseline.arch, study.profile.recipe, study.dataset.id, 0), study.dataset)
     for stage in stages(study):
         states = {spec: state(study, spec) for spec in stage.specs}
         todo = sum(predicted(spec) for spec, how in states.items() if how != "done")
         left += todo
         row = {"pass": stage.number, "stage": stage.name}
+        row["units"] = round(sum(cost(spec, data(spec)) for spec in stage.specs) / unit, 1) if unit else "-"
         row |= {how: list(states.values()).count(how) for how in ("done", "running", "pending", "failed")}
         rows.append(row | {"core-h left": round(todo / 3600, 2)})
         for spec, how in states.items():
