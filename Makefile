@@ -25,6 +25,7 @@ help:  ## this list
 	@echo 'Options: PROFILE=smoke|cpu|...  ARGS="..." (passed on)  JOBS=2 (test processes)  PYTHON=python3.12'
 
 setup: $(STAMP)  ## makes or updates .venv
+	@:
 
 test: setup  ## the fast tests
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)

@@ -55,7 +55,12 @@ def _run(args) -> int:
     names = list(all_artefacts()) if args.artefact == "all" else [args.artefact]
     for name in names:
         out = run_notebook(name, parameters)
-        _say(f"{name}: {_short(out.parent)}/{out.stem}.*" if out.is_file() else f"{name}: dry run, nothing written")
+        if not out.is_file():
+            _say(f"{name}: dry run, nothing written")
+        elif out.with_suffix(".png").is_file():
+            _say(f"{name}: {_short(out.parent)}/{out.stem}.*")
+        else:
+            _say(f"{name}: no record to draw from yet; {_short(out)} says what is missing")
     return 0
 
 

@@ -37,7 +37,7 @@ def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
         for artefact in artefacts.all_artefacts().values():
             found += list(artefact.stages(study))
     wanted = set(chosen)
-    found = [stage for stage in found if not wanted or stage.artefact in wanted | {"study"}]
+    found = [s for s in found if s.specs and (not wanted or s.artefact in wanted | {"study"})]
     return sorted(found, key=lambda stage: (stage.number, stage.rank))
 
 

@@ -455,3 +455,9 @@ def test_a_kill_while_writing_leaves_the_previous_checkpoint(tmp_path, monkeypat
         checkpoint.save(path, {"key": "run", "epoch": 2})
     assert checkpoint.load(path, "run")["epoch"] == 1
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["run.pt"]
+
+
+def test_crops_are_read_where_affine_grid_would_read_them():
+    matrices = augment.crop_matrices(augment.rng(0, augment.CROP, 0), 6, 0.35)
+    expected = torch.nn.functional.affine_grid(matrices, (6, 3, 17, 17), align_corners=False)
+    assert torch.allclose(augment.sampling_grid(matrices, 17), expected, atol=1e-6)
