@@ -15,6 +15,7 @@ from .study import Study
 from .work import Records
 
 UPSAMPLED, LIMITED = "†", "‡"
+CLOSE = 0.5  # octaves of FLOPS between two labels on one side
 _HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
 
 
@@ -56,25 +57,46 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
             x = float(part.loc[part["model"] == model.name, "flops_ratio"].iloc[0])
             gains = [runs[seed].top1 - base[seed].top1 for seed in common]
             axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
-    before = rows["final_px"].min()
     for row in part.itertuples():
         _point(axes, row)
-        # Only where it grows: the labels of close points would cover each other.
-        size = f"\n{row.final_px}×{row.final_px} map" if row.final_px > before else ""
-        before = max(before, row.final_px)
-        axes.annotate(
-            f"{symbol}={row.coefficient:g}{_suffix(row)}{size}",
-            (row.flops_ratio, row.gain if pd.isna(row.gain_high) else row.gain_high),
-            (0, 6),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            linespacing=1.1,
-            path_effects=_HALO,
-        )
+    _labels(axes, symbol, part)
     plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
+
+
+def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
+    """Label each point with its coefficient, and the x axis with the last feature map where it grows.
+
+    A point closer than CLOSE octaves to one labelled above is labelled below: side by side they would overlap.
+    """
+    last_above, last_map = -np.inf, part["final_px"].iloc[0] if len(part) else 0
+    for row in part.itertuples():
+        x = np.log2(row.flops_ratio)
+        above = x - last_above >= CLOSE
+        last_above = x if above else last_above
+        end = row.gain_high if above else row.gain_low
+        axes.annotate(
+            f"{symbol}={row.coefficient:g}{_suffix(row)}",
+            (row.flops_ratio, row.gain if pd.isna(end) else end),
+            (0, 6) if above else (3, -5),  # to the right as well: below a rising curve is free there
+            textcoords="offset points",
+            ha="center" if above else "left",
+            va="bottom" if above else "top",
+            fontsize=8,
+            path_effects=_HALO,
+        )
+        if row.final_px > last_map:
+            last_map = row.final_px
+            axes.text(
+                row.flops_ratio,
+                0.015,
+                f"{last_map}×{last_map}",
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize=7,
+                color="0.45",
+            )
 
 
 def _point(axes: Axes, row) -> None:
@@ -99,7 +121,7 @@ def share_differences(axes: Sequence[Axes], records: Records) -> None:
     low = min(panel.get_ylim()[0] for panel in axes)
     high = max(panel.get_ylim()[1] for panel in axes)
     for panel in axes:
-        panel.set_ylim(low - 0.04 * (high - low), high + 0.14 * (high - low))  # room for the topmost label
+        panel.set_ylim(low - 0.14 * (high - low), high + 0.08 * (high - low))  # room for labels at both ends
     axes[0].set_ylabel("top-1 minus baseline (points)")
     base = [run.top1 for model, runs in records.items() if model.method == "baseline" for run in runs.values()]
     if base:
@@ -140,6 +162,6 @@ def footnote(figure: Figure, rows: pd.DataFrame) -> None:
     if rows["optimisation_limited"].any():
         parts.append(f"{LIMITED} training loss above the baseline's: optimisation-limited")
     smallest = rows["final_px"].min()
-    larger = ", larger from where it is stated" if (rows["final_px"] > smallest).any() else ""
+    larger = ", larger where the x axis says so" if (rows["final_px"] > smallest).any() else ""
     parts.append(f"last feature map {smallest}×{smallest}{larger}")
     figure.text(0.008, 0.018, "; ".join(parts), ha="left", va="center", fontsize=7.5, color="0.35")
