@@ -55,7 +55,7 @@ clean:  ## removes .venv and caches, never data, results or figures
 
 # Any other word is an artefact. A typing error is told at once, before anything is downloaded.
 .DEFAULT:
-	$(if $(wildcard notebooks/*$@*.ipynb effnet_lib/artefacts/$@.py),,$(error '$@' is neither a target nor an artefact; see `make help`))
+	$(if $(wildcard notebooks/$@_*.ipynb effnet_lib/artefacts/$@.py),,$(error '$@' is neither a target nor an artefact; see `make help`))
 	@$(MAKE) --no-print-directory setup
 	$(BIN)/effnet run $@ --profile $(PROFILE) $(ARGS)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from .errors import EffnetError, ParameterError, nearest
@@ -54,10 +55,12 @@ def _run(args) -> int:
         parameters |= given
     names = list(all_artefacts()) if args.artefact == "all" else [args.artefact]
     for name in names:
+        began = time.time()
         out = run_notebook(name, parameters)
-        if not out.is_file():
+        picture = out.with_suffix(".png") if out else None
+        if out is None:
             _say(f"{name}: dry run, nothing written")
-        elif out.with_suffix(".png").is_file():
+        elif picture.is_file() and picture.stat().st_mtime >= began - 2:  # 2 s: the coarsest file systems' clock
             _say(f"{name}: {_short(out.parent)}/{out.stem}.*")
         else:
             _say(f"{name}: no record to draw from yet; {_short(out)} says what is missing")

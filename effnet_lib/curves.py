@@ -152,7 +152,11 @@ def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> Non
 
 def footnote(figure: Figure, rows: pd.DataFrame) -> None:
     """Explain bars, crosses and marks under the panels."""
-    parts = ["bars: 95 % interval of the difference (pooled seed sd, paired pictures); small dots: single seeds"]
+    parts = []
+    if rows["gain_low"].notna().any():
+        parts.append(
+            "bars: 95 % interval of the difference (pooled seed sd, paired pictures); small dots: single seeds"
+        )
     if (rows["seeds"] < 2).any():
         parts.append("cross: one seed, no interval")
     if rows["gain"].isna().any():

@@ -31,6 +31,10 @@ class RunFailed(EffnetError):
     """A run ended without a result, with the reason in one line."""
 
 
+class Diverged(RunFailed):
+    """The loss stopped being a number; a tuning trial that ends so counts as infinitely bad."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return a hint that names the valid entry nearest to `name` and all valid ones."""
     valid = list(valid)

@@ -27,8 +27,8 @@ def value_of(text: str) -> Any:
     return text
 
 
-def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None = None) -> Path:
-    """Execute an artefact's notebook; return the executed one, figures/<profile>/<notebook>.ipynb.
+def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None = None) -> Path | None:
+    """Execute an artefact's notebook; return figures/<profile>/<notebook>.ipynb, or None for a dry run.
 
     Parameters are checked before a kernel starts. Raises ParameterError, or RunFailed with the notebook's own last
     line; the failed notebook is then kept under results/failed/ and nothing is left in the figures' folder.
@@ -59,7 +59,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
         except DeadKernelError:
             raise RunFailed(f"the kernel of {out.name} died, perhaps for lack of memory{_keep(aside)}") from None
         if resolve(parameters).dry_run:
-            return out
+            return None
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(aside, out)
     return out

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ParameterError, nearest
+from .errors import EffnetError, ParameterError, nearest
 from .profiles import PROFILES
 
 
@@ -134,6 +134,8 @@ def _given(namespace: Mapping[str, Any]) -> dict[str, Any]:
                     names |= {target.id: None for target in targets if isinstance(target, ast.Name)}
                 if any(isinstance(node, ast.AnnAssign) for node in body):
                     break
+    if not names:
+        raise EffnetError("no cell that begins with '# Parameters' has run; the parameters cell does, and runs first")
     return {name: namespace[name] for name in names if name in namespace}
 
 

@@ -16,7 +16,6 @@ from .sweep import Report, estimator, run_all
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
 LAST = 99  # rank after every plan's own
-LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: three times the epochs
 
 
 def data_of(study: Study) -> Callable[[RunSpec], DataSet]:
@@ -55,19 +54,26 @@ def _decisions(study: Study) -> Iterator[Stage]:
 
 
 def _quintet(study: Study) -> Iterator[Stage]:
-    if len(study.profile.candidates) == 1:
+    if not study.has_quintet:
         return
     models = study.quintet().values()
     early, full = QUINTET_SEEDS
 
-    def block(first: int, last: int, epochs: int | None = None) -> tuple[RunSpec, ...]:
-        return tuple(study.spec(model, seed, epochs) for seed in range(first, last) for model in models)
+    def block(first: int, last: int) -> tuple[RunSpec, ...]:
+        return tuple(study.spec(model, seed) for seed in range(first, last) for model in models)
 
     yield Stage(1, 2, "quintet, one seed", "quintet", block(0, 1))
     yield Stage(1, LAST, f"quintet, {early} seeds", "quintet", block(1, early))
     yield Stage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
-    epochs = LONG_FACTOR * study.profile.recipe.epochs
-    yield Stage(2, 3, f"quintet at {epochs} epochs", "quintet", block(0, LONG_SEEDS, epochs))
+    long = [list(runs.values()) for runs in study.long_runs().values()]
+    specs = tuple(spec for seed in zip(*long, strict=True) for spec in seed)
+    yield Stage(2, 3, f"quintet at {specs[0].recipe.epochs} epochs", "quintet", specs)
+
+
+def _open(study: Study, spec: RunSpec) -> bool:
+    """Say whether a run still has to be done; a tuning trial that diverged has said what it had to say."""
+    diverged = spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key)
+    return not study.store.get(spec.key) and not diverged
 
 
 def work(study: Study, budget: float, workers: int | None, device: str, chosen: Iterable[str], say) -> Report:
@@ -77,14 +83,14 @@ def work(study: Study, budget: float, workers: int | None, device: str, chosen: 
     while True:
         study = Study(study.profile, study.dataset, study.store)  # forget decisions that were still open
         planned = stages(study, chosen)
-        pending = [s for stage in planned for s in stage.specs if not study.store.get(s.key) and s not in total.failed]
+        pending = [spec for stage in planned for spec in stage.specs if _open(study, spec) and spec not in total.failed]
         if not pending:
             return total
         say(f"{len(pending)} runs pending in {len(planned)} stages")
-        speed = estimator(study.store.own(), data)
+        speed = estimator(study.store.own(), data, device)
         report = run_all(pending, data, study.store, workers, device, deadline - time.monotonic(), say, speed)
         for name in ("stored", "failed", "paused", "busy"):
             getattr(total, name).extend(getattr(report, name))
         total.left = report.left
-        if study.ready or report.left or report.paused or not report.stored:
+        if study.ready or report.left or report.paused or not (report.stored or report.failed):
             return total

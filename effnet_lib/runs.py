@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from . import paths
 from .archs import Architecture, from_data, to_data
-from .errors import StoreError
+from .errors import Diverged, StoreError
 from .files import write_aside
 from .training.recipes import Recipe
 
@@ -115,7 +115,6 @@ def unpack_bits(text: str, count: int) -> np.ndarray:
     return np.unpackbits(raw)[:count].astype(bool)
 
 
-DIVERGED = "the training loss is not finite"  # how a failure says so; a tuning trial then counts as infinitely bad
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")
 MEASURED = ("loss", "train_loss", "top1_larger_test", "source_px", "madds", "train_pictures", "train_seconds")
 
@@ -224,6 +223,10 @@ class RunStore:
         """Note in one line why a run failed; it is retried next time and never counts as a result."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         write_aside(self._failure(key), f"{now} {' '.join(reason.split())}\n".encode())
+
+    def diverged(self, key: str) -> bool:
+        """Say whether the last try of a run ended because its loss stopped being a number."""
+        return f" {Diverged.__name__}: " in (self.failure(key) or "")
 
     def failure(self, key: str) -> str | None:
         """Return the line that `fail` wrote, or None."""

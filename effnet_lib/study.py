@@ -17,11 +17,12 @@ from .complexity import count
 from .data.sets import HOLDOUT, DataSet, declare
 from .intervals import Outcomes, contrast
 from .profiles import Base, Profile
-from .runs import DIVERGED, RunRecord, RunSpec, RunStore
+from .runs import RunRecord, RunSpec, RunStore
 from .scaling import Scaling, compound
 
 METHODS = ("width", "depth", "resolution", "compound")
 CANDIDATE_SEEDS = (0, 1)
+LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: seeds, and times the epochs
 LEVEL_A, LEVEL_B = 3.3, 5.7  # counted FLOPS over the baseline's
 GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
     "width": [round(1 + 0.1 * i, 1) for i in range(1, 41)],
@@ -165,7 +166,7 @@ class Study:
         record = self.store.get(spec.key)
         if record:
             return record.result["loss"]
-        return inf if DIVERGED in (self.store.failure(spec.key) or "") else None
+        return inf if self.store.diverged(spec.key) else None
 
     def spec(self, model: Model, seed: int, epochs: int | None = None) -> RunSpec:
         """Return the run of a model under the tuned recipe, on the whole training set."""
@@ -173,6 +174,19 @@ class Study:
         if epochs:
             recipe = replace(recipe, epochs=epochs)
         return RunSpec(model.arch, recipe, self.dataset.id, seed)
+
+    @property
+    def has_quintet(self) -> bool:
+        """Whether the protocol's quintet is trained in this profile: those that choose their baseline."""
+        return len(self.profile.candidates) > 1
+
+    def long_runs(self) -> dict[str, dict[int, RunSpec]]:
+        """Return the under-training check: the quintet at three times the epochs, method -> seed -> run."""
+        epochs = LONG_FACTOR * self.profile.recipe.epochs
+        return {
+            method: {seed: self.spec(model, seed, epochs) for seed in range(LONG_SEEDS)}
+            for method, model in self.quintet().items()
+        }
 
     @property
     def ready(self) -> bool:

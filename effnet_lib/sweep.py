@@ -3,13 +3,15 @@
 import math
 import multiprocessing
 import os
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
-from .data.sets import DataSet
+from .complexity import count
+from .data.sets import DataSet, content_fingerprint
 from .runs import RunSpec, RunStore
 from .worker import BUSY, FAILED, PAUSED, STORED, execute
 
@@ -42,8 +44,6 @@ class Report:
 
 def cost(spec: RunSpec, dataset: DataSet) -> float:
     """Return the multiply-adds of a run's training, backward pass counted twice."""
-    from .complexity import count
-
     return 3.0 * count(spec.arch).madds * dataset.train_pictures * spec.recipe.epochs
 
 
@@ -66,14 +66,17 @@ def run_all(
 
     `workers` 0 is this process; None is one worker a core on a CPU, this process on a GPU. `budget` in seconds: no
     run starts whose first epoch would pass it, and a running one pauses between epochs. Failures are noted and the
-    others go on. Raises StoreError, before any training, where no record could be written.
+    others go on. Raises StoreError where no record could be written and DataError for data that
+    are missing or not what their id declares, before any training.
     """
     if workers is None:
         workers = cores() if device == "cpu" else 0
     todo = list(dict.fromkeys(spec for spec in specs if not store.get(spec.key)))
+    deadline = time.monotonic() + budget
     if todo:
         store.check_writable()
-    deadline = time.monotonic() + budget
+        for dataset in {dataset_of(spec) for spec in todo if _fits(spec, estimate, deadline)}:
+            content_fingerprint(dataset)  # missing or other data are said once, not run by run
     report = Report()
     if workers == 0:
         _here(todo, dataset_of, store, device, deadline, say, estimate, report)
@@ -85,7 +88,8 @@ def run_all(
 
 
 def _fits(spec: RunSpec, estimate, deadline: float) -> bool:
-    return time.monotonic() + estimate(spec) / spec.recipe.epochs <= deadline
+    # Half an epoch more for what the estimate leaves out: reading the data, and a machine that is busier than before.
+    return time.monotonic() + 1.5 * estimate(spec) / spec.recipe.epochs <= deadline
 
 
 def _line(spec: RunSpec, how: str, store: RunStore) -> str:
@@ -192,16 +196,23 @@ class _Pool:
 
 
 def estimator(
-    records: Iterable, dataset_of: Callable[[RunSpec], DataSet], fallback: float = 5e9
+    records: Iterable, dataset_of: Callable[[RunSpec], DataSet], device: str = "cpu", fallback: float = 5e9
 ) -> Callable[[RunSpec], float]:
-    """Return a function that predicts a run's seconds from the throughput of your own latest records.
+    """Return a function that predicts a run's seconds from your own records on the same kind of device.
 
-    `fallback` is in multiply-adds a second, one core; small networks reach 5 to 7 G on a server core.
+    The median of the five records nearest in multiply-adds a picture counts: networks of another size reach another
+    share of a processor's speed. `fallback` is in multiply-adds a second; a server core reaches 5 to 7 G.
     """
-    speeds = [
-        3.0 * r.result["madds"] * r.result["train_pictures"] * r.spec["recipe"]["epochs"] / r.result["train_seconds"]
-        for r in records
-        if r.result["train_seconds"] > 0
-    ]
-    speed = sorted(speeds)[len(speeds) // 2] if speeds else fallback
-    return lambda spec: cost(spec, dataset_of(spec)) / speed
+    measured = []
+    for record in records:
+        result = record.result
+        if result["train_seconds"] > 0 and record.provenance.get("device_type", "cpu") == device.split(":")[0]:
+            work = 3.0 * result["madds"] * result["train_pictures"] * record.spec["recipe"]["epochs"]
+            measured.append((math.log(result["madds"]), work / result["train_seconds"]))
+
+    def seconds(spec: RunSpec) -> float:
+        size = math.log(count(spec.arch).madds)
+        nearest = [speed for _, speed in sorted(measured, key=lambda one: abs(one[0] - size))[:5]]
+        return cost(spec, dataset_of(spec)) / (statistics.median(nearest) if nearest else fallback)
+
+    return seconds

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -98,13 +99,13 @@ class Work:
                 )
             elif missing:
                 lines.append(
-                    f"{len(missing)} runs are missing, about {_time(seconds)}; they train with -p train True, or with "
-                    f"{_queue(self.parameters)} --budget {max(60, round(seconds))}"
+                    f"{len(missing)} runs are missing, about {_time(seconds)}; -p train True trains them here, and "
+                    f"{_queue(self.parameters)} --budget 3600 trains first what the protocol asks for first"
                 )
         return "\n".join(lines)
 
     def _estimator(self) -> Callable[[RunSpec], float]:
-        return estimator(self.study.store.own(), lambda spec: self.study.dataset)
+        return estimator(self.study.store.own(), lambda spec: self.study.dataset, self.parameters.device)
 
     def overview(self) -> pd.DataFrame:
         """Return the plan as a table: a row a model, counted FLOPS, stored seeds."""
@@ -126,13 +127,17 @@ class Work:
     def run(self) -> Records:
         """Train what is missing where the parameters say so, and return every stored record; a dry run, none.
 
-        Raises RunFailed, after all other runs, if one failed. Longest first: two workers then end together.
+        Raises RunFailed, after all other runs, if one failed. The baseline comes first, since every difference needs
+        it; then the longest, so that two workers end together.
         """
         if self.parameters.dry_run:
             return {}
+        if self.trains and not self.study.ready:
+            self._decide()
         if self.models and self.trains:
             predicted = self._estimator()
-            todo = sorted(self.missing(), key=predicted, reverse=True)
+            baseline = self.study.baseline.arch
+            todo = sorted(self.missing(), key=lambda spec: (spec.arch != baseline, -predicted(spec)))
             report = run_all(
                 todo,
                 lambda spec: self.study.dataset,
@@ -145,6 +150,20 @@ class Work:
                 first = self.study.store.failure(report.failed[0].key)
                 raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
         return self.records()
+
+    def _decide(self) -> None:
+        """Train what baseline and learning rate are decided from, and plan again."""
+        from .queue import work  # the queue knows every plan, this one included
+
+        work(self.study, math.inf, self.workers, self.parameters.device, ["study"], print)
+        again = Work.of(self.artefact, self.parameters)
+        if not again.study.ready:
+            raise RunFailed(
+                "baseline and learning rate are still not decided; see effnet status for the runs that failed"
+            )
+        self.study, self.notes, self.models = again.study, again.notes, again.models
+        self.__dict__.pop("specs", None)
+        print(self.summary())
 
     def records(self) -> Records:
         """Return the stored records, model -> seed -> record; also seeds beyond those asked for are not read."""
@@ -186,7 +205,8 @@ def merged(models: Iterable[Model], notes: list[str]) -> list[Model]:
 def _queue(parameters: Parameters) -> str:
     """Return the command that works through the queue of a profile on the data set asked for."""
     dataset = f" --dataset {shlex.quote(parameters.dataset)}" if parameters.dataset else ""
-    return f"effnet queue --profile {parameters.profile}{dataset}"
+    device = f" --device {parameters.device}" if parameters.device != "cpu" else ""
+    return f"effnet queue --profile {parameters.profile}{dataset}{device}"
 
 
 def _time(seconds: float) -> str:

@@ -123,7 +123,7 @@ def test_the_table_has_a_row_a_model_and_counts_exactly(fill):
     assert list(rows.columns) == [
         "method", "coefficient", "model", "px", "final_px", "params", "flops", "flops_ratio", "seeds", "top1",
         "top1_larger_test", "gain", "gain_low", "gain_high", "train_loss", "upsampled", "optimisation_limited",
-        "full_params", "full_flops",
+        "device", "date", "shipped", "full_params", "full_flops",
     ]  # fmt: skip
     assert list(rows["model"]) == [model.name for model in work.models] and set(rows["seeds"]) == {3}
     by = rows.set_index("model")
@@ -341,8 +341,9 @@ def test_who_trains_what_is_missing(trained, profile, train, trains):
     records = work.run()
     assert len(trained) == len(records) == (len(work.models) if trains else 0)
     assert work.run() == records and len(trained) == len(records)  # once
-    costs = [count(spec.arch).madds * PROFILES[profile].recipe.epochs for spec in trained]
-    assert costs == sorted(costs, reverse=True)
+    costs = [count(spec.arch).madds for spec in trained]
+    assert costs[1:] == sorted(costs[1:], reverse=True)  # after the baseline, which every difference needs
+    assert costs[:1] == [min(costs)][: len(costs)] if costs else not trains
 
 
 def test_what_is_missing_is_told_with_the_command_that_trains_it(fill):
@@ -359,9 +360,24 @@ def test_what_is_missing_is_told_with_the_command_that_trains_it(fill):
 
 def test_an_undecided_study_names_its_command_and_trains_nothing(monkeypatch, trained):
     monkeypatch.setitem(PROFILES, "photos", replace(FIXED, rates=(0.1, 0.2)))
-    work = Work.of(fig3, Parameters(profile="photos", train=True, dataset="imagenette-320"))
+    work = Work.of(fig3, Parameters(profile="photos", dataset="imagenette-320"))
     assert "effnet queue --profile photos --dataset imagenette-320 --budget 36000" in work.summary()
     assert work.models == [] and work.run() == {} and trained == [] and work.overview().empty
+
+
+def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeypatch, trained, store, record_of):
+    monkeypatch.setitem(PROFILES, "photos", replace(FIXED, rates=(0.1, 0.2)))
+
+    def decide(study, budget, workers, device, chosen, say):
+        assert chosen == ["study"]
+        for trials in study.tuning().values():
+            for rate, spec in trials.items():
+                store.put(record_of(spec, loss=rate))
+
+    monkeypatch.setattr("effnet_lib.queue.work", decide)
+    work = Work.of(fig3, Parameters(profile="photos", train=True, seeds=1))
+    assert len(work.run()) == len(work.models) == 17
+    assert {spec.recipe.lr for spec in trained} == {0.1}
 
 
 def test_a_dry_run_trains_and_writes_nothing(roots, trained):
@@ -420,3 +436,18 @@ def test_a_folder_of_pictures_is_a_data_set(pictures, trained):
     work = Work.of(fig3, Parameters(profile="smoke", dataset=str(pictures)))
     assert {spec.arch.classes for spec in work.specs.values()} == {3}
     assert len(work.run()) == 7 and {spec.data for spec in trained} == {work.study.dataset.id}
+
+
+def test_a_claim_that_holds_needs_the_longer_budget_too(store, record_of):
+    two = replace(FIXED, candidates=(Base(0.5, 0.5, 64), Base(0.25, 0.5, 96)))
+    study = Study.of(two, store)
+    study.__dict__["base"] = two.candidates[-1]  # as step 0 would decide
+    assert fig3._longer(Study.of(replace(two, candidates=two.candidates[-1:]), store), "width") is None
+    assert fig3._longer(study, "width").n == 0  # asked for, not measured: "holds" is then out of reach
+    right = {"baseline": 60, "width": 80, "depth": 70, "resolution": 70, "compound": 70}
+    for method, runs in study.long_runs().items():
+        assert {spec.recipe.epochs for spec in runs.values()} == {36} and set(runs) == {0, 1, 2, 3}
+        for seed, spec in runs.items():
+            store.put(record_of(spec, np.roll(np.arange(100) < right[method], seed)))
+    gain = fig3._longer(study, "width")
+    assert gain.n == 4 and gain.value == pytest.approx(20.0)

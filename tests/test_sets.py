@@ -155,9 +155,9 @@ def test_named_sets_are_declared_without_their_data(name):
 def test_download_happens_once(pictures, tmp_path, monkeypatch):
     calls = []
 
-    def download(root: Path, **_) -> None:
-        calls.append(root)
-        shutil.copytree(pictures, root / "imagenette2-320")
+    def download(root: str, **_) -> None:
+        calls.append(Path(root).parent)
+        shutil.copytree(pictures, Path(root) / "imagenette2-320")
 
     fake = SimpleNamespace(Imagenette=download)
     monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(datasets=fake))

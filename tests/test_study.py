@@ -9,7 +9,7 @@ from effnet_lib.complexity import count
 from effnet_lib.data.sets import HOLDOUT, declare
 from effnet_lib.profiles import PROFILES, Base
 from effnet_lib.queue import data_of, stages, work
-from effnet_lib.runs import DIVERGED, RunSpec
+from effnet_lib.runs import RunSpec
 from effnet_lib.status import decisions, status
 from effnet_lib.study import GRIDS, LEVEL_A, LEVEL_B, METHODS, Study, choose_base, choose_rates
 from effnet_lib.training import loop
@@ -257,7 +257,7 @@ def test_a_tuning_trial_that_diverged_counts_as_infinitely_bad(store, record_of)
     for trials in study.tuning().values():
         for rate, spec in trials.items():
             if rate == 0.4:
-                store.fail(spec.key, f"RunFailed: {DIVERGED}: nan in epoch 1 of 12")
+                store.fail(spec.key, "Diverged: the training loss is nan in epoch 1 of 12")
             else:
                 store.put(record_of(spec, loss=1.0 + rate))
     assert study.rates == dict.fromkeys(("baseline", *METHODS), 0.1)

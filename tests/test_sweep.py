@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from effnet_lib import paths
-from effnet_lib.errors import RunFailed
+from effnet_lib.errors import DataError, RunFailed
 from effnet_lib.runs import RunSpec, RunStore
 from effnet_lib.sweep import ENVIRONMENT, Report, _Pool, cost, estimator, run_all
 from effnet_lib.training import loop
@@ -112,10 +112,11 @@ def test_a_failure_is_noted_and_the_others_go_on(sweep, store, trained, tiny_spe
     assert sweep(specs).failed == [specs[1]] and len(trained) == 4  # tried again, and only that one
 
 
-def test_missing_data_are_a_failed_run(store, tiny_data, tiny_spec, tmp_path):
+def test_missing_data_are_told_once_before_any_run(store, tiny_data, tiny_spec, tmp_path, trained):
     gone = replace(tiny_data, folder=tmp_path / "gone")
-    report = run_all([tiny_spec], lambda spec: gone, store, 0, say=lambda line: None)
-    assert report.failed == [tiny_spec] and "gone' is not a folder" in store.failure(tiny_spec.key)
+    with pytest.raises(DataError, match=r"there is no folder '.*gone'"):
+        run_all(seeds(tiny_spec, 0, 1), lambda spec: gone, store, 0, say=lambda line: None)
+    assert not trained and store.failure(tiny_spec.key) is None
 
 
 @pytest.mark.parametrize("workers", [0, 2])

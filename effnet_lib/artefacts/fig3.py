@@ -10,7 +10,7 @@ import pandas as pd
 from .. import complexity, paper
 from ..archs import efficientnet
 from ..claims import Claim, Judged, judge
-from ..intervals import Outcomes, contrast, points_to_logits
+from ..intervals import Estimate, Outcomes, contrast, points_to_logits
 from ..scaling import Scaling
 from ..study import Model, Stage, Study, scaling_of
 from ..work import Records
@@ -64,14 +64,14 @@ def table(study: Study, records: Records) -> pd.DataFrame:
     """Return a row a model with at least one record: counts, accuracy, difference to the baseline, marks.
 
     Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures; NaN
-    without a seed in common with the baseline), FLOPS in multiply-adds. `full_*` are the unscaled B0 (224 px, 1000
-    classes) under the same coefficient.
+    without a seed in common with the baseline), FLOPS in multiply-adds. `seeds` are those shared with the baseline,
+    which the difference is made of. `full_*` are the unscaled B0 (224 px, 1000 classes) under the same coefficient.
     """
     measured = outcomes(records)
     if measured is None:
         return pd.DataFrame()
     unit = complexity.count(study.baseline.arch).madds
-    base_loss = _mean_loss(records, "baseline")
+    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
     rows = []
     for model, runs in records.items():
         counts = complexity.count(model.arch)
@@ -81,6 +81,9 @@ def table(study: Study, records: Records) -> pd.DataFrame:
         low, high = (gain.interval95 if gain else None) or (nan, nan)
         value = 0.0 if gain is None else nan if gain.value is None else gain.value
         result = next(iter(runs.values())).result
+        common = sorted(set(runs) & set(base))
+        behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
+        made = [run.provenance for run in runs.values()]
         rows.append(
             {
                 "method": model.method,
@@ -91,25 +94,23 @@ def table(study: Study, records: Records) -> pd.DataFrame:
                 "params": counts.params,
                 "flops": counts.madds,
                 "flops_ratio": counts.madds / unit,
-                "seeds": len(runs),
+                "seeds": len(common) or len(runs),
                 "top1": float(np.mean([run.top1 for run in runs.values()])),
                 "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
                 "gain": value,
                 "gain_low": low,
                 "gain_high": high,
-                "train_loss": _mean_loss(records, model.name),
+                "train_loss": float(np.mean([run.result["train_loss"] for run in runs.values()])),
                 "upsampled": bool(np.sqrt(study.profile.recipe.min_area) * result["source_px"] < model.arch.px - 1),
-                "optimisation_limited": base_loss is not None and _mean_loss(records, model.name) > base_loss,
+                "optimisation_limited": bool(behind) and float(np.mean(behind)) > 0,
+                "device": ", ".join(sorted({one["device"] for one in made})),
+                "date": max(one["date"][:10] for one in made),
+                "shipped": all(run.shipped for run in runs.values()),
                 "full_params": full.params,
                 "full_flops": full.madds,
             }
         )
     return pd.DataFrame(rows)
-
-
-def _mean_loss(records: Records, name: str) -> float | None:
-    losses = [run.result["train_loss"] for m, runs in records.items() if m.name == name for run in runs.values()]
-    return float(np.mean(losses)) if losses else None
 
 
 def claims(study: Study, records: Records) -> list[Judged]:
@@ -126,6 +127,7 @@ def claims(study: Study, records: Records) -> list[Judged]:
             Claim(
                 f"Observation 1a: {method} improves accuracy (mean of {names[0]} and {names[1]} minus baseline)",
                 gain,
+                longer=_longer(study, method),
                 printed=f"+{printed[method] - printed['baseline (EfficientNet-B0)']:.1f} points (Table 7, one point)",
             )
         )
@@ -150,6 +152,15 @@ def claims(study: Study, records: Records) -> list[Judged]:
                 )
             )
     return judge(listed)
+
+
+def _longer(study: Study, method: str) -> Estimate | None:
+    """Return a dimension's gain at the longer training budget (the quintet's), None where a profile has none."""
+    if not study.has_quintet:
+        return None
+    found = {m: {s: study.store.get(spec.key) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
+    bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}
+    return contrast({m: runs for m, runs in bits.items() if runs}, {method: 1.0, "baseline": -1.0})
 
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":

@@ -5,7 +5,9 @@ is the tuning split: 80 % of the training set to fit on, a stratified 20 % to lo
 """
 
 import hashlib
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,11 +126,14 @@ def content_fingerprint(dataset: DataSet) -> str:
     Raises DataError if the folder is missing or its content differs, with both values.
     """
     if dataset.fractals:
-        first = FractalSpec(**(vars(dataset.fractals) | {"train_per_class": 1, "val_per_class": 1}))
-        pictures, _ = generate(first, "val", 32)
-        return hashlib.sha256(pictures.tobytes()).hexdigest()
+        return _generated_fingerprint(dataset.fractals)
     if not dataset.folder.is_dir() and dataset.id.startswith("imagenette-320"):
         _download_imagenette(dataset.folder)
+    if not dataset.folder.is_dir():
+        raise DataError(
+            f"dataset={dataset.id.removesuffix(HOLDOUT)}: there is no folder {str(dataset.folder)!r}; put train/ and "
+            "val/ there, or give a folder or another name (imagenette-320 downloads itself)"
+        )
     found = folders.fingerprint(dataset.folder, _cache() / "fingerprints.json")
     if dataset.fingerprint and found != dataset.fingerprint:
         raise DataError(
@@ -138,14 +143,22 @@ def content_fingerprint(dataset: DataSet) -> str:
     return found
 
 
+@lru_cache
+def _generated_fingerprint(spec: FractalSpec) -> str:
+    """Hash one picture a class: a change of the generator shows in any of them."""
+    pictures, _ = generate(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
+    return hashlib.sha256(pictures.tobytes()).hexdigest()
+
+
 def _download_imagenette(folder: Path) -> None:
     from torchvision.datasets import Imagenette
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):  # one worker downloads, the others wait for it
         if not folder.is_dir():
-            Imagenette(folder.parent, split="train", size="320px", download=True)  # checks the archive's MD5
-            (folder.parent / "imagenette2-320").rename(folder)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a kill leaves no half data set
+                Imagenette(scratch, split="train", size="320px", download=True)  # checks the archive's MD5
+                (Path(scratch) / "imagenette2-320").rename(folder)
 
 
 def split_part(labels: np.ndarray, part: str) -> np.ndarray:

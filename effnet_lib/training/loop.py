@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from .. import complexity
 from ..data.sets import DataSet, Part, load
-from ..errors import DataError, ParameterError, RunFailed
-from ..runs import DIVERGED, RunSpec, RunStore, pack_bits
+from ..errors import DataError, Diverged, ParameterError
+from ..runs import RunSpec, RunStore, pack_bits
 from . import augment, checkpoint, optim
 from .depthwise import use_fast_depthwise
 
@@ -41,7 +41,7 @@ class Pictures:
     def of(cls, dataset: DataSet, px: int) -> "Pictures":
         """Load the training set at 1.7 x px (at most the native size) and the test sets at px and 1.15 x px."""
         wanted = round(SOURCE_FACTOR * px)
-        source = min(wanted, max(px, dataset.native_px)) if dataset.native_px else wanted
+        source = min(wanted, dataset.native_px or wanted)  # enlarged once, by the crop, and not twice
         size = 3 * dataset.train_pictures * source**2
         if size > MEMORY_LIMIT:
             raise DataError(
@@ -101,7 +101,7 @@ def train(
     """Train, evaluate and return the `result` of a record; weights are kept in the store.
 
     `deadline` is in time.monotonic() seconds: raises Paused after an epoch whose successor would pass it. Raises
-    RunFailed when the loss stops being a number, ParameterError for a recipe that this loop does not follow.
+    Diverged when the loss stops being a number, ParameterError for a recipe that this loop does not follow.
     """
     recipe, target = spec.recipe, torch.device(device)
     for name, known in KNOWN.items():  # never a record of something else than what was trained
@@ -129,7 +129,7 @@ def train(
         took = time.perf_counter() - started
         seconds += took
         if not math.isfinite(losses[-1]):
-            raise RunFailed(f"{DIVERGED}: {losses[-1]} in epoch {epoch + 1} of {recipe.epochs}")
+            raise Diverged(f"the training loss is {losses[-1]} in epoch {epoch + 1} of {recipe.epochs}")
         progress(epoch + 1, recipe.epochs, seconds)
         if epoch + 1 < recipe.epochs:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
@@ -139,6 +139,8 @@ def train(
                 raise Paused
     final = ema.module if ema else model
     right, loss = evaluate(final, pictures.val, target)
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss on the validation pictures is {loss}")
     larger, _ = evaluate(final, pictures.larger, target)
     probe, probe_loss = evaluate(final, pictures.probe, target)
     store.keep_weights(spec.key, final.state_dict())
@@ -162,7 +164,7 @@ def train(
 
 
 def _epoch(spec, model, optimizer, scheduler, ema, part, epoch, steps, device) -> float:
-    """Train one epoch and return its mean loss; the host waits for the device once, at the end."""
+    """Train one epoch and return its mean loss."""
     recipe = spec.recipe
     micro = spec.micro_batch or recipe.batch
     visit = augment.order(spec.seed, epoch, len(part))
