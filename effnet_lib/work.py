@@ -63,7 +63,7 @@ class Work:
 
     @cached_property
     def specs(self) -> dict[tuple[Model, int], RunSpec]:
-        """The run of every (model, seed), seeds together so that an interrupted sweep leaves whole blocks."""
+        """The run of every (model, seed) of the plan; `run` decides in which order they train."""
         return {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
 
     def missing(self) -> list[RunSpec]:

@@ -34,10 +34,9 @@ def test_a_named_set_that_is_not_there_names_its_folder(tmp_path):
         content_fingerprint(declare("cifar10"))
 
 
-def test_path_is_relative_to_its_base(folder, tmp_path, monkeypatch):
+def test_path_is_relative_to_the_current_folder(folder, tmp_path, monkeypatch):
     absolute = declare(str(folder))
     monkeypatch.chdir(tmp_path / "tiny" / "val")
-    assert declare("tiny", base=tmp_path) == absolute
     assert declare("..") == absolute
     assert (absolute.classes, absolute.train_pictures, absolute.val_pictures) == (3, 36, 18)
     assert absolute.native_px == 40  # the short side of 48 x 40

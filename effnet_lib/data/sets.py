@@ -82,8 +82,8 @@ LABELS = {
 }
 
 
-def declare(name: str, base: Path | None = None) -> DataSet:
-    """Return the data set of a name, or of an ImageFolder path (relative to `base`, default the current folder).
+def declare(name: str) -> DataSet:
+    """Return the data set of a name, or of an ImageFolder path (relative to the current folder).
 
     Raises ParameterError for a name that is neither, DataError for a folder without class folders or pictures.
     """
@@ -96,7 +96,7 @@ def declare(name: str, base: Path | None = None) -> DataSet:
     if plain in PHOTOS:
         known = PHOTOS[plain]
         return DataSet(**(vars(known) | {"id": name, "folder": paths.data_root() / plain}))
-    path = ((base or Path.cwd()) / Path(name).expanduser()).resolve()
+    path = Path(name).expanduser().resolve()
     if not name or not ("/" in name or path.is_dir()):
         raise ParameterError("dataset", name, f"{nearest(name, [*FRACTALS, *PHOTOS])} or a folder with train/ and val/")
     train, _, classes = folders.list_pictures(path, "train")
