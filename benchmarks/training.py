@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-from effnet_lib.sweep import ENVIRONMENT
+from effnet_lib.sweep.processes import ENVIRONMENT
 
 if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
     # The allocator reads these when the process starts; workers get them from the sweep.
@@ -28,8 +28,7 @@ from effnet_lib.archs import efficientnet
 from effnet_lib.data.sets import Part
 from effnet_lib.runs import RunSpec
 from effnet_lib.scaling import Scaling
-from effnet_lib.training import loop, optim
-from effnet_lib.training.depthwise import use_fast_depthwise
+from effnet_lib.training import feed, network, optim, step
 from effnet_lib.training.recipes import SHORT
 
 STEPS, ROUNDS = 6, 7
@@ -39,14 +38,21 @@ CASES = ((0.5, 0.5, 48), (0.5, 0.5, 64), (0.25, 0.5, 96))
 def ours(width: float, depth: float, px: int):
     """Return a function that trains STEPS steps as a run does."""
     spec = RunSpec(efficientnet.scale(Scaling(depth, width), px, 10), SHORT, "imagenette-224", 0)
-    side = min(224, round(loop.SOURCE_FACTOR * px))
+    side = min(224, round(feed.SOURCE_FACTOR * px))
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (1024, side, side, 3), np.uint8)
-    part = Part(pixels, np.arange(1024), rng.integers(0, 10, 1024))
-    model = use_fast_depthwise(loop.build(spec).to(memory_format=torch.channels_last))
+    cpu, given = torch.device("cpu"), Part(pixels, np.arange(1024), rng.integers(0, 10, 1024))
+    fed = feed.Feed(spec, {"train": feed.Memory(given, cpu)}, cpu)
+    model = network.build(spec, cpu).train()
     optimizer = optim.optimiser(SHORT, model)
-    scheduler = optim.schedule(SHORT, optimizer, 1000)
-    return lambda: loop._epoch(spec, model, optimizer, scheduler, None, part, 0, STEPS, torch.device("cpu"))
+    scheduler, train_step = optim.schedule(SHORT, optimizer, 1000), step.Step(spec, model, optimizer, cpu)
+
+    def steps() -> None:
+        for number, batches in enumerate(fed.epoch(0, fed.steps - STEPS)):
+            scheduler.step_update(number)
+            train_step(batches, SHORT.batch)
+
+    return steps
 
 
 def plain(width: float, depth: float, px: int):

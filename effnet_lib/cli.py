@@ -1,4 +1,4 @@
-"""The command line: effnet list | run | tune | queue | status | publish."""
+"""The command line: effnet list | run | tune | queue | train | status | publish."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .errors import EffnetError, ParameterError, nearest
 from .profiles import PROFILES, profile
+from .stopping import Stopped
 
 
 def _say(line: str) -> None:
@@ -76,6 +77,7 @@ def _queue(args) -> int:
     from .artefacts import all_artefacts
     from .parameters import resolve
     from .queue import work
+    from .training.engine import Engine
 
     if not args.budget > 0:
         raise ParameterError("budget", args.budget, "seconds above 0")
@@ -83,13 +85,35 @@ def _queue(args) -> int:
     for name in args.artefact:
         if name not in plans:
             raise ParameterError("artefact", name, nearest(name, plans))
-    device = resolve({"device": args.device}).device
-    report = work(_study(args), args.budget, args.workers, device, args.artefact, _say)
+    engine = Engine(resolve({"device": args.device}).device, args.step)
+    report = work(_study(args), args.budget, args.workers, engine, args.artefact, _say, args.executor)
     _say(
         f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
         f"{len(report.left)} left for next time"
     )
     return 1 if report.failed else 0
+
+
+def _train(args) -> int:
+    from .parameters import resolve
+    from .scaling import Scaling
+    from .single import plan, train_one
+    from .training.engine import Engine
+
+    if not args.budget > 0:
+        raise ParameterError("budget", args.budget, "seconds above 0")
+    for name, least in (("epochs", 1), ("seed", 0), ("micro_batch", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise ParameterError(name, value, f"a whole number of at least {least}")
+    engine = Engine(resolve({"device": args.device}).device, args.step, args.every)
+    factors = {
+        name: getattr(args, name) for name in ("depth", "width", "resolution") if getattr(args, name) is not None
+    }
+    study, scaling = _study(args), Scaling(**factors) if factors else None
+    spec = plan(study, args.model, scaling, args.phi, args.seed, args.epochs, args.micro_batch)
+    train_one(spec, study, engine, args.budget, _say)
+    return 0
 
 
 def _tune(args) -> int:
@@ -156,15 +180,34 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--workers", type=int, help="worker processes (default: one a core; 0: this process)")
         return made
 
+    def engine(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
+        made.add_argument("--step", default="auto", help="how a step is launched: auto, eager, compile or graph")
+
     for name, action, words in (
         ("queue", _queue, "work through the pending runs of all plans inside a time budget"),
         ("tune", _tune, "choose baseline and learning rate (the protocol's step 0 and tuning)"),
     ):
         made = work(name, action, words)
         made.add_argument("--budget", type=float, required=True, help="seconds")
-        made.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
+        engine(made)
+        made.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
         if name == "queue":
             made.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
+    train = command("train", _train, "train one network, alone or under torchrun")
+    train.add_argument("--profile", default="imagenet", help=", ".join(PROFILES))
+    train.add_argument("--dataset", help="a name or a folder instead of the profile's own data set")
+    train.add_argument("--model", help="a published network, b0 to b7 (default: the profile's baseline, scaled)")
+    for name in ("depth", "width", "resolution", "phi"):
+        train.add_argument(f"--{name}", type=float, help="scale the baseline")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=int, help="default: the recipe's")
+    train.add_argument("--micro-batch", type=int, default=0, help="pictures a forward pass (default: as many as fit)")
+    train.add_argument("--budget", type=float, default=float("inf"), help="seconds (default: until it is done)")
+    train.add_argument("--every", type=float, default=300.0, help="seconds between checkpoints")
+    train.set_defaults(workers=None)
+    engine(train)
+
     work("status", _status, "show what is done, running, pending and failed, and the time left")
 
     publish = command("publish", _publish, "check records, copy them to figures/published, redraw")
@@ -181,6 +224,9 @@ def main(argv: list[str] | None = None) -> int:
     except EffnetError as error:
         print(f"effnet: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except Stopped as stop:
+        print(f"effnet: {stop}", file=sys.stderr)
+        return stop.code
     except KeyboardInterrupt:
         print("effnet: interrupted; what was finished is kept", file=sys.stderr)
         return 130

@@ -1,4 +1,4 @@
-"""Parameters, multiply-adds, activations and memory in closed form, from architecture data alone."""
+"""Parameters, multiply-adds and activations in closed form, from architecture data alone."""
 
 from typing import NamedTuple
 
@@ -15,15 +15,6 @@ class Counts(NamedTuple):
     params: int
     madds: int
     activations: int
-
-    def training_bytes(self, batch: int, bytes_per_value: int = 4) -> int:
-        """Estimate the memory of a training step.
-
-        Weights, gradients and momentum are three copies of the parameters. Of every convolution's output, three
-        tensors live until the backward pass: itself (input of the norm), the normalised one (input of the
-        activation) and the activated one (input of the next convolution).
-        """
-        return 3 * 4 * self.params + 3 * bytes_per_value * batch * self.activations
 
 
 def count(arch: Architecture) -> Counts:

@@ -26,7 +26,7 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
     keys: set[str] = set()
     for name in profiles:
         study = Study.of(PROFILES[name], store)
-        keys |= {spec.key for stage in stages(study) for spec in stage.specs}
+        keys |= {split.key for stage in stages(study) for spec in stage.specs for split in spec.splits()}
     return keys
 
 

@@ -13,6 +13,7 @@ from .data.sets import HOLDOUT, DataSet, declare
 from .runs import RunSpec
 from .study import Stage, Study
 from .sweep import Report, estimator, run_all
+from .training.engine import Engine
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
 LAST = 99  # rank after every plan's own
@@ -73,11 +74,22 @@ def _quintet(study: Study) -> Iterator[Stage]:
 def _open(study: Study, spec: RunSpec) -> bool:
     """Say whether a run still has to be done; a tuning trial that diverged has said what it had to say."""
     diverged = spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key)
-    return not study.store.get(spec.key) and not diverged
+    return not study.store.find(spec) and not diverged
 
 
-def work(study: Study, budget: float, workers: int | None, device: str, chosen: Iterable[str], say) -> Report:
-    """Work through the queue inside a budget of seconds; later decisions are planned as soon as they are taken."""
+def work(
+    study: Study,
+    budget: float,
+    workers: int | None,
+    engine: Engine,
+    chosen: Iterable[str],
+    say: Callable[[str], None],
+    executor: str = "local",
+) -> Report:
+    """Work through the queue inside a budget of seconds; later decisions are planned as soon as they are taken.
+
+    Raises Stopped, with every running run saved, after SIGINT or SIGTERM.
+    """
     deadline = time.monotonic() + budget
     total, data = Report(), data_of(study)
     while True:
@@ -87,8 +99,9 @@ def work(study: Study, budget: float, workers: int | None, device: str, chosen: 
         if not pending:
             return total
         say(f"{len(pending)} runs pending in {len(planned)} stages")
-        speed = estimator(study.store.own(), data, device)
-        report = run_all(pending, data, study.store, workers, device, deadline - time.monotonic(), say, speed)
+        speed = estimator(study.store.own(), data, engine.device)
+        left = deadline - time.monotonic()
+        report = run_all(pending, data, study.store, workers, engine, left, say, speed, executor)
         for name in ("stored", "failed", "paused", "busy"):
             getattr(total, name).extend(getattr(report, name))
         total.left = report.left

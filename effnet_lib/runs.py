@@ -11,10 +11,11 @@ import datetime
 import hashlib
 import json
 import math
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class RunSpec:
         """Return the JSON-ready data that the key is made of."""
         return {
             "arch": to_data(self.arch),
-            "recipe": asdict(self.recipe),
+            "recipe": self.recipe.to_data(),
             "data": self.data,
             "seed": self.seed,
             "micro_batch": self.micro_batch or self.recipe.batch,
@@ -57,6 +58,18 @@ class RunSpec:
     def key(self) -> str:
         """SHA-256 of the payload's canonical JSON, 64 hex digits."""
         return payload_key(self.payload())
+
+    def splits(self) -> "Iterator[RunSpec]":
+        """Yield the run itself, then the same one with a half, a quarter, ... of its micro-batch.
+
+        Where a batch does not fit a device it is split; the gradients are the same, batch-norm statistics are those of
+        the smaller batch, hence another key.
+        """
+        micro = self.micro_batch or self.recipe.batch
+        yield self
+        while micro % 2 == 0:
+            micro //= 2
+            yield replace(self, micro_batch=micro)
 
 
 def payload_key(payload: dict[str, Any]) -> str:
@@ -204,6 +217,10 @@ class RunStore:
             warnings.warn(f"shipped record {shipped.name} counts as missing: {error}", stacklevel=2)
             return None
 
+    def find(self, spec: RunSpec) -> RunRecord | None:
+        """Return the record of a run, or else of the same run in the largest micro-batches that are stored."""
+        return next((record for split in spec.splits() if (record := self.get(split.key))), None)
+
     def own(self) -> Iterator[RunRecord]:
         """Yield your own readable records."""
         for path in sorted((self.root / "records").glob("*.json")):
@@ -220,9 +237,16 @@ class RunStore:
         return self.root / "failed" / f"{key}.txt"
 
     def fail(self, key: str, reason: str) -> None:
-        """Note in one line why a run failed; it is retried next time and never counts as a result."""
+        """Note in one line why a run failed; it is retried next time and never counts as a result.
+
+        Where even the note cannot be written (a full disk), stderr says both.
+        """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        write_aside(self._failure(key), f"{now} {' '.join(reason.split())}\n".encode())
+        line = f"{now} {' '.join(reason.split())}"
+        try:
+            write_aside(self._failure(key), f"{line}\n".encode())
+        except OSError as error:
+            print(f"{key[:8]} failed: {line} (not noted: {error.strerror})", file=sys.stderr, flush=True)
 
     def diverged(self, key: str) -> bool:
         """Say whether the last try of a run ended because its loss stopped being a number."""

@@ -15,14 +15,14 @@ def decisions(study: Study) -> str:
     """Say which baseline and which rates the records decide, with the numbers that decide them."""
     lines = []
     for base, specs in study.candidates().items():
-        records = [study.store.get(spec.key) for spec in specs]
+        records = [study.store.find(spec) for spec in specs]
         top1 = ", ".join(f"{r.top1:.2f}" if r else "-" for r in records)
         madds = count(base.arch(study.dataset.classes)).madds / 1e6
         lines.append(f"  candidate {base!s:34} {madds:6.2f} M   held-out top-1 {top1} %")
     lines.append(f"baseline: {study.base or 'not decided yet'}")
     if study.base is not None:
         for method, trials in study.tuning().items():
-            found = {rate: study.store.get(spec.key) for rate, spec in trials.items()}
+            found = {rate: study.store.find(spec) for rate, spec in trials.items()}
             losses = ", ".join(
                 f"{rate:g}: {r.result['loss']:.4f}" if r else f"{rate:g}: -" for rate, r in found.items()
             )
@@ -34,7 +34,7 @@ def decisions(study: Study) -> str:
 
 def state(study: Study, spec: RunSpec) -> str:
     """Return done, running, failed or pending."""
-    if study.store.get(spec.key):
+    if study.store.find(spec):
         return "done"
     if study.store.is_running(spec.key):
         return "running"

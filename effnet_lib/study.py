@@ -102,7 +102,7 @@ class Study:
         """
         if len(self.profile.candidates) == 1:
             return self.profile.candidates[0]
-        found = {base: [self.store.get(s.key) for s in specs] for base, specs in self.candidates().items()}
+        found = {base: [self.store.find(s) for s in specs] for base, specs in self.candidates().items()}
         if not all(record for records in found.values() for record in records):
             return None
         return choose_base(found)
@@ -163,7 +163,7 @@ class Study:
 
     def _trial(self, spec: RunSpec) -> float | None:
         """Return a trial's held-out loss: infinite where it diverged, None where it has not run."""
-        record = self.store.get(spec.key)
+        record = self.store.find(spec)
         if record:
             return record.result["loss"]
         return inf if self.store.diverged(spec.key) else None

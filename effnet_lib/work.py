@@ -23,6 +23,7 @@ from .profiles import profile
 from .runs import RunRecord, RunSpec, RunStore
 from .study import Model, Study
 from .sweep import cores, estimator, run_all
+from .training.engine import Engine
 
 Records = dict[Model, dict[int, RunRecord]]
 
@@ -68,7 +69,7 @@ class Work:
 
     def missing(self) -> list[RunSpec]:
         """Return the runs that no record answers yet."""
-        return [spec for spec in self.specs.values() if not self.study.store.get(spec.key)]
+        return [spec for spec in self.specs.values() if not self.study.store.find(spec)]
 
     @property
     def trains(self) -> bool:
@@ -112,7 +113,7 @@ class Work:
         unit = count(self.study.baseline.arch).madds if self.models else 1
         rows = []
         for model in self.models:
-            stored = sum(self.study.store.get(self.specs[model, seed].key) is not None for seed in self.seeds)
+            stored = sum(self.study.store.find(self.specs[model, seed]) is not None for seed in self.seeds)
             rows.append(
                 {
                     "model": model.name,
@@ -143,11 +144,11 @@ class Work:
                 lambda spec: self.study.dataset,
                 self.study.store,
                 self.workers,
-                self.parameters.device,
+                Engine(self.parameters.device),
                 estimate=predicted,
             )
             if report.failed:
-                first = self.study.store.failure(report.failed[0].key)
+                first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
                 raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
         return self.records()
 
@@ -155,7 +156,7 @@ class Work:
         """Train what baseline and learning rate are decided from, and plan again."""
         from .queue import work  # the queue knows every plan, this one included
 
-        work(self.study, math.inf, self.workers, self.parameters.device, ["study"], print)
+        work(self.study, math.inf, self.workers, Engine(self.parameters.device), ["study"], print)
         again = Work.of(self.artefact, self.parameters)
         if not again.study.ready:
             raise RunFailed(
@@ -169,7 +170,7 @@ class Work:
         """Return the stored records, model -> seed -> record; also seeds beyond those asked for are not read."""
         found: Records = {}
         for (model, seed), spec in self.specs.items():
-            record = self.study.store.get(spec.key)
+            record = self.study.store.find(spec)
             if record:
                 found.setdefault(model, {})[seed] = record
         return found

@@ -8,14 +8,18 @@ import os
 import platform
 import time
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
 from .data.sets import DataSet, content_fingerprint
 from .errors import EffnetError
 from .files import write_aside
-from .runs import RunRecord, RunSpec, RunStore
+from .runs import RunRecord, RunSpec, RunStore, pack_bits
+from .training.engine import Engine
+
+if TYPE_CHECKING:
+    from .training.distributed import Group
 
 STORED, FAILED, PAUSED, BUSY = "stored", "failed", "paused", "busy"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas")
@@ -47,10 +51,18 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def execute(spec: RunSpec, dataset: DataSet, store: RunStore, device: str = "cpu", deadline: float = math.inf) -> str:
+def execute(
+    spec: RunSpec,
+    dataset: DataSet,
+    store: RunStore,
+    engine: Engine | None = None,
+    deadline: float = math.inf,
+    group: "Group | None" = None,
+) -> str:
     """Run one spec unless it is stored or running elsewhere; say how it ended (stored, failed, paused, busy).
 
-    `deadline` in time.monotonic() seconds. A failure is noted in the store with its reason in one line.
+    `deadline` in time.monotonic() seconds. `group` are the processes that train it together, this one their leader.
+    A failure is noted in the store with its reason in one line. A noted signal (`stopping.listening`) pauses the run.
     """
     lock = store.lock(spec.key)
     try:
@@ -58,37 +70,51 @@ def execute(spec: RunSpec, dataset: DataSet, store: RunStore, device: str = "cpu
     except Timeout:
         return BUSY
     try:
-        return _locked(spec, dataset, store, device, deadline)
+        return _locked(spec, dataset, store, engine or Engine(), deadline, group)
     finally:
         lock.release()
 
 
-def _locked(spec: RunSpec, dataset: DataSet, store: RunStore, device: str, deadline: float) -> str:
+def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str:
     if store.get(spec.key):
         return STORED
     import torch
 
+    from .training import checkpoint
+    from .training.distributed import ALONE
     from .training.loop import Paused, train
 
-    note = store.root / "running" / f"{spec.key}.json"
+    note, path = store.root / "running" / f"{spec.key}.json", store.checkpoint(spec.key)
     began = time.time()
 
     def progress(epoch: int, epochs: int, seconds: float) -> None:
         body = {"pid": os.getpid(), "epoch": epoch, "epochs": epochs, "seconds": seconds, "began": began}
         write_aside(note, json.dumps(body).encode())
 
-    progress(0, spec.recipe.epochs, 0.0)
     try:
+        progress(0, spec.recipe.epochs, 0.0)
         fingerprint = content_fingerprint(dataset)
-        result = train(spec, dataset, store, device, deadline, progress)
-        record = RunRecord(spec.key, spec.payload(), result, provenance(device, torch.get_num_threads(), fingerprint))
-        store.put(record)
-        store.checkpoint(spec.key).unlink(missing_ok=True)
+        group = group or ALONE
+        group.begins(True)
+        trained = train(spec, dataset, path, engine, deadline, progress, group)
+        store.keep_weights(spec.key, trained.weights)
+        result = trained.result | {"correct": pack_bits(trained.right)}
+        made = provenance(engine.device, torch.get_num_threads(), fingerprint)
+        if group.world > 1:
+            made["processes"] = group.world
+        store.put(RunRecord(spec.key, spec.payload(), result, made))
+        checkpoint.remove(path)
         return STORED
     except Paused:
         return PAUSED
     except (EffnetError, OSError, MemoryError, RuntimeError, ValueError) as error:
-        store.fail(spec.key, f"{type(error).__name__}: {error}")
+        store.fail(spec.key, reason(error))
         return FAILED
     finally:
         note.unlink(missing_ok=True)
+
+
+def reason(error: BaseException) -> str:
+    """Return an error's kind and message as one line, cut where CUDA's go on for a page."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" + ("..." if len(text) > 300 else "")

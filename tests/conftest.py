@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +73,14 @@ def tiny_spec(tiny_arch: EfficientNet, tiny_data: DataSet) -> RunSpec:
 def store() -> RunStore:
     """An empty store that has a shipped layer."""
     return RunStore()
+
+
+@pytest.fixture(scope="session")
+def trained_as() -> Callable[[RunRecord], Any]:
+    """A maker of what training returns, from the record that shall come of it."""
+    from effnet_lib.training.loop import Trained
+
+    return lambda record: Trained(record.correct, {n: v for n, v in record.result.items() if n != "correct"}, {})
 
 
 @pytest.fixture(scope="session")

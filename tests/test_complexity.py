@@ -107,28 +107,3 @@ def test_table_7_counted_beside_the_print(model, billions):
     counted = count(efficientnet.scale(Scaling(row["depth"], row["width"], row["resolution"]))).madds / 1e9
     assert counted == pytest.approx(billions, abs=0.005)
     assert counted == pytest.approx(row["flops_billions"], rel=0.2)
-
-
-@pytest.mark.parametrize("batch", [1, 64])
-@pytest.mark.parametrize("arch", [SMALL, efficientnet.published("b0"), efficientnet.scale(Scaling(2, 2), 96)])
-def test_training_memory_is_near_what_autograd_keeps(arch, batch):
-    with torch.device("meta"):
-        model = arch.build().train()
-        pictures = torch.empty(batch, 3, arch.px, arch.px)
-    weights = {p.untyped_storage()._cdata for p in model.parameters()}
-    kept = {}
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        if storage._cdata not in weights:
-            kept[storage._cdata] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(pictures)
-    counts = count(arch)
-    for_weights = 3 * sum(p.numel() * p.element_size() for p in model.parameters())
-    needed = for_weights + sum(storage.nbytes() for storage in kept.values())
-    assert counts.training_bytes(batch) == pytest.approx(needed, rel=0.12)
-    halved = counts.training_bytes(batch, bytes_per_value=2) - for_weights
-    assert 2 * halved == counts.training_bytes(batch) - for_weights  # weights stay in single precision

@@ -13,6 +13,7 @@ from effnet_lib.runs import RunSpec
 from effnet_lib.status import decisions, status
 from effnet_lib.study import GRIDS, LEVEL_A, LEVEL_B, METHODS, Study, choose_base, choose_rates
 from effnet_lib.training import loop
+from effnet_lib.training.engine import Engine
 
 PHOTOS = PROFILES["photos"]
 
@@ -210,16 +211,17 @@ def test_a_folders_study_finds_its_held_out_fifth(small_study, pictures):
     assert data(replace(held, data="fractals-10")) == declare("fractals-10")
 
 
-def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of):
+def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of, trained_as):
     trained, said = [], []
 
     def train(spec, dataset, *_):
         assert dataset.id == spec.data
         trained.append(spec)
-        return record_of(spec, bits(300 if spec.arch.px == 32 else 200), loss=1 + spec.recipe.lr).result
+        right = bits(300 if spec.arch.px == 32 else 200)
+        return trained_as(record_of(spec, right, loss=1 + spec.recipe.lr))
 
     monkeypatch.setattr(loop, "train", train)
-    report = work(small_study, 1e6, 0, "cpu", ["study"], said.append)
+    report = work(small_study, 1e6, 0, Engine(), ["study"], said.append)
     # Of the tuning's 5 models x 2 rates, the baseline at the recipe's rate was trained as a candidate.
     assert len(report.stored) == len(trained) == 4 + 9 and not report.failed and not report.left
     study = Study(small_study.profile, small_study.dataset, small_study.store)
@@ -230,11 +232,11 @@ def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of):
         baseline,
         *others,
     ]  # whole rates, the recipe's first
-    assert work(study, 1e6, 0, "cpu", ["study"], said.append).stored == [] and len(trained) == 13
+    assert work(study, 1e6, 0, Engine(), ["study"], said.append).stored == [] and len(trained) == 13
     assert "rates: baseline 0.1" in decisions(study) and "quintet, 3 seeds" in status(study)
 
 
-def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch, record_of):
+def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch, record_of, trained_as):
     """A candidate that fails, and a budget that is spent, end the call; they do not turn it in circles."""
     calls = []
 
@@ -242,13 +244,13 @@ def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch
         calls.append(spec)
         if spec.seed == 1:
             raise MemoryError("too large")
-        return record_of(spec).result
+        return trained_as(record_of(spec))
 
     monkeypatch.setattr(loop, "train", train)
-    report = work(small_study, 1e6, 0, "cpu", [], lambda line: None)
+    report = work(small_study, 1e6, 0, Engine(), [], lambda line: None)
     assert len(report.stored) == len(report.failed) == 2 and len(calls) == 4
     assert all("MemoryError: too large" in small_study.store.failure(spec.key) for spec in report.failed)
-    report = work(small_study, 0.0, 0, "cpu", [], lambda line: None)
+    report = work(small_study, 0.0, 0, Engine(), [], lambda line: None)
     assert len(report.left) == 2 and len(calls) == 4
 
 

@@ -20,8 +20,10 @@ import pytest
 from effnet_lib import paths
 from effnet_lib.errors import DataError, RunFailed
 from effnet_lib.runs import RunSpec, RunStore
-from effnet_lib.sweep import ENVIRONMENT, Report, _Pool, cost, estimator, run_all
+from effnet_lib.sweep import Report, Sweep, cost, estimator, run_all
+from effnet_lib.sweep.processes import ENVIRONMENT, _Pool
 from effnet_lib.training import loop
+from effnet_lib.training.engine import Engine
 from effnet_lib.worker import PAUSED, STORED, execute
 
 PATIENCE = 60.0  # seconds until a condition counts as never met
@@ -79,7 +81,7 @@ def sweep(tiny_data, store):
 
 
 @pytest.fixture
-def trained(monkeypatch, record_of):
+def trained(monkeypatch, record_of, trained_as):
     """Replace training: each run ends at once, that of seed 13 fails. Returns the specs that were trained."""
     done = []
 
@@ -87,7 +89,7 @@ def trained(monkeypatch, record_of):
         done.append(spec)
         if spec.seed == 13:
             raise RunFailed("an unlucky\nseed")
-        return record_of(spec).result
+        return trained_as(record_of(spec))
 
     monkeypatch.setattr(loop, "train", train)
     return done
@@ -121,7 +123,7 @@ def test_missing_data_are_told_once_before_any_run(store, tiny_data, tiny_spec, 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_without_time_nothing_starts(sweep, trained, tiny_spec, workers, monkeypatch):
-    monkeypatch.setattr("effnet_lib.sweep.wait", lambda *_, **__: pytest.fail("waited for nobody"))
+    monkeypatch.setattr("effnet_lib.sweep.processes.wait", lambda *_, **__: pytest.fail("waited for nobody"))
     specs = seeds(tiny_spec, 0, 1)
     report = sweep(specs, workers, budget=0.0)
     assert report.left == specs and not trained and not report.stored
@@ -148,14 +150,14 @@ def test_a_run_that_another_sweep_has_is_left_to_it(sweep, store, trained, tiny_
     assert sweep([theirs, mine]).stored == [theirs]
 
 
-def test_two_sweeps_on_one_folder_share_the_work(monkeypatch, tiny_data, tiny_spec, record_of):
+def test_two_sweeps_on_one_folder_share_the_work(monkeypatch, tiny_data, tiny_spec, record_of, trained_as):
     specs, counted, both = seeds(tiny_spec, *range(8)), [], threading.Barrier(2, timeout=PATIENCE)
 
     def train(spec, *_):
         counted.append(spec)
         if len(counted) <= 2:
             both.wait()  # each sweep is inside a run before either ends its first
-        return record_of(spec).result
+        return trained_as(record_of(spec))
 
     monkeypatch.setattr(loop, "train", train)
     reports = []
@@ -183,12 +185,12 @@ def test_cost_and_estimate_follow_the_records(tiny_data, tiny_spec, record_of):
 
 
 def test_a_worker_that_dies_after_storing_has_stored(store, tiny_data, tiny_spec, record_of):
-    report = Report()
-    pool = _Pool([tiny_spec], lambda spec: tiny_data, store, 1, "cpu", math.inf, print, lambda spec: 0.0, report)
+    state = Sweep([tiny_spec], lambda spec: tiny_data, store, Engine(), math.inf, print, lambda spec: 0.0, 1)
+    pool = _Pool(state)
     store.put(record_of(tiny_spec))
-    pool.running[0] = SimpleNamespace(exitcode=-signal.SIGSEGV, join=lambda: None), tiny_spec
+    pool.running[0] = SimpleNamespace(exitcode=-signal.SIGSEGV, join=lambda: None), tiny_spec, tiny_spec
     pool._finish(0)
-    assert report.stored == [tiny_spec] and store.failure(tiny_spec.key) is None
+    assert state.report.stored == [tiny_spec] and store.failure(tiny_spec.key) is None
 
 
 def test_workers_give_the_same_results_as_this_process(sweep, store, tiny_data, tiny_spec, tmp_path, monkeypatch):
@@ -221,7 +223,7 @@ def test_a_killed_worker_is_noted_and_the_others_finish(sweep, store, tiny_spec)
     report = sweep([victim, *others], workers=2, budget=PATIENCE)
     killer.join(PATIENCE)
     assert report.failed == [victim] and sorted(keys(report.stored)) == sorted(keys(others))
-    assert f"exit code -{signal.SIGKILL.value}" in store.failure(victim.key)
+    assert "was killed (SIGKILL); the kernel does that where memory runs out" in store.failure(victim.key)
     until(lambda: not alive(pids[0]) and not store.is_running(victim.key))
     assert not multiprocessing.active_children()
 

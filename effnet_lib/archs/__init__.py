@@ -8,7 +8,10 @@ from . import efficientnet
 
 
 class Architecture(Protocol):
-    """What every family offers (a frozen dataclass, hashable, equal when the rounded network is equal)."""
+    """What every family offers (a frozen dataclass, hashable, equal when the rounded network is equal).
+
+    One may also offer `saved_values()`, what autograd saves of each layer (`layers.Kept`); else memory is estimated.
+    """
 
     family: str
     px: int

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ParameterError
 from ..scaling import MIN_PX, PUBLISHED, Scaling, round_filters, round_repeats, round_resolution
-from .layers import Layer, strided
+from .layers import Kept, Layer, strided
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,6 +74,40 @@ class EfficientNet:
         yield Layer(inp, self.head, 1, px)
         yield Layer(self.head, self.classes, bias=True, norm=False)
 
+    def saved_values(self) -> Iterator[Kept]:
+        """Yield what autograd saves of one picture, in the order of the forward pass, the pictures first.
+
+        Not counted: statistics of batch norms, and masks of dropout and dropped paths (one value a channel at most).
+        """
+        yield Kept(3 * self._read(self.px, 3, 2) ** 2)
+        px = strided(self.px, 2)
+        yield _activated(self.stem, px)
+        inp = self.stem
+        for stage in self.stages:
+            for stride in (stage.stride, *[1] * (stage.repeats - 1)):
+                yield from self._saved_mbconv(inp, stage, px, stride)
+                inp, px = stage.channels, strided(px, stride)
+        # The mean over pixels saves no input; its own output is the classifier's.
+        yield Kept(2 * self.head * px**2 + self.head, 2 * self.head * px**2)
+
+    def _saved_mbconv(self, inp: int, stage: Stage, px_in: int, stride: int) -> Iterator[Kept]:
+        mid, squeezed, out = inp * stage.expand, _squeezed(inp), stage.channels
+        px = strided(px_in, stride)
+        skip = out * px**2 if stride == 1 and inp == out else 0  # its gradient waits for the block's input
+        if stage.expand > 1:
+            kept = _activated(mid, px_in)
+            yield kept._replace(gradients=kept.gradients + skip)
+        # Saved are the outputs of convolution, norm, activation and squeeze-excitation, of which also both vectors of
+        # each length (before and after an activation). A padded copy replaces the map that the convolution would read.
+        grown = mid * (self._read(px_in, stage.kernel, stride) ** 2 - px_in**2)
+        yield Kept(grown + 4 * mid * px**2 + 2 * (mid + squeezed), 2 * mid * px**2 + skip)
+        # No activation: the norm's output (or its sum with the skip) is the next layer's input.
+        yield Kept(2 * out * px**2, mid * px**2 + skip)
+
+    def _read(self, px: int, kernel: int, stride: int) -> int:
+        """Return the size of the map that autograd saves as a convolution's input: "same" pads strided ones first."""
+        return (strided(px, stride) - 1) * stride + kernel if self.padding == "same" and stride > 1 else px
+
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
         """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""
         from timm.models._efficientnet_builder import decode_arch_def
@@ -103,13 +137,22 @@ class EfficientNet:
 
 def _mbconv(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
     mid = inp * stage.expand
-    squeezed = max(1, int(inp * SE_RATIO))  # of the block's input, not of the expanded channels
+    squeezed = _squeezed(inp)
     if stage.expand > 1:
         yield Layer(inp, mid, 1, px_in, repeats=repeats)
     yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
     yield Layer(mid, squeezed, bias=True, norm=False, repeats=repeats)
     yield Layer(squeezed, mid, bias=True, norm=False, repeats=repeats)
     yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
+
+
+def _squeezed(inp: int) -> int:
+    return max(1, int(inp * SE_RATIO))  # of the block's input, not of the expanded channels
+
+
+def _activated(out: int, px: int) -> Kept:
+    """Return what a convolution, its norm and its SiLU save: three outputs, each the next operation's input."""
+    return Kept(3 * out * px**2, 2 * out * px**2)
 
 
 def _timm_row(stage: Stage) -> str:

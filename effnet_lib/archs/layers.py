@@ -1,4 +1,4 @@
-"""The one layer type that closed-form counts need, and output sizes."""
+"""The layer type that closed-form counts need, what training keeps of a layer, and output sizes."""
 
 from typing import NamedTuple
 
@@ -18,6 +18,17 @@ class Layer(NamedTuple):
     bias: bool = False
     norm: bool = True
     repeats: int = 1
+
+
+class Kept(NamedTuple):
+    """What training holds of one layer, in values a picture.
+
+    `values` is what autograd saves in the forward pass, every tensor once; `gradients` is what the backward
+    pass of this layer adds at most to what is saved of this layer and of those before it.
+    """
+
+    values: int
+    gradients: int = 0
 
 
 def strided(px: int, stride: int) -> int:

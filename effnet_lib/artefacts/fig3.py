@@ -158,7 +158,7 @@ def _longer(study: Study, method: str) -> Estimate | None:
     """Return a dimension's gain at the longer training budget (the quintet's), None where a profile has none."""
     if not study.has_quintet:
         return None
-    found = {m: {s: study.store.get(spec.key) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
+    found = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
     bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}
     return contrast({m: runs for m, runs in bits.items() if runs}, {method: 1.0, "baseline": -1.0})
 

@@ -95,19 +95,25 @@ def native_px(files: Sequence[Path]) -> int:
     return int(np.median([min(_open(path).size) for path in files[:: max(1, len(files) // 200)]]))
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path | str) -> Image.Image:
     try:
         return Image.open(path)
     except UNDECODABLE as error:
         raise DataError(f"dataset: {str(path)!r} is not a picture that can be decoded") from error
 
 
-def _square(path: Path, px: int) -> np.ndarray:
+def read(path: Path | str) -> Image.Image:
+    """Decode a whole picture as RGB. Raises DataError that names it if that cannot be done."""
     with _open(path) as image:
         try:
-            image = image.convert("RGB")
+            return image.convert("RGB")
         except UNDECODABLE as error:
             raise DataError(f"dataset: {str(path)!r} is not a picture that can be decoded ({error})") from error
+
+
+def square(path: Path | str, px: int) -> np.ndarray:
+    """Decode a picture's centre square into (px, px, 3) uint8, resized once. Raises DataError as `read` does."""
+    image = read(path)
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
@@ -122,6 +128,6 @@ def decode(files: Sequence[Path], px: int, threads: int = 1) -> np.ndarray:
     """
     out = np.empty((len(files), px, px, 3), np.uint8)
     with ThreadPoolExecutor(threads) as pool:  # Pillow releases the interpreter's lock while it decodes
-        for index, picture in enumerate(pool.map(partial(_square, px=px), files)):
+        for index, picture in enumerate(pool.map(partial(square, px=px), files)):
             out[index] = picture
     return out

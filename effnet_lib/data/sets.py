@@ -175,6 +175,24 @@ def split_part(labels: np.ndarray, part: str) -> np.ndarray:
     return np.sort(np.concatenate(chosen))
 
 
+def source_part(dataset: DataSet, part: str) -> str:
+    """Return the folder part, train or val, that train, val or probe of a data set is taken from."""
+    return "val" if part == "val" and not dataset.id.endswith(HOLDOUT) else "train"
+
+
+def part_rows(dataset: DataSet, part: str, labels: np.ndarray) -> np.ndarray:
+    """Return which pictures of its source part make up train, val or probe; `labels` (n,) are the source part's.
+
+    `probe` is a stratified fifth of the pictures that are trained on. Of an `ID/holdout` set, train is the fit part
+    and val the held-out part.
+    """
+    if part == "probe":
+        return split_part(labels, "probe")
+    if dataset.id.endswith(HOLDOUT):
+        return split_part(labels, "fit" if part == "train" else "holdout")
+    return np.arange(len(labels))
+
+
 def load(dataset: DataSet, part: str, px: int) -> Part:
     """Return the pictures and labels of train, val or probe at one resolution.
 
@@ -182,20 +200,14 @@ def load(dataset: DataSet, part: str, px: int) -> Part:
     generated once a resolution, then kept under results/cache and mapped, so that all workers share the memory.
     Of an `ID/holdout` set, train is the fit part and val the held-out part.
     """
-    holdout = dataset.id.endswith(HOLDOUT)
-    source = "val" if part == "val" and not holdout else "train"
+    source = source_part(dataset, part)
     content = content_fingerprint(dataset)
     if dataset.fractals:
         labels = np.repeat(np.arange(dataset.classes), getattr(dataset.fractals, f"{source}_per_class"))
         files = None
     else:
         files, labels, _ = folders.list_pictures(dataset.folder, source)
-    if part == "probe":
-        chosen = split_part(labels, "probe")
-    elif holdout:
-        chosen = split_part(labels, "fit" if part == "train" else "holdout")
-    else:
-        chosen = np.arange(len(labels))
+    chosen = part_rows(dataset, part, labels)
     plain = dataset.id.removesuffix(HOLDOUT)
     # A training set at its crop resolution is used whole and by its holdout: one cached array serves both.
     whole = part == "train" or len(chosen) == len(labels)

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as everywhere in the field
-ORDER, CROP, NOISE = 0, 1, 2  # kinds of random stream
+ORDER, CROP, NOISE, POLICY = 0, 1, 2, 3  # kinds of random stream
 ASPECT = 4 / 3  # widest crop, as in torchvision's RandomResizedCrop
 
 
@@ -44,17 +44,6 @@ def crop_matrices(draw: np.random.Generator, batch: int, min_area: float, flip: 
     return torch.from_numpy(matrices)
 
 
-def autoaugment(pixels: torch.Tensor) -> torch.Tensor:
-    """Apply AutoAugment's ImageNet policy (section 5.2) to each of (n, h, w, 3) uint8 pictures, by torchvision.
-
-    Draws from torch's global generator.
-    """
-    from torchvision.transforms import AutoAugment
-
-    policy = AutoAugment()
-    return torch.stack([policy(picture) for picture in pixels.permute(0, 3, 1, 2)]).permute(0, 2, 3, 1)
-
-
 def standardise(pictures: torch.Tensor) -> torch.Tensor:
     """Turn (n, 3, h, w) float32 of 0 to 255 into ImageNet-standardised values: (x / 255 - mean) / std in one pass."""
     std = torch.tensor(STD, device=pictures.device).view(3, 1, 1)
@@ -75,18 +64,12 @@ def sampling_grid(matrices: torch.Tensor, px: int) -> torch.Tensor:
     return grid
 
 
-def whole(pixels: torch.Tensor) -> torch.Tensor:
-    """Turn (n, h, w, 3) uint8 into standardised (n, 3, h, w) channels_last float32."""
-    return standardise(pixels.permute(0, 3, 1, 2).float())
-
-
-def crop(pixels: torch.Tensor, matrices: torch.Tensor, px: int) -> torch.Tensor:
-    """Sample standardised crops (n, 3, px, px) channels_last float32 from (n, h, w, 3) uint8, bilinear.
+def sample(pixels: torch.Tensor, matrices: torch.Tensor, px: int) -> torch.Tensor:
+    """Sample crops (n, 3, px, px) float32 of values 0 to 255 from (n, h, w, 3) uint8, bilinear.
 
     Pictures are held at up to 1.7 times the input size, so a crop of 35 % of the area (0.59 of the side) is never
-    enlarged and a whole picture is reduced by at most 1.7. Sampled first, standardised after: a third of the pixels.
+    enlarged and a whole picture is reduced by at most 1.7. Standardised afterwards: a third of the pixels.
     """
-    grid = sampling_grid(matrices.to(pixels.device), px)
+    grid = sampling_grid(matrices, px)
     pictures = pixels.permute(0, 3, 1, 2).float()
-    sampled = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return standardise(sampled.contiguous(memory_format=torch.channels_last))
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)

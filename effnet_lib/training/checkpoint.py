@@ -1,6 +1,12 @@
-"""A run's state between epochs, so that a stopped run goes on where it was."""
+"""A run's state between two steps, so that a stopped run goes on exactly where it was.
 
+The file is one line, with the SHA-256 of what follows, and torch's own format after it. It is written aside, fsynced
+and renamed; the one before is kept. A kill at any instant leaves a whole newest file, or only the one before.
+"""
+
+import hashlib
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +15,73 @@ import torch
 from ..errors import RunFailed
 from ..files import write_aside
 
+MAGIC = b"effnet checkpoint 2 "
 
-def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint aside, then rename: a kill leaves the previous one or the new one, never a half."""
+
+def previous(path: Path) -> Path:
+    """Return where the checkpoint before the newest is kept."""
+    return path.with_suffix(".previous.pt")
+
+
+def pack(state: dict[str, Any]) -> bytes:
+    """Return a state as the bytes of a checkpoint file."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_aside(path, buffer.getvalue())
+    body = buffer.getvalue()
+    return MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unpack(content: bytes, key: str, name: str) -> dict[str, Any]:
+    """Return the state in a checkpoint file's bytes; nothing is unpickled but tensors and numbers.
+
+    Raises RunFailed, naming the file, for one that is foreign, altered or of another run.
+    """
+    head, _, body = content.partition(b"\n")
+    if not head.startswith(MAGIC):
+        raise RunFailed(f"checkpoint {name} is not a checkpoint of this version; remove it")
+    if head[len(MAGIC) :] != hashlib.sha256(body).hexdigest().encode():
+        raise RunFailed(f"checkpoint {name} was altered or cut: its content has another SHA-256; remove it")
+    try:
+        state = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises several unrelated types for a foreign file
+        raise RunFailed(f"checkpoint {name} cannot be read ({type(error).__name__}); remove it") from error
+    owner = state.get("key") if isinstance(state, dict) else None
+    if owner != key:
+        raise RunFailed(f"checkpoint {name} belongs to run {str(owner)[:12]}; remove it")
+    return state
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint and keep the one before."""
+    content = pack(state)
+    if path.is_file():
+        path.replace(previous(path))
+    write_aside(path, content)
 
 
 def load(path: Path, key: str) -> dict[str, Any] | None:
-    """Read a run's checkpoint, or None where there is none.
+    """Read a run's newest sound checkpoint, or None where there is none.
 
-    Raises RunFailed for a file that is damaged or of another run; nothing is unpickled but tensors and numbers.
+    A newest one that is refused is said, and the one before is used. Raises RunFailed where no sound one is left:
+    a run never starts again from nothing in silence.
     """
-    if not path.is_file():
-        return None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises several unrelated types for a damaged or foreign file
-        raise RunFailed(f"checkpoint {path.name} cannot be read ({type(error).__name__}); remove it") from error
-    owner = state.get("key") if isinstance(state, dict) else None
-    if owner != key:
-        raise RunFailed(f"checkpoint {path.name} belongs to run {str(owner)[:12]}; remove it")
-    return state
+    refused = []
+    for candidate in (path, previous(path)):
+        if candidate.is_file():
+            try:
+                state = unpack(candidate.read_bytes(), key, candidate.name)
+            except RunFailed as error:
+                refused.append(str(error))
+                continue
+            if refused:
+                warnings.warn(f"{refused[0]}; going on from the one before", stacklevel=2)
+            return state
+    if refused:
+        raise RunFailed("; ".join(refused))
+    return None
+
+
+def remove(path: Path) -> None:
+    """Remove a run's checkpoints, and what a process that was killed while writing left beside them."""
+    for leftover in (path, previous(path), *path.parent.glob(f".{path.name}.*")):
+        leftover.unlink(missing_ok=True)

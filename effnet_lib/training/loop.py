@@ -1,9 +1,11 @@
-"""Train one network: the loop, its evaluation, and the result that a record stores."""
+"""Train one network: the loop, its evaluation, and what it measured."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,189 +13,247 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import complexity
-from ..data.sets import DataSet, Part, load
-from ..errors import DataError, Diverged, ParameterError
-from ..runs import RunSpec, RunStore, pack_bits
-from . import augment, checkpoint, optim
-from .depthwise import use_fast_depthwise
+from .. import complexity, stopping
+from ..data.sets import DataSet
+from ..errors import Diverged, ParameterError
+from . import augment, checkpoint, optim, step
+from .distributed import ALONE, Group
+from .engine import Engine
+from .feed import Batch, Feed, Job
+from .network import build
 
-SOURCE_FACTOR = 1.7  # pictures are held at 1.7 x the input size: sqrt(0.35) x 1.7 = 1.006, so no crop is enlarged
 KNOWN = {"augment": ("crop+flip", "crop+flip+autoaugment"), "precision": ("fp32", "bf16")}  # what the loop below does
-MEMORY_LIMIT = 16 * 2**30  # bytes of uint8 pixels, mapped from disk
-LARGER_TEST = 1.15  # the second test size (train / test size mismatch), without retraining
+TEST_SHARE = 0.5  # of an epoch's time: testing 1.5 times as many pictures, forward only, and the start-up
 
 
 class Paused(Exception):
-    """The deadline came before the last epoch; a checkpoint is stored."""
+    """The deadline came, or somebody asked to stop; a checkpoint is stored."""
 
 
 @dataclass
-class Pictures:
-    """The parts of a data set that one run reads, on its device."""
+class Trained:
+    """What a run measured: one boolean a validation picture, other results, the weights that were evaluated."""
 
-    train: Part
-    val: Part
-    larger: Part
-    probe: Part
-
-    @classmethod
-    def of(cls, dataset: DataSet, px: int) -> "Pictures":
-        """Load the training set at 1.7 x px (at most the native size) and the test sets at px and 1.15 x px."""
-        wanted = round(SOURCE_FACTOR * px)
-        source = min(wanted, dataset.native_px or wanted)  # enlarged once, by the crop, and not twice
-        size = 3 * dataset.train_pictures * source**2
-        if size > MEMORY_LIMIT:
-            raise DataError(
-                f"dataset={dataset.id}: {dataset.train_pictures} pictures at {source} px are {size / 2**30:.0f} GiB; "
-                f"sets of up to {MEMORY_LIMIT / 2**30:.0f} GiB are trained from memory, larger ones not yet"
-            )
-        return cls(
-            load(dataset, "train", source),
-            load(dataset, "val", px),
-            load(dataset, "val", round(LARGER_TEST * px)),
-            load(dataset, "probe", px),
-        )
-
-
-def _batch(part: Part, chosen: np.ndarray, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    pixels = torch.from_numpy(part.pixels[part.rows[chosen]])
-    labels = torch.from_numpy(part.labels[chosen])
-    return pixels.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-
-
-def build(spec: RunSpec) -> nn.Module:
-    """Build the seeded network of a run, residual branches starting at zero where the recipe asks for it."""
-    torch.manual_seed(spec.seed)
-    model = spec.arch.build(spec.recipe.dropout, spec.recipe.drop_path)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum, module.eps = spec.recipe.bn_momentum, spec.recipe.bn_eps
-        elif isinstance(module, nn.SiLU):
-            module.inplace = False  # in place, autograd copies the input first: 7 % of a step
-    if spec.recipe.zero_gamma:
-        for norm in spec.arch.residual_norms(model):
-            nn.init.zeros_(norm.weight)
-    return model
+    right: np.ndarray
+    result: dict[str, Any]
+    weights: dict[str, torch.Tensor]
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, part: Part, device: torch.device, batch: int = 64) -> tuple[np.ndarray, float]:
-    """Return one boolean a picture (right or wrong) and the mean cross entropy; the whole frame is shown."""
+def evaluate(model: nn.Module, feed: Feed, part: str) -> tuple[np.ndarray, float]:
+    """Return one boolean a picture (right or wrong) and the mean cross entropy; the whole frame is shown.
+
+    Raises Paused between two batches where somebody asked to stop.
+    """
     model.eval()
-    right, loss = [], 0.0
-    for start in range(0, len(part), batch):
-        x, y = _batch(part, np.arange(start, min(start + batch, len(part))), device)
-        logits = model(augment.whole(x)).float()
-        loss += float(F.cross_entropy(logits, y, reduction="sum"))
-        right.append((logits.argmax(1) == y).cpu().numpy())
-    return np.concatenate(right), loss / len(part)
+    right, losses = [], []
+    for x, y in feed.test(part):
+        logits = model(x).float()
+        losses.append(F.cross_entropy(logits, y, reduction="sum"))
+        right.append(logits.argmax(1) == y)
+        if feed.group.world == 1 and stopping.asked():
+            raise Paused
+    found = feed.group.concatenate(torch.cat(right).cpu().numpy())
+    return found, feed.group.mean(sum(map(float, losses))) * feed.group.world / len(found)
+
+
+@dataclass
+class Progress:
+    """Where a run is: the next step, the loss summed over the epoch so far, mean losses of whole epochs, seconds.
+
+    `best` is the accuracy on the minival, its epoch and its weights, where the recipe stops early.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total: torch.Tensor | None = None
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    minival: list[float] = field(default_factory=list)
+    best: dict[str, torch.Tensor] | None = None
+
+
+class _Run:
+    """A network with everything that a checkpoint holds."""
+
+    def __init__(self, job: Job, dataset: DataSet, path: Path, engine: Engine, group: Group):
+        self.job, self.path, self.engine, self.group = job, path, engine, group
+        self.device, self.recipe = torch.device(engine.device), job.recipe
+        self.feed = Feed.of(job, dataset, self.device, group)
+        self.model = build(job, self.device)
+        self.optimizer = optim.optimiser(self.recipe, self.model)
+        self.scheduler = optim.schedule(self.recipe, self.optimizer, self.feed.steps)
+        self.ema = optim.average(self.recipe, self.model)
+        self.at = Progress(total=torch.zeros((), device=self.device))
+        self._load()
+        launch = engine.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
+        self.train_step = step.KINDS[launch](job, self.model, self.optimizer, self.device, group)
+
+    @property
+    def final(self) -> nn.Module:
+        """The network that is evaluated: averaged weights where the recipe averages them."""
+        return self.ema.module if self.ema else self.model
+
+    def save(self) -> None:
+        """Write a checkpoint; of a group, the leader does."""
+        if self.group.leads:
+            checkpoint.save(self.path, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        state = {"key": self.job.key, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state |= {"schedule": self.scheduler.state_dict(), "progress": vars(self.at)}
+        state |= {"ema": self.ema.state_dict() if self.ema else None, "rng": torch.get_rng_state()}
+        return state | {"cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None}
+
+    def _load(self) -> None:
+        state = checkpoint.load(self.path, self.job.key) if self.group.leads else None
+        if self.group.world > 1:  # the others may be on machines without the file
+            content = self.group.bytes(checkpoint.pack(state) if state else None)
+            state = checkpoint.unpack(content, self.job.key, "of the leader") if content else None
+        if not state:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["schedule"])
+        if self.ema:
+            self.ema.load_state_dict(state["ema"])
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        self.at = Progress(**state["progress"])
+        self.at.total = self.at.total.to(self.device)
+
+    def train(self, deadline: float, progress: Callable[[int, int, float], None]) -> None:
+        """Train what is left of the epochs; raise Paused, with a checkpoint, for a signal or the deadline."""
+        at, self.saved, self.took = self.at, time.monotonic(), 0.0
+        while at.epoch < self.recipe.epochs:
+            self.model.train()
+            with contextlib.closing(self.feed.epoch(at.epoch, at.step)) as steps:  # closed, loader processes end
+                for batches in steps:
+                    self._pause_or_save(deadline)
+                    self._step(batches)
+            self._end_epoch()
+            progress(at.epoch, self.recipe.epochs, at.seconds)
+        if self.took:
+            self.save()  # a kill during the tests costs the tests only
+            if self.group.any(stopping.asked() or time.monotonic() + self._test_seconds() > deadline):
+                raise Paused
+
+    def _pause_or_save(self, deadline: float) -> None:
+        if not self.took:
+            return  # a call that only loads and saves would never get anywhere
+        if self.group.any(stopping.asked() or time.monotonic() + self.took > deadline):
+            self.save()
+            raise Paused
+        if time.monotonic() - self.saved >= self.engine.every:
+            self.save()
+            self.saved = time.monotonic()
+
+    def _step(self, batches: Iterator[Batch]) -> None:
+        at, started = self.at, time.perf_counter()
+        number = at.epoch * self.feed.steps + at.step
+        self.scheduler.step_update(number)
+        if self.recipe.dropout or self.recipe.drop_path:  # their noise is torch's own: tie it to the step as well
+            torch.manual_seed(self._noise())
+        at.total += self.train_step(batches, self._pictures())
+        if self.ema:
+            self.ema.update(self.model, step=number)
+        at.step += 1
+        self.took = time.perf_counter() - started
+        at.seconds += self.took
+
+    def _noise(self) -> int:
+        noise = augment.rng(self.job.seed, augment.NOISE, self.at.epoch, self.at.step).integers(2**62)
+        return int(noise) + self.group.rank
+
+    def _pictures(self) -> int:
+        share = self.group.shard(min(self.recipe.batch, self.feed.pictures))
+        return share.stop - share.start
+
+    def _test_seconds(self) -> float:
+        return TEST_SHARE * self.at.seconds / self.recipe.epochs
+
+    def _end_epoch(self) -> None:
+        at = self.at
+        waited = time.perf_counter()
+        loss = self.group.mean(float(at.total)) / self.feed.steps  # waits for the device
+        at.seconds += time.perf_counter() - waited
+        at.losses.append(loss)
+        at.epoch, at.step, at.total = at.epoch + 1, 0, torch.zeros((), device=self.device)
+        if not math.isfinite(loss):
+            raise Diverged(f"the training loss is {loss} in epoch {at.epoch} of {self.recipe.epochs}")
+        if self.recipe.minival:
+            self.group.synchronise(self.final)
+            right, _ = evaluate(self.final, self.feed, "minival")
+            at.minival.append(100 * float(right.mean()))
+            if at.minival[-1] == max(at.minival):
+                at.best = {name: value.detach().clone() for name, value in self.final.state_dict().items()}
+
+    def test(self) -> Trained:
+        """Evaluate the final weights (the best on the minival, where there is one). Raises Diverged, Paused."""
+        at, feed, final = self.at, self.feed, self.final
+        if at.best:
+            final.load_state_dict(at.best)
+        self.group.synchronise(final)
+        right, loss = evaluate(final, feed, "val")
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss on the validation pictures is {loss}")
+        larger, _ = evaluate(final, feed, "larger")
+        probe, probe_loss = evaluate(final, feed, "probe")
+        result = {
+            "top1": 100 * float(right.mean()),
+            "loss": loss,
+            "val_pictures": len(right),
+            "top1_larger_test": 100 * float(larger.mean()),
+            "train_top1": 100 * float(probe.mean()),
+            "train_loss": probe_loss,
+            "history": [round(value, 5) for value in at.losses],
+            **complexity.count(self.job.arch)._asdict(),
+            "final_px": self.job.arch.final_px,
+            "source_px": feed.parts["train"].px,
+            "train_pictures": feed.pictures,
+            "train_seconds": round(at.seconds, 2),
+            "pictures_per_second": round(self.recipe.epochs * feed.steps * self.recipe.batch / at.seconds, 1),
+        }
+        if at.minival:
+            result |= {"minival": at.minival, "best_epoch": 1 + at.minival.index(max(at.minival))}
+        return Trained(right, result, {name: value.cpu() for name, value in final.state_dict().items()})
 
 
 def train(
-    spec: RunSpec,
+    job: Job,
     dataset: DataSet,
-    store: RunStore,
-    device: str = "cpu",
+    path: Path,
+    engine: Engine | None = None,
     deadline: float = math.inf,
     progress: Callable[[int, int, float], None] = lambda epoch, epochs, seconds: None,
-) -> dict[str, Any]:
-    """Train, evaluate and return the `result` of a record; weights are kept in the store.
+    group: Group = ALONE,
+) -> Trained:
+    """Train and evaluate one network; `path` is where its checkpoints go, and where it goes on from.
 
-    `deadline` is in time.monotonic() seconds: raises Paused after an epoch whose successor would pass it. Raises
-    Diverged when the loss stops being a number, ParameterError for a recipe that this loop does not follow.
+    `deadline` is in time.monotonic() seconds: raises Paused, with a checkpoint, before a step that would pass it and
+    when a signal has been noted (`stopping.listening`); at least one step is done. Raises Diverged when the loss stops
+    being a number, ParameterError for a recipe that this loop does not follow.
     """
-    recipe, target = spec.recipe, torch.device(device)
     for name, known in KNOWN.items():  # never a record of something else than what was trained
-        if getattr(recipe, name) not in known:
-            raise ParameterError(name, getattr(recipe, name), " or ".join(known))
-    pictures = Pictures.of(dataset, spec.arch.px)
-    model = build(spec).to(target, memory_format=torch.channels_last)
-    if target.type == "cpu":
-        use_fast_depthwise(model)
-    steps = max(1, len(pictures.train) // recipe.batch)
-    optimizer = optim.optimiser(recipe, model)
-    scheduler = optim.schedule(recipe, optimizer, steps)
-    ema = optim.average(recipe, model)
-    first, seconds, losses = 0, 0.0, []
-    state = checkpoint.load(store.checkpoint(spec.key), spec.key)
-    if state:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if ema:
-            ema.load_state_dict(state["ema"])
-        first, seconds, losses = state["epoch"], state["seconds"], state["losses"]
-    for epoch in range(first, recipe.epochs):
-        started = time.perf_counter()
-        losses.append(_epoch(spec, model, optimizer, scheduler, ema, pictures.train, epoch, steps, target))
-        took = time.perf_counter() - started
-        seconds += took
-        if not math.isfinite(losses[-1]):
-            raise Diverged(f"the training loss is {losses[-1]} in epoch {epoch + 1} of {recipe.epochs}")
-        progress(epoch + 1, recipe.epochs, seconds)
-        if epoch + 1 < recipe.epochs:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
-            state |= {"seconds": seconds, "losses": losses, "key": spec.key}
-            checkpoint.save(store.checkpoint(spec.key), state | ({"ema": ema.state_dict()} if ema else {}))
-            if time.monotonic() + took > deadline:
-                raise Paused
-    final = ema.module if ema else model
-    right, loss = evaluate(final, pictures.val, target)
-    if not math.isfinite(loss):
-        raise Diverged(f"the loss on the validation pictures is {loss}")
-    larger, _ = evaluate(final, pictures.larger, target)
-    probe, probe_loss = evaluate(final, pictures.probe, target)
-    store.keep_weights(spec.key, final.state_dict())
-    counts = complexity.count(spec.arch)
-    return {
-        "top1": 100 * float(right.mean()),
-        "loss": loss,
-        "correct": pack_bits(right),
-        "val_pictures": len(right),
-        "top1_larger_test": 100 * float(larger.mean()),
-        "train_top1": 100 * float(probe.mean()),
-        "train_loss": probe_loss,
-        "history": [round(value, 5) for value in losses],
-        **counts._asdict(),
-        "final_px": spec.arch.final_px,
-        "source_px": pictures.train.px,
-        "train_pictures": len(pictures.train),
-        "train_seconds": round(seconds, 2),
-        "pictures_per_second": round(recipe.epochs * steps * recipe.batch / seconds, 1),
-    }
+        if getattr(job.recipe, name) not in known:
+            raise ParameterError(name, getattr(job.recipe, name), " or ".join(known))
+    engine = engine or Engine()
+    with _deterministic(engine.kind == "cpu"):
+        run = _Run(job, dataset, path, engine, group)
+        run.train(deadline, progress)
+        return run.test()
 
 
-def _epoch(spec, model, optimizer, scheduler, ema, part, epoch, steps, device) -> float:
-    """Train one epoch and return its mean loss."""
-    recipe = spec.recipe
-    micro = spec.micro_batch or recipe.batch
-    visit = augment.order(spec.seed, epoch, len(part))
-    total = torch.zeros((), device=device)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
-    policy = "autoaugment" in recipe.augment
-    noisy = recipe.dropout or recipe.drop_path or policy
-    model.train()
-    for step in range(steps):
-        scheduler.step_update(epoch * steps + step)
-        chosen = visit[step * recipe.batch : (step + 1) * recipe.batch]
-        matrices = augment.crop_matrices(
-            augment.rng(spec.seed, augment.CROP, epoch, step), len(chosen), recipe.min_area
-        )
-        if noisy:  # dropout's noise comes from torch's own generator: tie it to the step as well
-            torch.manual_seed(int(augment.rng(spec.seed, augment.NOISE, epoch, step).integers(2**62)))
-        for start in range(0, len(chosen), micro):
-            pixels, y = _batch(part, chosen[start : start + micro], device)
-            if policy:
-                pixels = augment.autoaugment(pixels)
-            x = augment.crop(pixels, matrices[start : start + micro], spec.arch.px)
-            with autocast:
-                loss = F.cross_entropy(model(x), y, label_smoothing=recipe.label_smoothing)
-            (loss * (len(y) / len(chosen))).backward()
-            total += loss.detach() * (len(y) / len(chosen))
-        if recipe.clip:
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip, foreach=True)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        if ema:
-            ema.update(model, step=epoch * steps + step)
-    return float(total) / steps
+@contextlib.contextmanager
+def _deterministic(on: bool) -> Iterator[None]:
+    """Have torch refuse operations whose result depends on the order of threads, on a CPU where none is needed."""
+    before, filled = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    if on:
+        torch.utils.deterministic.fill_uninitialized_memory = False  # 3 % of a step, against bugs that we do not have
+        torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = filled

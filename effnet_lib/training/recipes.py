@@ -1,6 +1,7 @@
 """Training recipes as data; a recipe is part of a run's key."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -10,7 +11,8 @@ class Recipe:
     `lr` is the peak rate for `batch` pictures a step, `warmup` the share of all steps with a linearly rising
     rate, `clip` the largest gradient norm (0: none), `min_area` the smallest crop as a share of the picture,
     `drop_path` the last block's rate (1 - survival), `ema` the decay of averaged weights (0: none; then the
-    raw final weights are evaluated), `lr_decay` and `lr_decay_epochs` the paper's exponential schedule.
+    raw final weights are evaluated), `lr_decay` and `lr_decay_epochs` the paper's exponential schedule, `minival` the
+    training pictures that are reserved to stop early on (0: none; then the last epoch counts).
     """
 
     epochs: int
@@ -34,7 +36,18 @@ class Recipe:
     bn_momentum: float = 0.1
     bn_eps: float = 1e-5
     precision: str = "fp32"
+    minival: int = 0
 
+    def to_data(self) -> dict[str, Any]:
+        """Return the recipe as JSON-ready data, part of a run's key.
+
+        A field younger than the first records is left out at its default, so that their keys stand.
+        """
+        data = asdict(self)
+        return {name: value for name, value in data.items() if name not in YOUNGER or value != YOUNGER[name]}
+
+
+YOUNGER = {"minival": 0}
 
 # The short recipe of the project's protocol: SGD with Nesterov momentum, warm-up, cosine, clipping, zero gamma.
 SHORT = Recipe(epochs=12, lr=0.2)
@@ -62,4 +75,5 @@ PAPER = Recipe(
     bn_momentum=0.01,
     bn_eps=1e-3,
     precision="bf16",
+    minival=25_000,
 )

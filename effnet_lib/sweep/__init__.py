@@ -1,0 +1,65 @@
+"""Execute many runs once each: in this process, in worker processes or on a Ray cluster, within a time budget."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from .. import stopping
+from ..data.sets import DataSet, content_fingerprint
+from ..errors import ParameterError
+from ..runs import RunSpec, RunStore
+from ..training.engine import Engine
+from . import local, processes
+from .estimate import cores, cost, estimator
+from .state import Report, Sweep
+
+__all__ = ["EXECUTORS", "Report", "Sweep", "cores", "cost", "estimator", "run_all"]
+
+EXECUTORS = ("local", "ray")
+
+
+def run_all(
+    specs: Sequence[RunSpec],
+    dataset_of: Callable[[RunSpec], DataSet],
+    store: RunStore,
+    workers: int | None = None,
+    engine: Engine | None = None,
+    budget: float = math.inf,
+    say: Callable[[str], None] = print,
+    estimate: Callable[[RunSpec], float] = lambda spec: 0.0,
+    executor: str = "local",
+) -> Report:
+    """Execute every spec that is not stored, in the order given.
+
+    `workers` is how many at once: 0 is this process; None is one worker a core on a CPU, this process on a GPU, and as
+    many as there is room for on a cluster. `budget` in seconds: no run starts whose first epoch would pass it, and a
+    running one pauses between steps. Failures are noted and the others go on.
+
+    Raises StoreError where no record could be written, DataError for data that are missing or not what their id
+    declares, ParameterError for an unknown executor, all before any training; Stopped, with every running run saved,
+    after SIGINT or SIGTERM.
+    """
+    if executor not in EXECUTORS:
+        raise ParameterError("executor", executor, " or ".join(EXECUTORS))
+    engine = engine or Engine()
+    engine.launch()  # refuses what cannot be done here
+    if workers is None and executor == "local":
+        workers = cores() if engine.kind == "cpu" else 0
+    todo = list(dict.fromkeys(spec for spec in specs if not store.find(spec)))
+    sweep = Sweep(todo, dataset_of, store, engine, time.monotonic() + budget, say, estimate, workers)
+    if todo:
+        store.check_writable()
+        for dataset in {dataset_of(spec) for spec in todo if sweep.fits(spec)}:
+            content_fingerprint(dataset)  # missing or other data are said once, not run by run
+        with stopping.listening():
+            if executor == "ray":
+                from . import cluster
+
+                cluster.run(sweep)
+            elif workers == 0:
+                local.run(sweep)
+            else:
+                processes.run(sweep)
+            stopping.check()
+    sweep.report.left = [spec for spec in todo if not sweep.report.knows(spec)]
+    return sweep.report

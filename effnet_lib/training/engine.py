@@ -1,0 +1,37 @@
+"""How a run is executed, which changes nothing of what it means and is no part of its key."""
+
+from dataclasses import dataclass
+
+from ..errors import ParameterError
+
+STEPS = ("auto", "eager", "compile", "graph")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The device, how its step is launched, and the seconds between two checkpoints.
+
+    `step`: "eager" launches operation by operation; "compile" is torch.compile; "graph" captures forward and backward
+    pass, clipping and update in one CUDA graph (a GPU only); "auto" is eager on a CPU (torch.compile gains nothing
+    there and takes a minute a network) and graph on a GPU, where small networks are bound by launches and 50 different
+    ones by compilation. `every` 0 saves after each step.
+    """
+
+    device: str = "cpu"
+    step: str = "auto"
+    every: float = 30.0
+
+    @property
+    def kind(self) -> str:
+        """The device's type, without its number."""
+        return self.device.split(":")[0]
+
+    def launch(self) -> str:
+        """Return how steps are launched here. Raises ParameterError for an unknown way, or a graph without a GPU."""
+        if self.step not in STEPS:
+            raise ParameterError("step", self.step, ", ".join(STEPS))
+        if self.step == "graph" and self.kind != "cuda":
+            raise ParameterError("step", self.step, f"auto, eager or compile on {self.kind}; graph needs cuda")
+        if self.step == "auto":
+            return "graph" if self.kind == "cuda" else "eager"
+        return self.step

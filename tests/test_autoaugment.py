@@ -1,0 +1,171 @@
+"""AutoAugment on batches: torchvision's pictures bit for bit, whatever the batch, and its probabilities."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms import AutoAugment
+
+from effnet_lib.training import autoaugment
+from effnet_lib.training.autoaugment import Draws
+
+torch.set_num_threads(1)
+
+# Every sub-policy, with each of its operations applied or not and either sign.
+FLAGS = list(product((False, True), repeat=4))
+EVERY = Draws(
+    np.repeat(np.arange(25), len(FLAGS)),
+    np.array([flags[:2] for flags in FLAGS] * 25),
+    np.array([flags[2:] for flags in FLAGS] * 25),
+)
+
+
+def photos(kind: str, height: int, width: int, count: int = len(EVERY)) -> torch.Tensor:
+    """Return (count, 3, height, width) uint8 pictures, no two alike save the even ones."""
+    rng = np.random.default_rng(height * width)
+    shape, one = (count, 3, height, width), (count, 3, 1, 1)
+    if kind == "noise":
+        values = rng.integers(0, 256, shape)
+    elif kind == "narrow":  # few levels: autocontrast stretches them, equalize finds large steps
+        values = rng.integers(0, 200, one) + rng.integers(0, 6, shape)
+    elif kind == "smooth":
+        y, x = np.mgrid[:height, :width]
+        values = rng.integers(0, 100, one) + x * rng.uniform(0, 100 / width, one) + y * rng.uniform(0, 55 / height, one)
+    elif kind == "even":  # no contrast to stretch, no histogram to equalize
+        values = np.broadcast_to(rng.integers(0, 256, one), shape)
+    return torch.from_numpy(values.astype(np.uint8))
+
+
+def alone(picture: torch.Tensor, draws: Draws, i: int) -> torch.Tensor:
+    """Return what torchvision makes of a picture (3, h, w) by draw i."""
+    policy = AutoAugment()
+    # It applies what draws at most the probability, here always or never, and negates where the sign is 0.
+    params = int(draws.policy[i]), 2.0 - 2.0 * draws.applied[i], 1 - draws.negative[i].astype(int)
+    policy.get_params = lambda count: params
+    return policy(picture)
+
+
+# One picture ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, height, width", [
+    ("noise", 24, 40), ("narrow", 40, 24), ("smooth", 33, 33), ("even", 24, 24), ("noise", 2, 3), ("noise", 1, 1),
+])  # fmt: skip
+def test_every_sub_policy_is_torchvisions_bit_for_bit(kind, height, width):
+    pictures = photos(kind, height, width)
+    found = autoaugment.apply(pictures, EVERY)
+    for i, picture in enumerate(pictures):
+        assert torch.equal(found[i], alone(picture, EVERY, i)), (EVERY.policy[i], EVERY.applied[i], EVERY.negative[i])
+
+
+def test_operations_of_full_size_pictures_are_torchvisions():
+    pictures = photos("noise", 224, 224, 50)
+    both = Draws(np.arange(25).repeat(2), np.ones((50, 2), bool), np.array([[False] * 2, [True] * 2] * 25))
+    found = autoaugment.apply(pictures, both)
+    assert all(torch.equal(found[i], alone(picture, both, i)) for i, picture in enumerate(pictures))
+
+
+def test_a_picture_without_operations_stays_and_the_input_is_never_written():
+    pictures = photos("noise", 16, 16)
+    kept = pictures.clone()
+    nothing = Draws(EVERY.policy, np.zeros_like(EVERY.applied), EVERY.negative)
+    assert torch.equal(autoaugment.apply(pictures, nothing), pictures)
+    assert autoaugment.apply(pictures, nothing).data_ptr() != pictures.data_ptr()
+    found = autoaugment.apply(pictures, EVERY)
+    assert torch.equal(pictures, kept) and found.is_contiguous() and found.dtype == torch.uint8
+    # Data sets hold (n, h, w, 3).
+    last = pictures.to(memory_format=torch.channels_last)
+    assert torch.equal(autoaugment.apply(last, EVERY), found)
+
+
+def test_draws_that_do_not_fit_are_refused():
+    pictures = photos("noise", 8, 8)
+    with pytest.raises(ValueError, match="399 draws cannot be applied to 400 pictures"):
+        autoaugment.apply(pictures, EVERY.slice(0, 399))
+    with pytest.raises(ValueError, match=r"float32"):
+        autoaugment.apply(pictures.float(), EVERY)
+
+
+# Batches ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth"])
+def test_a_picture_does_not_depend_on_its_batch(kind):
+    pictures = photos(kind, 20, 28)
+    found = autoaugment.apply(pictures, EVERY)
+    for cuts in ([0, 200, 400], [0, 1, 3, 60, 61, 399, 400], range(0, 401, 16)):
+        parts = [autoaugment.apply(pictures[a:b], EVERY.slice(a, b)) for a, b in pairwise(cuts)]
+        assert torch.equal(torch.cat(parts), found)
+    shuffled = np.random.default_rng(0).permutation(400)[:123]
+    draws = Draws(EVERY.policy[shuffled], EVERY.applied[shuffled], EVERY.negative[shuffled])
+    assert torch.equal(autoaugment.apply(pictures[shuffled], draws), found[shuffled])
+
+
+def test_contrast_of_large_pictures_does_not_depend_on_their_batch():
+    # Grey values above 256 px sum to more than float32 counts.
+    pictures = 255 - photos("narrow", 300, 300, 6) // 4
+    draws = Draws(np.full(6, 14), np.array([[False, True]] * 6), np.array([[False, sign] for sign in (0, 1) * 3], bool))
+    found = autoaugment.apply(pictures, draws)
+    assert all(torch.equal(found[i : i + 1], autoaugment.apply(pictures[i : i + 1], draws.slice(i, i + 1)))
+               for i in range(6))  # fmt: skip
+
+
+def test_an_empty_batch_stays_empty():
+    draws = autoaugment.draw(np.random.default_rng(0), 0)
+    assert len(draws) == 0 and autoaugment.apply(torch.empty((0, 3, 8, 8), dtype=torch.uint8), draws).shape[0] == 0
+
+
+def test_the_host_reads_nothing_back():
+    # A meta tensor holds no values, so whatever read one back would raise.
+    found = autoaugment.apply(torch.empty((400, 3, 16, 16), dtype=torch.uint8, device="meta"), EVERY)
+    assert found.shape == (400, 3, 16, 16) and found.device.type == "meta"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("kind", ["noise", "smooth", "even"])
+def test_a_gpu_makes_the_same_pictures_without_synchronising(kind):
+    pictures = photos(kind, 96, 96)
+    there = pictures.cuda()
+    autoaugment.apply(there, EVERY)  # libraries may synchronise as they load
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = autoaugment.apply(there, EVERY)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.equal(found.cpu(), autoaugment.apply(pictures, EVERY))
+
+
+# Draws ------------------------------------------------------------------------------------------------------
+
+
+def test_draws_follow_the_policy():
+    count = 200_000
+    draws, policies = autoaugment.draw(np.random.default_rng(1), count), AutoAugment().policies
+
+    def close(found: np.ndarray, chance: float) -> bool:
+        return abs(found.mean() - chance) <= 5 * np.sqrt(chance * (1 - chance) / len(found))
+
+    for number, pair in enumerate(policies):
+        chosen = draws.policy == number
+        assert close(chosen, 1 / len(policies))
+        applied, negative = draws.applied[chosen], draws.negative[chosen]
+        for slot, (_, chance, _) in enumerate(pair):
+            assert close(applied[:, slot], chance) and close(negative[:, slot], 0.5)
+        assert close(applied.all(axis=1), pair[0][1] * pair[1][1])  # drawn independently
+        assert close(negative.all(axis=1), 0.25) and close((applied & negative)[:, 1], pair[1][1] / 2)
+    assert len(policies) == 25 and set(draws.policy) == set(range(25))
+
+
+def test_draws_come_from_the_generator_alone():
+    before = torch.get_rng_state()
+    draws, again, other = (autoaugment.draw(np.random.default_rng(seed), 64) for seed in (5, 5, 6))
+    found = autoaugment.apply(photos("noise", 8, 8, 64), draws)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(autoaugment.apply(photos("noise", 8, 8, 64), again), found)
+    for name in ("policy", "applied", "negative"):
+        assert np.array_equal(getattr(draws, name), getattr(again, name))
+        assert not np.array_equal(getattr(draws, name), getattr(other, name))
+        assert np.array_equal(getattr(draws.slice(10, 20), name), getattr(draws, name)[10:20])
+    assert len(draws) == 64 and len(draws.slice(60, 70)) == 4
