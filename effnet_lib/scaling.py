@@ -64,30 +64,89 @@ def constraint(alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -
     return Scaling(alpha, beta, gamma).flops_factor
 
 
-def round_filters(channels: int, width: float, divisor: int = 8) -> int:
+def round_filters(channels: int, width: float, divisor: int = 8, keep90: bool = True) -> int:
     """Scale a channel count and round it to a multiple of `divisor`, never below 90 % of the exact value.
 
-    The rule of the reference implementation, at least `divisor` channels. The product is rounded to 9 digits
-    first: 0.35 * 3.0 * 80 must not become 80 through 83.99999999999999, where 1.05 * 80 becomes 88.
+    The rule of the reference implementation, at least `divisor` channels; without `keep90` plainly the nearest
+    multiple. The product is rounded to 9 digits first: 0.35 * 3.0 * 80 must not become 80 through
+    83.99999999999999, where 1.05 * 80 becomes 88.
     """
     if width == 1.0:
         return channels
     exact = round(channels * width, 9)
     rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * exact else rounded
+    return rounded + divisor if keep90 and rounded < 0.9 * exact else rounded
 
 
-def round_repeats(repeats: int, depth: float) -> int:
+def round_repeats(repeats: int, depth: float, to: str = "ceil") -> int:
     """Scale a layer count and round up, as the reference implementation does.
 
-    The product is rounded to 9 digits first: 0.5 * 1.2 * 5 must not become 4 through 3.0000000000000004.
+    `to="round"` takes the nearest count instead (halves to even, at least 1). The product is rounded to 9 digits
+    first: 0.5 * 1.2 * 5 must not become 4 through 3.0000000000000004.
     """
-    return math.ceil(round(repeats * depth, 9))
+    exact = round(repeats * depth, 9)
+    return max(1, round(exact)) if to == "round" else math.ceil(exact)
 
 
-def round_resolution(base: int, resolution: float) -> int:
-    """Scale an input size in pixels and round to the nearest pixel (halves to even)."""
-    return round(round(base * resolution, 9))
+def round_resolution(base: int, resolution: float, to: str | int = "round") -> int:
+    """Scale an input size in pixels and round to the nearest pixel (halves to even).
+
+    `to="floor"` drops the fraction instead; a number takes its nearest multiple, except where nothing is scaled.
+    """
+    exact = round(base * resolution, 9)
+    if to == "floor":
+        return int(exact)
+    return round(exact) if to == "round" or resolution == 1.0 else round(exact / to) * to
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How scaled numbers become whole; the default is the reference implementation's and the library's own.
+
+    `depth`: "ceil" or "round". `divisor`, `keep90`: as `round_filters` takes them. `head_stem`: channels of the stem
+    and of the last 1 x 1 convolution are "scaled" in width or stay "fixed". `resolution`: "round", "floor" or a
+    multiple in px, as `round_resolution` takes it. Raises ParameterError for anything else; for a divisor, too, that
+    timm, which rounds expanded channels to multiples of 8, would not follow.
+    """
+
+    depth: str = "ceil"
+    divisor: int = 8
+    keep90: bool = True
+    head_stem: str = "scaled"
+    resolution: str | int = "round"
+
+    def __post_init__(self):
+        if self.depth not in ("ceil", "round"):
+            raise ParameterError("depth", self.depth, "ceil or round")
+        if self.divisor < 4 or self.divisor % 4:
+            raise ParameterError("divisor", self.divisor, "a multiple of 4")
+        if self.head_stem not in ("scaled", "fixed"):
+            raise ParameterError("head_stem", self.head_stem, "scaled or fixed")
+        whole = isinstance(self.resolution, int) and self.resolution >= 1
+        if self.resolution not in ("round", "floor") and not whole:
+            raise ParameterError("resolution", self.resolution, "round, floor or a multiple in px")
+
+    def channels(self, channels: int, width: float) -> int:
+        """Scale the channels of a block."""
+        return round_filters(channels, width, self.divisor, self.keep90)
+
+    def end(self, channels: int, width: float) -> int:
+        """Scale the channels of the stem or of the head."""
+        return channels if self.head_stem == "fixed" else self.channels(channels, width)
+
+    def repeats(self, repeats: int, depth: float) -> int:
+        """Scale the blocks of a stage."""
+        return round_repeats(repeats, depth, self.depth)
+
+    def px(self, base: int, resolution: float) -> int:
+        """Scale the input size. Raises ParameterError for one under 32 px."""
+        px = round_resolution(base, resolution, self.resolution)
+        if px < MIN_PX:
+            raise ParameterError("resolution", resolution, f"a multiplier that gives >= {MIN_PX} px, not {px}")
+        return px
+
+
+REFERENCE = Rule()
 
 
 @dataclass(frozen=True)

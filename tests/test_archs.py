@@ -15,7 +15,7 @@ from torch import nn
 from effnet_lib import paper
 from effnet_lib.archs import efficientnet, from_data, to_data
 from effnet_lib.errors import ParameterError
-from effnet_lib.scaling import Scaling, compound
+from effnet_lib.scaling import Rule, Scaling, compound
 
 SMALL = efficientnet.scale(Scaling(0.5, 0.25), 32, classes=10)
 SCALINGS = st.builds(Scaling, st.floats(0.25, 3), st.floats(0.2, 3), st.floats(1, 4))
@@ -87,7 +87,7 @@ def test_an_input_under_32_px_is_refused_with_its_size(base_px, resolution):
 @pytest.mark.parametrize("divisor", [0, -8, 2, 6])
 def test_a_divisor_that_torch_would_not_follow_is_refused(divisor):
     with pytest.raises(ParameterError, match=f"^divisor={divisor} .* multiple of 4$"):
-        efficientnet.scale(Scaling(), divisor=divisor)
+        efficientnet.scale(Scaling(), rule=Rule(divisor=divisor))
 
 
 def test_published_and_compound_networks_are_both_offered():

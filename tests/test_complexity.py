@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from effnet_lib import paper
 from effnet_lib.archs import efficientnet
 from effnet_lib.complexity import Counts, count
-from effnet_lib.scaling import Scaling
+from effnet_lib.scaling import Rule, Scaling
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("efficientnet.json").read_text())
 
@@ -81,7 +81,7 @@ def test_any_network_is_counted_as_torch_counts_it(depth, width, px, classes, pa
 
 @pytest.mark.parametrize("divisor", [4, 16])
 def test_other_divisors_too(divisor):
-    arch = efficientnet.scale(Scaling(width=0.55), 64, divisor=divisor)
+    arch = efficientnet.scale(Scaling(width=0.55), 64, rule=Rule(divisor=divisor))
     assert arch != efficientnet.scale(Scaling(width=0.55), 64)
     assert count(arch) == measured(arch)
 

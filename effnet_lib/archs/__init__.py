@@ -1,10 +1,11 @@
 """Architectures as plain data: `layers()` for counting, `build()` for a torch module, JSON both ways."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..errors import ParameterError, nearest
-from . import efficientnet
+from . import efficientnet, mobilenet_v1, mobilenet_v2, resnet
 
 
 class Architecture(Protocol):
@@ -21,6 +22,7 @@ class Architecture(Protocol):
     def final_px(self) -> int: ...
     def layers(self): ...
     def build(self, dropout: float = 0.0, drop_path: float = 0.0): ...
+    def residual_norms(self, model): ...
 
 
 def to_data(arch: Architecture) -> dict[str, Any]:
@@ -28,12 +30,22 @@ def to_data(arch: Architecture) -> dict[str, Any]:
     return {"family": arch.family, **asdict(arch)}
 
 
-def _efficientnet(data: dict[str, Any]) -> efficientnet.EfficientNet:
-    stages = tuple(efficientnet.Stage(**stage) for stage in data.pop("stages"))
-    return efficientnet.EfficientNet(stages=stages, **data)
+def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architecture]:
+    """Return the reader of a family whose networks are numbers and a tuple of stages."""
+
+    def read(data: dict[str, Any]) -> Architecture:
+        stages = tuple(stage(**row) for row in data.pop("stages"))
+        return arch(stages=stages, **data)
+
+    return read
 
 
-FAMILIES = {"efficientnet": _efficientnet}
+FAMILIES = {
+    "efficientnet": _of_stages(efficientnet.EfficientNet, efficientnet.Stage),
+    "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
+    "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
+    "resnet": _of_stages(resnet.ResNet, resnet.Stage),
+}
 
 
 def from_data(data: dict[str, Any]) -> Architecture:

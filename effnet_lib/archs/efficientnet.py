@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ParameterError
-from ..scaling import MIN_PX, PUBLISHED, Scaling, round_filters, round_repeats, round_resolution
+from ..scaling import PUBLISHED, REFERENCE, Rule, Scaling
+from . import rows
 from .layers import Kept, Layer, strided
 
 if TYPE_CHECKING:
@@ -55,10 +56,7 @@ class EfficientNet:
     @property
     def final_px(self) -> int:
         """Height = width of the last feature map."""
-        px = strided(self.px, 2)
-        for stage in self.stages:
-            px = strided(px, stage.stride)
-        return px
+        return strided(self.px, 2, *(stage.stride for stage in self.stages))
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer, identical blocks once with their count."""
@@ -110,29 +108,13 @@ class EfficientNet:
 
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
         """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""
-        from timm.models._efficientnet_builder import decode_arch_def
-        from timm.models.efficientnet import EfficientNet as TimmEfficientNet
         from torch import nn
 
-        rows = [[_timm_row(stage)] for stage in self.stages]
-        return TimmEfficientNet(
-            decode_arch_def(rows),
-            num_classes=self.classes,
-            num_features=self.head,
-            stem_size=self.stem,
-            fix_stem=True,
-            pad_type={"symmetric": "", "same": "same"}[self.padding],
-            act_layer=nn.SiLU,
-            round_chs_fn=lambda channels, *_: channels,
-            drop_rate=dropout,
-            drop_path_rate=drop_path,
-        )
+        pad_type = {"symmetric": "", "same": "same"}[self.padding]
+        blocks = [_timm_row(stage) for stage in self.stages]
+        return rows.build(blocks, self.stem, self.head, self.classes, nn.SiLU, dropout, drop_path, pad_type)
 
-    @staticmethod
-    def residual_norms(model: "nn.Module") -> list["nn.Module"]:
-        """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
-        blocks = [block for stage in model.blocks for block in stage if block.has_skip]
-        return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
+    residual_norms = staticmethod(rows.residual_norms)
 
 
 def _mbconv(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
@@ -165,41 +147,38 @@ def scale(
     base_px: int = 224,
     classes: int = 1000,
     padding: str = "symmetric",
-    divisor: int = 8,
+    rule: Rule = REFERENCE,
 ) -> EfficientNet:
     """Scale B0 (Table 1) by depth, width and resolution multipliers; coefficients round once.
 
-    `base_px` is the input size at r = 1. Raises ParameterError for an input under 32 px, and for a divisor
-    that timm, which rounds expanded channels to multiples of 8, would not follow.
+    `base_px` is the input size at r = 1. Raises ParameterError for an input under 32 px.
     """
-    if divisor < 4 or divisor % 4:
-        raise ParameterError("divisor", divisor, "a multiple of 4")
-    px = round_resolution(base_px, scaling.resolution)
-    if px < MIN_PX:
-        raise ParameterError("resolution", scaling.resolution, f"a multiplier that gives >= {MIN_PX} px, not {px}")
     return EfficientNet(
-        px=px,
+        px=rule.px(base_px, scaling.resolution),
         classes=classes,
-        stem=round_filters(STEM, scaling.width, divisor),
+        stem=rule.end(STEM, scaling.width),
         stages=tuple(
             Stage(
                 row.expand,
                 row.kernel,
                 row.stride,
-                round_filters(row.channels, scaling.width, divisor),
-                round_repeats(row.repeats, scaling.depth),
+                rule.channels(row.channels, scaling.width),
+                rule.repeats(row.repeats, scaling.depth),
             )
             for row in TABLE1
         ),
-        head=round_filters(HEAD, scaling.width, divisor),
+        head=rule.end(HEAD, scaling.width),
         padding=padding,
     )
 
 
-def published(name: str, classes: int = 1000) -> EfficientNet:
-    """Return b0 to b7 from the published hand-rounded table (not alpha^phi), padded as TensorFlow does."""
-    rows = {row.name: row for row in PUBLISHED}
-    if name not in rows:
-        raise ParameterError("name", name, "one of " + ", ".join(rows))
-    row = rows[name]
-    return scale(Scaling(row.depth, row.width), row.px, classes, padding="same")
+def published(name: str, classes: int = 1000, rule: Rule = REFERENCE) -> EfficientNet:
+    """Return b0 to b7 from the published hand-rounded table (not alpha^phi), padded as TensorFlow does.
+
+    The table's px are used as they stand. Raises ParameterError for any other name.
+    """
+    table = {row.name: row for row in PUBLISHED}
+    if name not in table:
+        raise ParameterError("name", name, "one of " + ", ".join(table))
+    row = table[name]
+    return scale(Scaling(row.depth, row.width), row.px, classes, "same", rule)

@@ -31,6 +31,8 @@ class Kept(NamedTuple):
     gradients: int = 0
 
 
-def strided(px: int, stride: int) -> int:
-    """Return the output size of a padded convolution: ceil(px / stride), "SAME" and k // 2 padding alike."""
-    return -(-px // stride)
+def strided(px: int, *strides: int) -> int:
+    """Return the output size of padded convolutions: ceil(px / stride) each, "SAME" and k // 2 padding alike."""
+    for stride in strides:
+        px = -(-px // stride)
+    return px

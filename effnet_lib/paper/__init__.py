@@ -39,10 +39,26 @@ def table(number: int) -> pd.DataFrame:
     "FLOPS" of the paper are multiply-adds. Every call returns a new frame, which the caller may change.
     Raises ParameterError for any other number.
     """
-    if isinstance(number, bool) or not isinstance(number, int) or number not in _SOURCES:
-        raise ParameterError("number", number, f"a table of the paper, {min(_SOURCES)} to {max(_SOURCES)}")
-    source = _SOURCES[number]
+    source = _source(number)
     kinds = {"string": source.text, "int64": source.whole, "Int64": source.gaps}
     types = {column: kind for kind, columns in kinds.items() for column in columns.split()}
-    frame = pd.read_csv(Path(__file__).with_name(f"table{number}_{source.file}.csv"), dtype=types)
+    frame = pd.read_csv(_path(number), dtype=types)
     return frame.astype(dict.fromkeys(frame.columns.difference(list(types)), "float64"))
+
+
+def printed(number: int) -> pd.DataFrame:
+    """Return a table as `table` does, but every cell as its text: "0.70" says two digits, where 0.7 says one.
+
+    Raises ParameterError as `table` does.
+    """
+    return pd.read_csv(_path(number), dtype="string")
+
+
+def _source(number: int) -> _Source:
+    if isinstance(number, bool) or not isinstance(number, int) or number not in _SOURCES:
+        raise ParameterError("number", number, f"a table of the paper, {min(_SOURCES)} to {max(_SOURCES)}")
+    return _SOURCES[number]
+
+
+def _path(number: int) -> Path:
+    return Path(__file__).with_name(f"table{number}_{_source(number).file}.csv")

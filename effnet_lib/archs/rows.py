@@ -1,0 +1,44 @@
+"""Networks that timm builds from one string a stage: the EfficientNets and MobileNets."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(
+    rows: list[str],
+    stem: int,
+    head: int,
+    classes: int,
+    act: "type[nn.Module]",
+    dropout: float,
+    drop_path: float,
+    pad_type: str = "",
+) -> "nn.Module":
+    """Build a stem, a stage for each of timm's block strings and a classifier, with the channels exactly as given.
+
+    `head`: channels of the 1 x 1 convolution before the classifier, 0 for none. Block i = 0, 1, ... of n is dropped
+    at rate drop_path * i / n, where it has a skip.
+    """
+    from timm.models._efficientnet_builder import decode_arch_def
+    from timm.models.efficientnet import EfficientNet
+
+    return EfficientNet(
+        decode_arch_def([[row] for row in rows]),
+        num_classes=classes,
+        num_features=head,
+        stem_size=stem,
+        fix_stem=True,
+        pad_type=pad_type,
+        act_layer=act,
+        round_chs_fn=lambda channels, *_: channels,
+        drop_rate=dropout,
+        drop_path_rate=drop_path,
+    )
+
+
+def residual_norms(model: "nn.Module") -> list["nn.Module"]:
+    """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
+    blocks = [block for stage in model.blocks for block in stage if block.has_skip]
+    return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
