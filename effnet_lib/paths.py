@@ -5,6 +5,7 @@ folder, JupyterLab's in the notebook's.
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +34,11 @@ def figures_root() -> Path:
 def published_root() -> Path:
     """Return the folder of shipped evidence (EFFNET_PUBLISHED, default `figures/published/`)."""
     return _root("EFFNET_PUBLISHED", "figures/published")
+
+
+def scratch_root() -> Path:
+    """Return where a cluster's node keeps what it trains (EFFNET_SCRATCH, default a temporary folder of yours)."""
+    return _root("EFFNET_SCRATCH", os.path.join(tempfile.gettempdir(), f"effnet-{os.getuid()}"))
 
 
 def notebooks_root() -> Path:

@@ -9,6 +9,7 @@ from ..data.sets import DataSet, content_fingerprint
 from ..errors import ParameterError
 from ..runs import RunSpec, RunStore
 from ..training.engine import Engine
+from ..worker import tidy
 from . import local, processes
 from .estimate import cores, cost, estimator
 from .state import Report, Sweep
@@ -43,9 +44,14 @@ def run_all(
         raise ParameterError("executor", executor, " or ".join(EXECUTORS))
     engine = engine or Engine()
     engine.launch()  # refuses what cannot be done here
+    if engine.gpu_share != 1 and executor != "ray":
+        raise ParameterError("gpu_share", engine.gpu_share, "1 without a cluster; here the workers share the GPU")
     if workers is None and executor == "local":
         workers = cores() if engine.kind == "cpu" else 0
-    todo = list(dict.fromkeys(spec for spec in specs if not store.find(spec)))
+    found = {spec: store.find(spec) for spec in specs}
+    todo = [spec for spec, record in found.items() if record is None]
+    for record in filter(None, found.values()):
+        tidy(store, record.key)
     sweep = Sweep(todo, dataset_of, store, engine, time.monotonic() + budget, say, estimate, workers)
     if todo:
         store.check_writable()

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 EXIT = {STORED: 0, PAUSED: 3, FAILED: 4, BUSY: 5}
+LOST = 255  # multiprocessing's exit code of a process whose server is gone
 
 
 def run(sweep: Sweep) -> None:
@@ -38,16 +39,15 @@ def _child(spec: RunSpec, dataset: DataSet, store: RunStore, engine: Engine, dea
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
-        wait([parent.sentinel])
+        wait([parent.sentinel])  # closed where the parent ends, or gives this process up for lost
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()  # no orphan goes on training for nobody
-    with stopping.listening(patient=True):
-        import torch
+    stopping.listen_to_the_end()
+    import torch
 
-        torch.set_num_threads(1)
-        how = execute(spec, dataset, store, engine, deadline)
-    raise SystemExit(EXIT[how])
+    torch.set_num_threads(1)
+    raise SystemExit(EXIT[execute(spec, dataset, store, engine, deadline)])
 
 
 class _Pool:
@@ -56,14 +56,11 @@ class _Pool:
         self.running: dict[int, tuple[multiprocessing.Process, RunSpec, RunSpec]] = {}
 
     def run(self) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
-            context.set_forkserver_preload(["effnet_lib.worker", "effnet_lib.training.loop"])
         before = {name: os.environ.get(name) for name in ENVIRONMENT}
         os.environ.update(ENVIRONMENT)  # inherited by the server when it starts
         pending, spoke = list(self.sweep.todo), time.monotonic()
         try:
+            context = stopping.server("effnet_lib.worker", "effnet_lib.training.loop")
             while (pending or self.running) and not stopping.asked():
                 while pending and len(self.running) < self.workers:
                     spec = next((spec for spec in pending if self.sweep.fits(spec)), None)
@@ -88,15 +85,16 @@ class _Pool:
         sweep, fitted = self.sweep, self.sweep.fitted(spec)
         arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.engine, sweep.deadline)
         process = context.Process(target=_child, args=arguments)
-        process.start()
-        self.running[process.sentinel] = (process, spec, fitted)
+        with stopping.held():  # a process that nobody knows of would go on in a notebook's kernel
+            process.start()
+            self.running[process.sentinel] = (process, spec, fitted)
 
     def _stop(self) -> None:
         """Ask what still runs to save and end; end what does not within the grace."""
-        for process, _, _ in self.running.values():
-            process.terminate()
         end = time.monotonic() + GRACE
         try:
+            for process, _, _ in self.running.values():
+                process.terminate()
             for sentinel, (process, _, _) in list(self.running.items()):
                 process.join(max(0.0, end - time.monotonic()))
                 if process.exitcode is not None:
@@ -112,8 +110,6 @@ class _Pool:
         how = {code: how for how, code in EXIT.items()}.get(process.exitcode)
         if how is None and self.sweep.store.get(fitted.key):
             how = STORED  # it died on its way out
-        if how is None and stopping.asked() and process.exitcode == -signal.SIGTERM:
-            how = PAUSED  # it was asked to stop before it could listen
         if how is None:
             self.sweep.store.fail(fitted.key, _cause(process.exitcode))
             how = FAILED
@@ -123,5 +119,7 @@ class _Pool:
 def _cause(code: int) -> str:
     if code == -signal.SIGKILL:
         return "the worker process was killed (SIGKILL); the kernel does that where memory runs out"
+    if code == LOST:
+        return "the server that starts worker processes was killed; the kernel does that where memory runs out"
     name = f" ({signal.Signals(-code).name})" if code < 0 and -code in set(signal.Signals) else ""
     return f"the worker process ended with exit code {code}{name}"

@@ -11,7 +11,7 @@ from ..runs import RunSpec, RunStore
 from ..training.engine import Engine
 from ..worker import BUSY, FAILED, PAUSED, STORED
 
-USABLE = 0.9  # of a GPU's memory: the rest is for libraries' workspaces and fragments
+USABLE = 0.8  # of a GPU's memory: the rest is for data sets (a tenth at most), workspaces and fragments
 
 
 @dataclass
