@@ -5,6 +5,7 @@ pictures in the same order (common random numbers), and a resumed run needs no l
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -46,9 +47,16 @@ def crop_matrices(draw: np.random.Generator, batch: int, min_area: float, flip: 
 
 def standardise(pictures: torch.Tensor) -> torch.Tensor:
     """Turn (n, 3, h, w) float32 of 0 to 255 into ImageNet-standardised values: (x / 255 - mean) / std in one pass."""
-    std = torch.tensor(STD, device=pictures.device).view(3, 1, 1)
-    shift = -torch.tensor(MEAN, device=pictures.device).view(3, 1, 1) / std
-    return torch.addcmul(shift, pictures, 1 / (255 * std))
+    shift, scale = _standard(pictures.device)
+    return torch.addcmul(shift, pictures, scale)
+
+
+@cache
+def _standard(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the constants of a device, sent once: from ordinary memory a copy waits for all that is queued there."""
+    std = torch.tensor(STD).view(3, 1, 1)
+    shift, scale = -torch.tensor(MEAN).view(3, 1, 1) / std, 1 / (255 * std)
+    return shift.to(device), scale.to(device)
 
 
 def sampling_grid(matrices: torch.Tensor, px: int) -> torch.Tensor:

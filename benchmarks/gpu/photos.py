@@ -1,0 +1,45 @@
+"""The photographs of the benchmark: Imagenette where it is, else a folder of JPEGs of the same number and size."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.gpu.kit import Bench
+from effnet_lib import paths
+from effnet_lib.data.sets import PHOTOS
+from effnet_lib.sweep import cores
+
+IMAGENETTE = PHOTOS["imagenette-224"]
+
+
+def folder(bench: Bench) -> tuple[Path, str]:
+    """Return an ImageFolder and the words that say which; made by the first part that asks."""
+    found = paths.data_root() / IMAGENETTE.id
+    if found.is_dir() and not bench.small:
+        return found, "Imagenette"
+    counts = {"train": 40, "val": 20} if bench.small else {"train": 9469, "val": 3925}
+    px = 48 if bench.small else IMAGENETTE.native_px
+    root = bench.settings.scratch / "photos"
+    if not root.is_dir():
+        aside = root.with_suffix(".part")
+        write(aside, counts, px)
+        aside.rename(root)
+    return root, f"{counts['train']:,} + {counts['val']:,} generated JPEGs of {px} px"
+
+
+def write(root: Path, counts: dict[str, int], px: int, classes: int = IMAGENETTE.classes) -> None:
+    """Write smooth random pictures as JPEGs of about the size of photographs, a colour a class."""
+    for part, label in product(counts, range(classes)):
+        (root / part / f"class{label}").mkdir(parents=True, exist_ok=True)
+
+    def one(part: str, index: int) -> None:
+        label, draw = index % classes, np.random.default_rng([index, part == "val"])
+        coarse = draw.integers(0, 256, (px // 5, px // 5, 3)) // 2 + [10 * label, 60, 120 - 10 * label]
+        picture = Image.fromarray(coarse.astype(np.uint8)).resize((px, px), Image.Resampling.BICUBIC)
+        picture.save(root / part / f"class{label}" / f"{index:05}.jpg", quality=85)
+
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow releases the interpreter's lock while it encodes
+        list(pool.map(one, *zip(*((part, i) for part, count in counts.items() for i in range(count)), strict=True)))
