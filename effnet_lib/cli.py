@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import EffnetError, ParameterError, nearest
 from .profiles import PROFILES, profile
-from .stopping import Stopped
+from .stopping import Stopped, interrupting
 
 
 def _say(line: str) -> None:
@@ -57,7 +57,8 @@ def _run(args) -> int:
     names = list(all_artefacts()) if args.artefact == "all" else [args.artefact]
     for name in names:
         began = time.time()
-        out = run_notebook(name, parameters)
+        with interrupting():  # the kernel is told to stop, and saves
+            out = run_notebook(name, parameters)
         picture = out.with_suffix(".png") if out else None
         if out is None:
             _say(f"{name}: dry run, nothing written")
@@ -85,7 +86,8 @@ def _queue(args) -> int:
     for name in args.artefact:
         if name not in plans:
             raise ParameterError("artefact", name, nearest(name, plans))
-    engine = Engine(resolve({"device": args.device}).device, args.step)
+    device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
+    engine = Engine(device, args.step, gpu_share=args.gpu_share)
     report = work(_study(args), args.budget, args.workers, engine, args.artefact, _say, args.executor)
     _say(
         f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
@@ -102,7 +104,9 @@ def _train(args) -> int:
 
     if not args.budget > 0:
         raise ParameterError("budget", args.budget, "seconds above 0")
-    for name, least in (("epochs", 1), ("seed", 0), ("micro_batch", 0)):
+    if not args.every >= 0:
+        raise ParameterError("every", args.every, "seconds, at least 0 (after each step)")
+    for name, least in (("epochs", 1), ("seed", 0), ("batch", 1), ("micro_batch", 0), ("minival", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise ParameterError(name, value, f"a whole number of at least {least}")
@@ -111,7 +115,8 @@ def _train(args) -> int:
         name: getattr(args, name) for name in ("depth", "width", "resolution") if getattr(args, name) is not None
     }
     study, scaling = _study(args), Scaling(**factors) if factors else None
-    spec = plan(study, args.model, scaling, args.phi, args.seed, args.epochs, args.micro_batch)
+    changes = {"epochs": args.epochs, "batch": args.batch, "minival": args.minival}
+    spec = plan(study, args.model, scaling, args.phi, args.seed, micro_batch=args.micro_batch, **changes)
     train_one(spec, study, engine, args.budget, _say)
     return 0
 
@@ -192,6 +197,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--budget", type=float, required=True, help="seconds")
         engine(made)
         made.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
+        made.add_argument("--gpu-share", type=float, default=1.0, help="of a GPU that a run on a Ray cluster takes")
         if name == "queue":
             made.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
     train = command("train", _train, "train one network, alone or under torchrun")
@@ -202,6 +208,12 @@ def parser() -> argparse.ArgumentParser:
         train.add_argument(f"--{name}", type=float, help="scale the baseline")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--epochs", type=int, help="default: the recipe's")
+    train.add_argument(
+        "--batch", type=int, metavar="N", help="pictures a step instead of the recipe's; the rate is scaled by as much"
+    )
+    train.add_argument(
+        "--minival", type=int, metavar="N", help="training pictures reserved to stop early on (default: the recipe's)"
+    )
     train.add_argument("--micro-batch", type=int, default=0, help="pictures a forward pass (default: as many as fit)")
     train.add_argument("--budget", type=float, default=float("inf"), help="seconds (default: until it is done)")
     train.add_argument("--every", type=float, default=300.0, help="seconds between checkpoints")

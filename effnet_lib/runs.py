@@ -60,16 +60,14 @@ class RunSpec:
         return payload_key(self.payload())
 
     def splits(self) -> "Iterator[RunSpec]":
-        """Yield the run itself, then the same one with a half, a quarter, ... of its micro-batch.
+        """Yield the run itself, then the same one in smaller micro-batches that divide its own, the largest first.
 
-        Where a batch does not fit a device it is split; the gradients are the same, batch-norm statistics are those of
-        the smaller batch, hence another key.
+        Where a batch does not fit a device, or several processes share it, it is split; the gradients are the same,
+        batch-norm statistics are those of the smaller batch, hence another key.
         """
         micro = self.micro_batch or self.recipe.batch
         yield self
-        while micro % 2 == 0:
-            micro //= 2
-            yield replace(self, micro_batch=micro)
+        yield from (replace(self, micro_batch=part) for part in range(micro // 2, 0, -1) if micro % part == 0)
 
 
 def payload_key(payload: dict[str, Any]) -> str:

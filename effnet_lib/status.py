@@ -48,25 +48,26 @@ def status(study: Study, workers: int | None = None) -> str:
     """
     data = data_of(study)
     predicted = estimator(study.store.own(), data)
-    rows, lines, left, unit = [], [], 0.0, 0.0
+    rows, lines, left, unit = [], {}, {}, 0.0  # dicts: one run may stand in two stages
     if study.base is not None:
         unit = cost(RunSpec(study.baseline.arch, study.profile.recipe, study.dataset.id, 0), study.dataset)
     for stage in stages(study):
         states = {spec: state(study, spec) for spec in stage.specs}
-        todo = sum(predicted(spec) for spec, how in states.items() if how != "done")
-        left += todo
+        todo = {spec: predicted(spec) for spec, how in states.items() if how != "done"}
+        left |= todo
         row = {"pass": stage.number, "stage": stage.name}
         row["units"] = round(sum(cost(spec, data(spec)) for spec in stage.specs) / unit, 1) if unit else "-"
         row |= {how: list(states.values()).count(how) for how in ("done", "running", "pending", "failed")}
-        rows.append(row | {"core-h left": round(todo / 3600, 2)})
+        rows.append(row | {"core-h left": round(sum(todo.values()) / 3600, 2)})
         for spec, how in states.items():
             if how == "failed":
-                lines.append(f"failed: {spec.key[:12]} {study.store.failure(spec.key)}")
+                lines[f"failed: {spec.key[:12]} {study.store.failure(spec.key)}"] = None
             elif how == "running":
-                lines.append(f"running: {spec.key[:12]} {_progress(study, spec)}")
+                lines[f"running: {spec.key[:12]} {_progress(study, spec)}"] = None
     table = pd.DataFrame(rows).to_string(index=False) if rows else "nothing is planned"
     workers = workers or cores()
-    return "\n".join([table, *lines, f"about {left / 3600 / workers:.1f} h left with {workers} worker(s)"])
+    hours = sum(left.values()) / 3600 / workers
+    return "\n".join([table, *lines, f"about {hours:.1f} h left with {workers} worker(s)"])
 
 
 def _progress(study: Study, spec: RunSpec) -> str:

@@ -1,13 +1,17 @@
 """Stop politely: SIGINT and SIGTERM are noted, the step is finished and saved, and the exit code says which it was."""
 
 import contextlib
+import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import BaseContext
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _noted: list[int] = []
 _listeners = 0
+_held = 0
 
 
 class Stopped(KeyboardInterrupt):
@@ -36,8 +40,8 @@ def check() -> None:
 def listening(patient: bool = False) -> Iterator[None]:
     """Note the first signal instead of being ended by it; a second one raises Stopped at once, unless `patient`.
 
-    A worker is patient: a terminal's Ctrl-C reaches it directly and once more through its parent. Outside the main
-    thread, which alone may handle signals, nothing changes; inside another `listening` that one goes on.
+    Patient is who gets one signal twice, directly and through a parent. Outside the main thread, which alone may handle
+    signals, nothing changes; inside another `listening` that one goes on.
     """
     global _listeners
     if threading.current_thread() is not threading.main_thread() or _listeners:
@@ -46,7 +50,7 @@ def listening(patient: bool = False) -> Iterator[None]:
 
     def note(number: int, _frame) -> None:
         _noted.append(number)
-        if len(_noted) > 1 and not patient:
+        if len(_noted) > 1 and not (patient or _held):
             raise Stopped(number)
 
     _noted.clear()
@@ -59,3 +63,59 @@ def listening(patient: bool = False) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         _noted.clear()
+
+
+@contextlib.contextmanager
+def interrupting() -> Iterator[None]:
+    """Have SIGTERM raise Stopped, as SIGINT raises KeyboardInterrupt: for who waits for another process that works."""
+
+    def interrupt(number: int, _frame) -> None:
+        raise Stopped(number)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+
+def listen_to_the_end() -> None:
+    """Note signals for the rest of this process, a worker, and be ended by none; those `held` since its birth count.
+
+    A terminal's Ctrl-C reaches it directly and once more through its parent, perhaps on its way out.
+    """
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _frame: _noted.append(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let no signal end a process while it is being started, nor its parent before it knows of it.
+
+    What starts here is born with SIGINT and SIGTERM blocked: they wait until it listens.
+    """
+    global _held
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def server(*preload: str) -> BaseContext:
+    """Return a context whose processes a server starts that has imported the modules named.
+
+    The server outlives signals to a whole process group and ends with the process that asked for it; what it starts
+    has signals blocked until it listens. Where there are no such servers, processes start from nothing.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    resource_tracker.ensure_running()  # first: its start unblocks the signals
+    with held():
+        forkserver.ensure_running()
+    return context

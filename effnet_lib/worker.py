@@ -1,5 +1,6 @@
 """Execute one run: claim its lock, train, store the record. The same code in a notebook, a worker or a cluster."""
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -8,6 +9,7 @@ import os
 import platform
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
@@ -64,27 +66,49 @@ def execute(
     `deadline` in time.monotonic() seconds. `group` are the processes that train it together, this one their leader.
     A failure is noted in the store with its reason in one line. A noted signal (`stopping.listening`) pauses the run.
     """
-    lock = store.lock(spec.key)
     try:
-        lock.acquire(timeout=0.2)  # `is_running` holds it for an instant
+        with store.lock(spec.key).acquire(timeout=0.2):  # `is_running` holds it for an instant
+            return _locked(spec, dataset, store, engine or Engine(), deadline, group)
     except Timeout:
         return BUSY
-    try:
-        return _locked(spec, dataset, store, engine or Engine(), deadline, group)
-    finally:
-        lock.release()
+    except OSError as error:  # neither lock nor record can be read any more
+        store.fail(spec.key, reason(error))
+        return FAILED
+
+
+def tidy(store: RunStore, key: str) -> None:
+    """Remove what a process that was killed just after storing a run left of it."""
+    if _note(store, key).is_file():
+        with contextlib.suppress(OSError), store.lock(key).acquire(timeout=0):  # still busy, or in a read-only folder
+            _tidy(store, key, True)
+
+
+def _tidy(store: RunStore, key: str, stored: bool) -> None:
+    """Remove halves of files, and of a stored run its checkpoints and its note; all are written under its lock."""
+    folders = ["records", "weights", "running", "checkpoints"]
+    leftovers = [path for folder in folders for path in (store.root / folder).glob(f".{key}.*")]
+    if stored:
+        leftovers += store.checkpoint(key).parent.glob(f"{key}.*")
+        leftovers.append(_note(store, key))  # last: `tidy` looks for it
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+
+
+def _note(store: RunStore, key: str) -> Path:
+    return store.root / "running" / f"{key}.json"
 
 
 def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str:
-    if store.get(spec.key):
+    stored = store.get(spec.key) is not None
+    _tidy(store, spec.key, stored)
+    if stored:
         return STORED
     import torch
 
-    from .training import checkpoint
     from .training.distributed import ALONE
     from .training.loop import Paused, train
 
-    note, path = store.root / "running" / f"{spec.key}.json", store.checkpoint(spec.key)
+    note, path = _note(store, spec.key), store.checkpoint(spec.key)
     began = time.time()
 
     def progress(epoch: int, epochs: int, seconds: float) -> None:
@@ -103,7 +127,7 @@ def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str
         if group.world > 1:
             made["processes"] = group.world
         store.put(RunRecord(spec.key, spec.payload(), result, made))
-        checkpoint.remove(path)
+        _tidy(store, spec.key, True)
         return STORED
     except Paused:
         return PAUSED

@@ -1,23 +1,15 @@
-"""Sweeps: once each, failures noted, killed workers and drivers, two sweeps on one folder, budgets."""
+"""Sweeps: once each, failures noted, two sweeps on one folder, budgets; tests of faults are in test_faults.py."""
 
-import json
 import math
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from effnet_lib import paths
 from effnet_lib.errors import DataError, RunFailed
 from effnet_lib.runs import RunSpec, RunStore
 from effnet_lib.sweep import Report, Sweep, cost, estimator, run_all
@@ -29,40 +21,8 @@ from effnet_lib.worker import PAUSED, STORED, execute
 PATIENCE = 60.0  # seconds until a condition counts as never met
 
 
-def until(condition: Callable, seconds: float = PATIENCE):
-    """Poll until a condition is met and return its value; fail after `seconds`."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            pytest.fail("what was waited for did not happen")
-        time.sleep(0.02)
-    return value
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended but that nobody has waited for does not."""
-    if Path("/proc/self/stat").exists():
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-    else:
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-    return bool(state) and state[0] not in "ZX"
-
-
-def noted_pid(store: RunStore, spec: RunSpec) -> int | None:
-    """Return the process that says it trains a run."""
-    note = store.root / "running" / f"{spec.key}.json"
-    return json.loads(note.read_text())["pid"] if note.is_file() else None
-
-
 def seeds(spec: RunSpec, *numbers: int) -> list[RunSpec]:
     return [replace(spec, seed=number) for number in numbers]
-
-
-def endless(spec: RunSpec) -> RunSpec:
-    return replace(spec, recipe=replace(spec.recipe, epochs=100_000))
 
 
 def keys(specs: list[RunSpec]) -> list[str]:
@@ -208,60 +168,3 @@ def test_workers_give_the_same_results_as_this_process(sweep, store, tiny_data, 
         assert one["correct"] == other["correct"] and one["history"] == other["history"]
         assert store.weights(spec.key).read_bytes() == here.weights(spec.key).read_bytes()
     assert dict(os.environ) == before and not multiprocessing.active_children()
-
-
-def test_a_killed_worker_is_noted_and_the_others_finish(sweep, store, tiny_spec):
-    victim, *others = endless(tiny_spec), *seeds(tiny_spec, 1, 2)
-    pids = []
-
-    def kill():
-        pids.append(until(lambda: noted_pid(store, victim)))
-        os.kill(pids[0], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    report = sweep([victim, *others], workers=2, budget=PATIENCE)
-    killer.join(PATIENCE)
-    assert report.failed == [victim] and sorted(keys(report.stored)) == sorted(keys(others))
-    assert "was killed (SIGKILL); the kernel does that where memory runs out" in store.failure(victim.key)
-    until(lambda: not alive(pids[0]) and not store.is_running(victim.key))
-    assert not multiprocessing.active_children()
-
-
-DRIVER = """
-    import sys
-    from dataclasses import replace
-    from effnet_lib.archs import from_data
-    from effnet_lib.data.sets import declare
-    from effnet_lib.runs import RunSpec, RunStore
-    from effnet_lib.sweep import run_all
-    from effnet_lib.training.recipes import Recipe
-    import json
-
-    if __name__ == "__main__":
-        folder, arch = sys.argv[1], from_data(json.loads(sys.argv[2]))
-        dataset = declare(folder)
-        specs = [RunSpec(arch, Recipe(epochs=100_000, lr=0.1, batch=16), dataset.id, seed) for seed in (0, 1)]
-        run_all(specs, lambda spec: dataset, RunStore(), workers=2)
-"""
-
-
-def test_a_killed_driver_leaves_no_worker(store, tiny_data, tiny_spec, tmp_path):
-    script = tmp_path / "driver.py"
-    script.write_text(textwrap.dedent(DRIVER))
-    specs = seeds(endless(tiny_spec), 0, 1)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(paths.ROOT), *sys.path])}
-    arch = json.dumps(tiny_spec.payload()["arch"])
-    driver, pids = subprocess.Popen([sys.executable, script, tiny_data.folder, arch], env=environment), []
-    try:
-        pids += [until(lambda spec=spec: noted_pid(store, spec)) for spec in specs]
-        assert all(alive(pid) for pid in pids) and all(store.is_running(spec.key) for spec in specs)
-        driver.kill()
-        driver.wait()
-        until(lambda: not any(alive(pid) for pid in pids))
-        until(lambda: not any(store.is_running(spec.key) for spec in specs))
-    finally:  # a test that fails leaves nothing behind either
-        driver.kill()
-        for pid in filter(alive, pids):
-            os.kill(pid, signal.SIGKILL)
-    assert not any(store.get(spec.key) or store.failure(spec.key) for spec in specs)  # they can simply go on

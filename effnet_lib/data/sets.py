@@ -5,6 +5,7 @@ is the tuning split: 80 % of the training set to fit on, a stratified 20 % to lo
 """
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -219,7 +220,8 @@ def load(dataset: DataSet, part: str, px: int) -> Part:
             if dataset.fractals:
                 array = generate(dataset.fractals, source, px)[0][wanted]
             else:
-                array = folders.decode([files[i] for i in wanted], px)
+                cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+                array = folders.decode([files[i] for i in wanted], px, cores)  # once, and everybody waits for it
             aside = path.with_suffix(".part.npy")
             np.save(aside, array)
             aside.replace(path)

@@ -4,6 +4,7 @@ A loader process holds no state and draws nothing: the caller says which picture
 crop, so what comes out depends neither on the number of processes nor on where a run was resumed.
 """
 
+import atexit
 import math
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from .. import stopping
 from ..errors import DataError, ParameterError
 from . import folders
 from .sets import DataSet, content_fingerprint, part_rows, source_part
@@ -144,13 +146,12 @@ def _load(orders: Iterable[Order], px: int, workers: int | None) -> Iterator[Bat
     options["generator"] = torch.Generator()  # the loader draws a seed that nobody uses: not from torch's own generator
     if workers:
         # A fork would copy CUDA's and OpenMP's state in the middle of things; this server has only imported torch.
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
-            context.set_forkserver_preload([__name__])
+        context = stopping.server(__name__)
         options |= {"multiprocessing_context": context, "prefetch_factor": AHEAD, "worker_init_fn": _follow}
     # An order is a whole batch already, so the loader is told of no batches.
     found = iter(DataLoader(_Decoder(px), batch_size=None, sampler=orders, **options))
+    end = getattr(found, "_shutdown_workers", lambda: None)
+    atexit.register(end)  # who never asks for the rest would wait for the loader processes, which no signal ends
     try:
         for batch in found:
             if isinstance(batch, str):
@@ -158,12 +159,15 @@ def _load(orders: Iterable[Order], px: int, workers: int | None) -> Iterator[Bat
             yield batch[0], batch[1]
     finally:
         # Left to the garbage collector, the processes would live as long as a traceback, of which notebooks keep one.
-        getattr(found, "_shutdown_workers", lambda: None)()
+        atexit.unregister(end)
+        end()
 
 
 def _follow(worker: int) -> None:
     """Let this loader process end with its parent and with nothing else."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all, and the parent may want to finish its step
+    # Ctrl-C reaches all processes, as do torchrun and job schedulers; the parent may want to finish its step.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

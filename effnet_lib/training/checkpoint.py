@@ -62,8 +62,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
 def load(path: Path, key: str) -> dict[str, Any] | None:
     """Read a run's newest sound checkpoint, or None where there is none.
 
-    A newest one that is refused is said, and the one before is used. Raises RunFailed where no sound one is left:
-    a run never starts again from nothing in silence.
+    A newest one that is refused is said and set aside, and the one before is used. Raises RunFailed where no sound one
+    is left: a run never starts again from nothing in silence.
     """
     refused = []
     for candidate in (path, previous(path)):
@@ -74,14 +74,9 @@ def load(path: Path, key: str) -> dict[str, Any] | None:
                 refused.append(str(error))
                 continue
             if refused:
+                path.replace(path.with_suffix(".damaged.pt"))  # else the next save would keep it as the one before
                 warnings.warn(f"{refused[0]}; going on from the one before", stacklevel=2)
             return state
     if refused:
         raise RunFailed("; ".join(refused))
     return None
-
-
-def remove(path: Path) -> None:
-    """Remove a run's checkpoints, and what a process that was killed while writing left beside them."""
-    for leftover in (path, previous(path), *path.parent.glob(f".{path.name}.*")):
-        leftover.unlink(missing_ok=True)

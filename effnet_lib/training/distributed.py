@@ -1,7 +1,10 @@
 """The processes that train one network together, as torchrun starts them; one process alone is a group of one."""
 
 import contextlib
+import datetime
+import functools
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +13,8 @@ import torch
 from torch import distributed, nn
 
 from ..errors import ParameterError
+
+PATIENCE = datetime.timedelta(hours=6)  # how long one process waits for another
 
 
 @dataclass
@@ -38,7 +43,12 @@ class Group:
         """
         if self.world == 1:
             return model
-        return nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
+        # Of a depthwise weight (C, 1, k, k) two orders of the strides mean the same memory.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        wrapped = nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
+        if next(model.parameters()).device.type == "cpu":
+            wrapped.register_comm_hook(None, _mean_in_order)
+        return wrapped
 
     def synchronise(self, model: nn.Module) -> None:
         """Give every process the leader's weights and running statistics."""
@@ -59,13 +69,20 @@ class Group:
         self.told = True
         return bool(self.bytes(bytes([flag]))[0])
 
-    def mean(self, value: float) -> float:
-        """Return the mean over the group."""
+    def average(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the mean of a number over the group, on its own device and not waited for."""
+        if self.world == 1:
+            return value
+        distributed.all_reduce(value)
+        return value / self.world
+
+    def sum(self, value: float) -> float:
+        """Return the sum over the group."""
         if self.world == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64)
         distributed.all_reduce(total)
-        return float(total) / self.world
+        return float(total)
 
     def bytes(self, content: bytes | None) -> bytes:
         """Return the leader's bytes to every process."""
@@ -100,6 +117,18 @@ class Group:
         return np.concatenate(parts).astype(values.dtype)
 
 
+def _mean_in_order(_, bucket: distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    """Add gradients process by process, so that a resumed run is the same to the bit, which is promised on a CPU.
+
+    The order of a usual sum of three or more depends on a gradient's place in its bucket, and after its first step DDP
+    packs the buckets anew.
+    """
+    mine = bucket.buffer()
+    parts = [torch.empty_like(mine) for _ in range(distributed.get_world_size())]
+    gathered = distributed.all_gather(parts, mine, async_op=True).get_future()
+    return gathered.then(lambda _: functools.reduce(torch.add, parts).div_(len(parts)))
+
+
 ALONE = Group()
 
 
@@ -111,9 +140,15 @@ def joined(device: str) -> Iterator[tuple[Group, str]]:
         return
     cuda = device.startswith("cuda")
     if cuda:
+        if int(os.environ["LOCAL_RANK"]) >= (there := torch.cuda.device_count()):
+            raise ParameterError(
+                "processes", os.environ["LOCAL_WORLD_SIZE"], f"at most one a GPU, and there are {there}"
+            )
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")  # flags and bits travel on the CPU
+    # Flags and bits travel on the CPU. torchrun ends who waits for a dead process; a living leader may read all of
+    # ImageNet once, for its fingerprint.
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size()), device
     finally:

@@ -14,12 +14,13 @@ class Engine:
     `step`: "eager" launches operation by operation; "compile" is torch.compile; "graph" captures forward and backward
     pass, clipping and update in one CUDA graph (a GPU only); "auto" is eager on a CPU (torch.compile gains nothing
     there and takes a minute a network) and graph on a GPU, where small networks are bound by launches and 50 different
-    ones by compilation. `every` 0 saves after each step.
+    ones by compilation. `every` 0 saves after each step. `gpu_share` is how much of a GPU a run on a cluster takes.
     """
 
     device: str = "cpu"
     step: str = "auto"
     every: float = 30.0
+    gpu_share: float = 1.0
 
     @property
     def kind(self) -> str:
@@ -27,7 +28,12 @@ class Engine:
         return self.device.split(":")[0]
 
     def launch(self) -> str:
-        """Return how steps are launched here. Raises ParameterError for an unknown way, or a graph without a GPU."""
+        """Return how steps are launched here.
+
+        Raises ParameterError for an unknown way, a graph without a GPU, and for no share of a GPU or more than one.
+        """
+        if not 0 < self.gpu_share <= 1:
+            raise ParameterError("gpu_share", self.gpu_share, "a number above 0 and at most 1")
         if self.step not in STEPS:
             raise ParameterError("step", self.step, ", ".join(STEPS))
         if self.step == "graph" and self.kind != "cuda":

@@ -54,12 +54,12 @@ class Draw:
 
 
 class Memory:
-    """Pictures of one part, held as uint8 on the device where they take at most half of what is free there."""
+    """Pictures of one part, held as uint8 on a GPU where they take at most a tenth of what is free there."""
 
     def __init__(self, part: Part, device: torch.device):
         self.part, self.device, self.px = part, device, part.px
         self.held: torch.Tensor | None = None
-        if device.type == "cuda" and 2 * part.pixels.nbytes < torch.cuda.mem_get_info(device)[0]:
+        if device.type == "cuda" and 10 * part.pixels.nbytes < torch.cuda.mem_get_info(device)[0]:
             self.held = torch.from_numpy(part.pixels).to(device)
 
     def __len__(self) -> int:
@@ -84,10 +84,10 @@ class Memory:
             pixels, labels = self._take(draw.chosen)
             yield augment.sample(pixels, to_device(draw.matrices, self.device), px), labels
 
-    def whole(self) -> Iterator[Batch]:
+    def whole(self, batch: int) -> Iterator[Batch]:
         """Yield whole pictures (n, 3, px, px) of values 0 to 255, and labels, in order."""
-        for start in range(0, len(self), TEST_BATCH):
-            pixels, labels = self._take(np.arange(start, min(start + TEST_BATCH, len(self))))
+        for start in range(0, len(self), batch):
+            pixels, labels = self._take(np.arange(start, min(start + batch, len(self))))
             yield pixels.permute(0, 3, 1, 2).float(), labels
 
 
@@ -107,8 +107,8 @@ class Streamed:
         for pixels, labels in self.stream.crops((draw.chosen, draw.matrices) for draw in draws):
             yield to_device(pixels, self.device).float(), to_device(labels, self.device)
 
-    def whole(self) -> Iterator[Batch]:
-        for pixels, labels in self.stream.whole(TEST_BATCH):
+    def whole(self, batch: int) -> Iterator[Batch]:
+        for pixels, labels in self.stream.whole(batch):
             yield to_device(pixels, self.device).float(), to_device(labels, self.device)
 
 
@@ -131,6 +131,7 @@ class Feed:
         local = group.share(job.recipe.batch)
         self.micro = min(job.micro_batch or local, local)
         self.pictures = len(parts["train"])
+        group.share(min(job.recipe.batch, self.pictures))  # gradients are averaged as of equal shares
         self.steps = max(1, self.pictures // job.recipe.batch)
 
     @classmethod
@@ -196,4 +197,5 @@ class Feed:
     def test(self, part: str) -> Iterator[Batch]:
         """Yield this process's share of a part, in order: whole standardised pictures and labels."""
         mine = self.parts[part].only(self.group.shard(len(self.parts[part])))
-        return ((augment.standardise(pictures), labels) for pictures, labels in mine.whole())
+        batch = min(TEST_BATCH, self.micro)  # what was made small to fit the device fits it here too
+        return ((augment.standardise(pictures), labels) for pictures, labels in mine.whole(batch))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .. import complexity, stopping
 from ..data.sets import DataSet
@@ -19,15 +18,12 @@ from ..errors import Diverged, ParameterError
 from . import augment, checkpoint, optim, step
 from .distributed import ALONE, Group
 from .engine import Engine
+from .evaluation import Paused, evaluate
 from .feed import Batch, Feed, Job
 from .network import build
 
 KNOWN = {"augment": ("crop+flip", "crop+flip+autoaugment"), "precision": ("fp32", "bf16")}  # what the loop below does
 TEST_SHARE = 0.5  # of an epoch's time: testing 1.5 times as many pictures, forward only, and the start-up
-
-
-class Paused(Exception):
-    """The deadline came, or somebody asked to stop; a checkpoint is stored."""
 
 
 @dataclass
@@ -37,24 +33,6 @@ class Trained:
     right: np.ndarray
     result: dict[str, Any]
     weights: dict[str, torch.Tensor]
-
-
-@torch.no_grad()
-def evaluate(model: nn.Module, feed: Feed, part: str) -> tuple[np.ndarray, float]:
-    """Return one boolean a picture (right or wrong) and the mean cross entropy; the whole frame is shown.
-
-    Raises Paused between two batches where somebody asked to stop.
-    """
-    model.eval()
-    right, losses = [], []
-    for x, y in feed.test(part):
-        logits = model(x).float()
-        losses.append(F.cross_entropy(logits, y, reduction="sum"))
-        right.append(logits.argmax(1) == y)
-        if feed.group.world == 1 and stopping.asked():
-            raise Paused
-    found = feed.group.concatenate(torch.cat(right).cpu().numpy())
-    return found, feed.group.mean(sum(map(float, losses))) * feed.group.world / len(found)
 
 
 @dataclass
@@ -126,6 +104,7 @@ class _Run:
     def train(self, deadline: float, progress: Callable[[int, int, float], None]) -> None:
         """Train what is left of the epochs; raise Paused, with a checkpoint, for a signal or the deadline."""
         at, self.saved, self.took = self.at, time.monotonic(), 0.0
+        self._look_at_minival()  # the call before was stopped while it did
         while at.epoch < self.recipe.epochs:
             self.model.train()
             with contextlib.closing(self.feed.epoch(at.epoch, at.step)) as steps:  # closed, loader processes end
@@ -133,6 +112,7 @@ class _Run:
                     self._pause_or_save(deadline)
                     self._step(batches)
             self._end_epoch()
+            self._look_at_minival()
             progress(at.epoch, self.recipe.epochs, at.seconds)
         if self.took:
             self.save()  # a kill during the tests costs the tests only
@@ -155,7 +135,8 @@ class _Run:
         self.scheduler.step_update(number)
         if self.recipe.dropout or self.recipe.drop_path:  # their noise is torch's own: tie it to the step as well
             torch.manual_seed(self._noise())
-        at.total += self.train_step(batches, self._pictures())
+        # Averaged now and not at the epoch's end: the leader's checkpoint must hold everyone's.
+        at.total += self.group.average(self.train_step(batches, self._pictures()))
         if self.ema:
             self.ema.update(self.model, step=number)
         at.step += 1
@@ -176,22 +157,32 @@ class _Run:
     def _end_epoch(self) -> None:
         at = self.at
         waited = time.perf_counter()
-        loss = self.group.mean(float(at.total)) / self.feed.steps  # waits for the device
+        loss = float(at.total) / self.feed.steps  # waits for the device
         at.seconds += time.perf_counter() - waited
         at.losses.append(loss)
         at.epoch, at.step, at.total = at.epoch + 1, 0, torch.zeros((), device=self.device)
         if not math.isfinite(loss):
             raise Diverged(f"the training loss is {loss} in epoch {at.epoch} of {self.recipe.epochs}")
-        if self.recipe.minival:
-            self.group.synchronise(self.final)
+
+    def _look_at_minival(self) -> None:
+        """Measure an epoch on the reserved pictures, and keep its weights if no earlier epoch was as good."""
+        at = self.at
+        if not self.recipe.minival or len(at.minival) == at.epoch:
+            return
+        self.group.synchronise(self.final)
+        try:
             right, _ = evaluate(self.final, self.feed, "minival")
-            at.minival.append(100 * float(right.mean()))
-            if at.minival[-1] == max(at.minival):
-                at.best = {name: value.detach().clone() for name, value in self.final.state_dict().items()}
+        except Paused:
+            self.save()
+            raise
+        at.minival.append(100 * float(right.mean()))
+        if at.minival.index(max(at.minival)) == at.epoch - 1:
+            at.best = {name: value.detach().clone() for name, value in self.final.state_dict().items()}
 
     def test(self) -> Trained:
         """Evaluate the final weights (the best on the minival, where there is one). Raises Diverged, Paused."""
         at, feed, final = self.at, self.feed, self.final
+        self.train_step = None  # with the memory that a captured step keeps to itself
         if at.best:
             final.load_state_dict(at.best)
         self.group.synchronise(final)
@@ -250,7 +241,7 @@ def _deterministic(on: bool) -> Iterator[None]:
     """Have torch refuse operations whose result depends on the order of threads, on a CPU where none is needed."""
     before, filled = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
     if on:
-        torch.utils.deterministic.fill_uninitialized_memory = False  # 3 % of a step, against bugs that we do not have
+        torch.utils.deterministic.fill_uninitialized_memory = False  # it would write every new tensor twice
         torch.use_deterministic_algorithms(True)
     try:
         yield
