@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -64,6 +65,69 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
 
 
+def together(axes: Axes, records: Records, rows: pd.DataFrame) -> None:
+    """Draw all scaling methods in one panel: differences to the baseline, intervals, the last coefficient as label."""
+    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
+    kept = rows[rows["gain"].notna()]
+    for method in [method for method in COLOURS if method in set(kept["method"]) - {"baseline"}]:
+        part = kept[kept["method"].isin([method, "baseline"])].sort_values("flops_ratio")
+        axes.plot(part["flops_ratio"], part["gain"], LINES[method], color=COLOURS[method], linewidth=1.4, zorder=2)
+        label = plotting.WORDS.get(method, method)
+        axes.plot([], [], LINES[method], marker=MARKERS[method], color=COLOURS[method], label=label)
+    for row in kept.itertuples():
+        _point(axes, row)
+        _mark(axes, row)
+    for row in kept[kept["method"] != "baseline"].sort_values("flops_ratio").groupby("method").tail(1).itertuples():
+        place = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
+        axes.annotate(row.model.replace("phi", "φ"), (row.flops_ratio, row.gain), color=COLOURS[row.method], **place)
+    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
+    share_differences([axes], records)
+    axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.9)
+    axes.set_title("all methods", loc="left", fontsize=10)
+
+
+def lines(
+    axes: Axes,
+    shown: Mapping[str, Sequence],
+    records: Records,
+    rows: pd.DataFrame,
+    common: tuple[float, float] | None,
+) -> None:
+    """Draw width scaled on several baselines: tints of the width's colour, darkest last, and the common FLOPS shaded.
+
+    `shown`: words -> the line's architectures; `common`: FLOPS over the baseline's where two lines are compared.
+    """
+    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
+    row_of = {model.arch: row for model, row in zip(records, rows.itertuples(), strict=True) if not pd.isna(row.gain)}
+    tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
+    for (words, archs), tint, marker, style in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
+        part = [row_of[arch] for arch in archs if arch in row_of]
+        x, y = [row.flops_ratio for row in part], [row.gain for row in part]
+        axes.plot(x, y, style, color=tint, linewidth=1.6, zorder=2)
+        axes.plot([], [], style, marker=marker, color=tint, label=words)
+        for row in part:
+            _point(axes, row, tint, marker)
+            _mark(axes, row)
+        for row in part[:: max(1, len(part) - 1)]:  # both ends
+            text = row.model.split(" ")[0].replace("baseline", "w=1")
+            place = {"textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
+            axes.annotate(text, (row.flops_ratio, row.gain), (6, 5), color=tint, **place)
+    if common:
+        axes.axvspan(*common, color="0.9", zorder=0)
+        axes.annotate(
+            "compared here",
+            (np.sqrt(common[0] * common[1]), 0.985),
+            xycoords=axes.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            fontsize=8,
+            color="0.35",
+        )
+    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
+    share_differences([axes], records)
+    axes.legend(title="width scaled on", loc="lower right", fontsize=8.5, title_fontsize=8.5, framealpha=0.9)
+
+
 def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
     """Label each point with its coefficient, and the x axis with the last feature map where it grows.
 
@@ -99,9 +163,14 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
             )
 
 
-def _point(axes: Axes, row) -> None:
+def _mark(axes: Axes, row) -> None:
+    """Put a model's marks beside it, where no label carries them."""
+    axes.annotate(_suffix(row), (row.flops_ratio, row.gain), (4, -11), textcoords="offset points", fontsize=8)
+
+
+def _point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     """Draw a model: filled with its interval, or a cross where one seed gives none."""
-    colour, marker = COLOURS[row.method], MARKERS[row.method]
+    colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
     if row.seeds < 2 and row.method != "baseline":
         axes.plot(row.flops_ratio, row.gain, "x", color=colour, markersize=7, markeredgewidth=2, zorder=4)
         return
@@ -131,7 +200,7 @@ def share_differences(axes: Sequence[Axes], records: Records) -> None:
 
 
 def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> None:
-    """Draw what Table 7 prints for single dimensions: hollow, on ImageNet axes, never beside our own points."""
+    """Draw what Table 7 prints for these methods: hollow, on ImageNet axes, never beside our own points."""
     rows = table7.set_index("model")
     start = rows.loc["baseline (EfficientNet-B0)"]
     for method, symbol in symbols.items():
@@ -140,18 +209,22 @@ def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> Non
         axes.plot(x, y, LINES[method], color=colour, linewidth=1, alpha=0.6)
         hollow = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
         axes.plot(x[1], y[1], MARKERS[method], markersize=7, **hollow)
-        label = f"{symbol}={row[method]:g}"
-        axes.annotate(label, (x[1], y[1]), (9, 0), textcoords="offset points", va="center", fontsize=8)
+        label = f"{symbol}={row[method]:g}" if symbol else method
+        rank = list(rows.loc[list(symbols), "top1_percent"].sort_values().index).index(method)
+        # Single dimensions end within 0.2 points of each other: their labels stand one above the other.
+        place = {"xytext": (10, 9 * (rank - 1)), "va": "center"} if symbol else {"xytext": (0, 8), "ha": "center"}
+        axes.annotate(label, (x[1], y[1]), textcoords="offset points", fontsize=8, **place)
     point = (start["flops_billions"], start["top1_percent"])
     axes.plot(*point, MARKERS["baseline"], markersize=11, markerfacecolor="white", markeredgecolor="0.15")
     axes.annotate("B0", point, (9, -4), textcoords="offset points", fontsize=8)
-    axes.set(xlim=(0, 2.7), ylim=(77, 79.5), xlabel="FLOPS (multiply-adds, B)", ylabel="ImageNet top-1 (%)")
+    top = max(rows.loc[list(symbols), "top1_percent"])
+    axes.set(xlim=(0, 2.7), ylim=(77, top + 0.4), xlabel="FLOPS (multiply-adds, B)", ylabel="ImageNet top-1 (%)")
     axes.set_title("printed in the paper (Table 7)", loc="left", fontsize=9)
     axes.set_facecolor("0.97")
 
 
-def footnote(figure: Figure, rows: pd.DataFrame) -> None:
-    """Explain bars, crosses and marks under the panels."""
+def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
+    """Explain bars, crosses and marks under the panels; `maps`: the x axes say where the last feature map grows."""
     parts = []
     if rows["gain_low"].notna().any():
         parts.append(
@@ -166,6 +239,7 @@ def footnote(figure: Figure, rows: pd.DataFrame) -> None:
     if rows["optimisation_limited"].any():
         parts.append(f"{LIMITED} training loss above the baseline's: optimisation-limited")
     smallest = rows["final_px"].min()
-    larger = ", larger where the x axis says so" if (rows["final_px"] > smallest).any() else ""
-    parts.append(f"last feature map {smallest}×{smallest}{larger}")
+    largest = rows["final_px"].max()
+    larger = ", larger where the x axis says so" if maps else f" to {largest}×{largest}"
+    parts.append(f"last feature map {smallest}×{smallest}" + (larger if largest > smallest else ""))
     figure.text(0.008, 0.018, "; ".join(parts), ha="left", va="center", fontsize=7.5, color="0.35")

@@ -52,7 +52,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
                 progress_bar=False,
                 stdout_file=sys.stdout,
                 cwd=os.getcwd(),
-                extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings would stand beside our one line
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
             )
         except PapermillExecutionError as error:
             raise RunFailed(f"{error.evalue}{_keep(aside)}") from None

@@ -30,6 +30,7 @@ class Parameters:
     widths: tuple[float, ...] | None = None
     depths: tuple[float, ...] | None = None
     resolutions: tuple[float, ...] | None = None
+    phis: tuple[float, ...] | None = None
 
 
 def _profile(name: str, value: Any) -> str:
@@ -99,6 +100,12 @@ def _coefficients(name: str, value: Any) -> tuple[float, ...] | None:
     return tuple(sorted({1.0, *map(float, value)}))  # every comparison is with the baseline
 
 
+def _phis(name: str, value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    return tuple(one for one in _coefficients(name, value) if one in map(float, value))  # phi = 0 is the baseline
+
+
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "profile": _profile,
     "dataset": _text,
@@ -111,6 +118,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "widths": _coefficients,
     "depths": _coefficients,
     "resolutions": _coefficients,
+    "phis": _phis,
 }
 
 

@@ -16,10 +16,12 @@ COLOURS = {
     "depth": _PALETTE[1],
     "resolution": _PALETTE[2],
     "compound": _PALETTE[3],
+    "published": _PALETTE[4],
     "baseline": (0.15, 0.15, 0.15),
 }
-MARKERS = {"width": "o", "depth": "s", "resolution": "^", "compound": "D", "baseline": "*"}
-LINES = {"width": "-", "depth": "--", "resolution": "-.", "compound": "-", "baseline": ":"}
+MARKERS = {"width": "o", "depth": "s", "resolution": "^", "compound": "D", "published": "P", "baseline": "*"}
+LINES = {"width": "-", "depth": "--", "resolution": "-.", "compound": "-", "published": ":", "baseline": ":"}
+WORDS = {"published": "published B1-B7 table", "compound": "compound, α^φ"}  # where the method's name is not enough
 FLOPS_RATIO = "FLOPS (multiply-adds) / baseline"
 
 

@@ -11,6 +11,9 @@ UNSCALED = Scaling()
 WIDTHS = (1.0, 1.4, 1.8, 2.6, 3.8, 5.0)
 DEPTHS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 RESOLUTIONS = (1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5)
+PHIS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # Figure 8
+LINE_WIDTHS = (1.0, 1.4, 1.8, 2.6)  # Figure 4
+LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the baseline's
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Profile:
     `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `rates`: the
     tuning's trials (one: fixed). `trains`: whether a notebook trains what is missing unless told otherwise.
     `shipped`: whether published records count. `in_process`: train in the notebook's own process by default.
+    `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
+    baselines with a scaled depth or resolution. `levels`: at which multiples of its FLOPS the scaling methods
+    are compared.
     """
 
     name: str
@@ -48,6 +54,9 @@ class Profile:
     widths: tuple[float, ...] = WIDTHS
     depths: tuple[float, ...] = DEPTHS
     resolutions: tuple[float, ...] = RESOLUTIONS
+    phis: tuple[float, ...] = PHIS
+    line_widths: tuple[float, ...] = LINE_WIDTHS
+    levels: tuple[float, ...] = (LEVEL_A, LEVEL_B)
     trains: bool = False
     shipped: bool = True
     in_process: bool = False
@@ -67,6 +76,9 @@ PROFILES = {
             widths=(1.0, 2.6, 5.0),
             depths=(1.0, 4.0, 8.0),
             resolutions=(1.0, 1.7, 2.5),
+            phis=(1.0, 2.0),
+            line_widths=(1.0, 1.8),
+            levels=(LEVEL_A,),
             trains=True,
             shipped=False,
             in_process=True,
@@ -81,6 +93,9 @@ PROFILES = {
             widths=(1.0, 1.4, 1.8, 2.6),
             depths=(1.0, 2.0, 4.0, 6.0),
             resolutions=(1.0, 1.5, 1.7, 2.2),
+            phis=(1.0, 2.0),
+            line_widths=(1.0, 1.4, 1.8),
+            levels=(LEVEL_A,),
             trains=True,
             shipped=False,
         ),
@@ -103,6 +118,7 @@ PROFILES = {
             (Base(1, 1, 64), Base(0.7, 1, 80), Base(0.6, 1, 96), Base(0.5, 0.75, 112), Base(0.5, 0.5, 144)),
             seeds=3,
             rates=(0.1, 0.2, 0.4),
+            line_widths=(*LINE_WIDTHS, 3.8),
         ),
         Profile(
             "imagenet",

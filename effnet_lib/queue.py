@@ -38,6 +38,8 @@ def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
             found += list(artefact.stages(study))
     wanted = set(chosen)
     found = [s for s in found if s.specs and (not wanted or s.artefact in wanted | {"study"})]
+    # Coefficients that round to one network are one run.
+    found = [replace(stage, specs=tuple(dict.fromkeys(stage.specs))) for stage in found]
     return sorted(found, key=lambda stage: (stage.number, stage.rank))
 
 

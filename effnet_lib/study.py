@@ -16,14 +16,14 @@ from .archs import Architecture
 from .complexity import count
 from .data.sets import HOLDOUT, DataSet, declare
 from .intervals import Outcomes, contrast
-from .profiles import Base, Profile
+from .profiles import LEVEL_A, UNSCALED, Base, Profile
 from .runs import RunRecord, RunSpec, RunStore
-from .scaling import Scaling, compound
+from .scaling import PUBLISHED, Scaling, compound
 
 METHODS = ("width", "depth", "resolution", "compound")
+SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
 CANDIDATE_SEEDS = (0, 1)
 LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: seeds, and times the epochs
-LEVEL_A, LEVEL_B = 3.3, 5.7  # counted FLOPS over the baseline's
 GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
     "width": [round(1 + 0.1 * i, 1) for i in range(1, 41)],
     "depth": [1 + 0.5 * i for i in range(1, 15)],
@@ -33,24 +33,42 @@ GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
 
 
 def scaling_of(method: str, coefficient: float) -> Scaling:
-    """Return the scaling of one method by one coefficient (compound: phi; 1, or phi 0, is the baseline)."""
+    """Return the scaling of one method by one coefficient; 1, or phi 0, is the baseline.
+
+    compound: phi of alpha^phi; published: the number of a row of the hand-rounded B0-B7 table.
+    """
     if method == "compound":
         return compound(coefficient)
+    if method == "published":
+        row = PUBLISHED[int(coefficient)]
+        return Scaling(row.depth, row.width, row.px / PUBLISHED[0].px)
     return Scaling(**{method: coefficient})
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network."""
+    """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
+
+    `on` is what the baseline was scaled by before the method (Figure 4).
+    """
 
     method: str
     coefficient: float
     arch: Architecture
+    on: Scaling = UNSCALED
 
     @property
     def name(self) -> str:
-        symbol = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}.get(self.method)
-        return f"{symbol}={self.coefficient:g}" if symbol else self.method
+        symbol = SYMBOLS.get(self.method)
+        if self.method == "published":
+            return f"B{self.coefficient:g}"
+        name = f"{symbol}={self.coefficient:g}" if symbol else self.method
+        return name if self.on == UNSCALED else f"{name} (d={self.on.depth:g}, r={self.on.resolution:g})"
+
+    @property
+    def scaling(self) -> Scaling:
+        """The multipliers over the baseline, all together."""
+        return self.on if self.method == "baseline" else self.on * scaling_of(self.method, self.coefficient)
 
 
 @dataclass(frozen=True)
@@ -107,11 +125,11 @@ class Study:
             return None
         return choose_base(found)
 
-    def model(self, method: str, coefficient: float) -> Model:
-        """Return the baseline scaled by one method; a coefficient of 1 (phi 0) is named "baseline"."""
-        arch = self.base.arch(self.dataset.classes, scaling_of(method, coefficient), self.profile.padding)
-        neutral = coefficient == (0 if method == "compound" else 1)
-        return Model("baseline" if neutral else method, coefficient, arch)
+    def model(self, method: str, coefficient: float, on: Scaling = UNSCALED) -> Model:
+        """Return the baseline (scaled by `on`) scaled by one method; that without any scaling is named "baseline"."""
+        scaling = on * scaling_of(method, coefficient)
+        arch = self.base.arch(self.dataset.classes, scaling, self.profile.padding)
+        return Model("baseline" if scaling == UNSCALED else method, coefficient, arch, on)
 
     @property
     def baseline(self) -> Model:
@@ -170,7 +188,8 @@ class Study:
 
     def spec(self, model: Model, seed: int, epochs: int | None = None) -> RunSpec:
         """Return the run of a model under the tuned recipe, on the whole training set."""
-        recipe = replace(self.profile.recipe, lr=self.rates[model.method])
+        tuned = {"published": "compound"}.get(model.method, model.method)  # a compound scaling, rounded by hand
+        recipe = replace(self.profile.recipe, lr=self.rates[tuned])
         if epochs:
             recipe = replace(recipe, epochs=epochs)
         return RunSpec(model.arch, recipe, self.dataset.id, seed)

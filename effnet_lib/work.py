@@ -26,6 +26,7 @@ from .sweep import cores, estimator, run_all
 from .training.engine import Engine
 
 Records = dict[Model, dict[int, RunRecord]]
+COEFFICIENTS = ("widths", "depths", "resolutions", "phis")
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Work:
     def of(cls, artefact: ModuleType, parameters: Parameters) -> "Work":
         """Plan an artefact. Raises ParameterError or DataError before anything is trained or written."""
         chosen = profile(parameters.profile)
-        changed = {n: getattr(parameters, n) for n in ("widths", "depths", "resolutions") if getattr(parameters, n)}
+        changed = {n: getattr(parameters, n) for n in COEFFICIENTS if getattr(parameters, n)}
         chosen = dataclasses.replace(chosen, **changed)
         store = RunStore(shipped=chosen.shipped and not parameters.fresh)
         dataset = declare(parameters.dataset or chosen.dataset)

@@ -12,6 +12,7 @@ from effnet_lib.artefacts import fig3
 from effnet_lib.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.complexity import count
 from effnet_lib.errors import DataError, ParameterError, RunFailed
+from effnet_lib.measured import longer
 from effnet_lib.parameters import Parameters
 from effnet_lib.paths import published_root
 from effnet_lib.profiles import PROFILES, Base
@@ -442,12 +443,13 @@ def test_a_claim_that_holds_needs_the_longer_budget_too(store, record_of):
     two = replace(FIXED, candidates=(Base(0.5, 0.5, 64), Base(0.25, 0.5, 96)))
     study = Study.of(two, store)
     study.__dict__["base"] = two.candidates[-1]  # as step 0 would decide
-    assert fig3._longer(Study.of(replace(two, candidates=two.candidates[-1:]), store), "width") is None
-    assert fig3._longer(study, "width").n == 0  # asked for, not measured: "holds" is then out of reach
+    width = {"width": 1.0, "baseline": -1.0}
+    assert longer(Study.of(replace(two, candidates=two.candidates[-1:]), store), width) is None
+    assert longer(study, width).n == 0  # asked for, not measured: "holds" is then out of reach
     right = {"baseline": 60, "width": 80, "depth": 70, "resolution": 70, "compound": 70}
     for method, runs in study.long_runs().items():
         assert {spec.recipe.epochs for spec in runs.values()} == {36} and set(runs) == {0, 1, 2, 3}
         for seed, spec in runs.items():
             store.put(record_of(spec, np.roll(np.arange(100) < right[method], seed)))
-    gain = fig3._longer(study, "width")
+    gain = longer(study, width)
     assert gain.n == 4 and gain.value == pytest.approx(20.0)

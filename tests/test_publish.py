@@ -141,6 +141,7 @@ def test_of_your_own_records_only_planned_ones_are_published(records, record_of,
 def evidence(monkeypatch, record_of):
     """Shipped records of Figure 3 in `photos`, whose decisions are fixed."""
     monkeypatch.setitem(PROFILES, "photos", FIXED)
+    monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": fig3})
     published = RunStore(root=paths.published_root())
     for spec in Work.of(fig3, Parameters(profile="photos", seeds=1)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 224}

@@ -7,11 +7,11 @@ import pytest
 
 from effnet_lib.complexity import count
 from effnet_lib.data.sets import HOLDOUT, declare
-from effnet_lib.profiles import PROFILES, Base
+from effnet_lib.profiles import LEVEL_A, LEVEL_B, PROFILES, Base
 from effnet_lib.queue import data_of, stages, work
 from effnet_lib.runs import RunSpec
 from effnet_lib.status import decisions, status
-from effnet_lib.study import GRIDS, LEVEL_A, LEVEL_B, METHODS, Study, choose_base, choose_rates
+from effnet_lib.study import GRIDS, METHODS, Study, choose_base, choose_rates
 from effnet_lib.training import loop
 from effnet_lib.training.engine import Engine
 

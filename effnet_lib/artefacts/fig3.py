@@ -1,18 +1,18 @@
 """Figure 3: one dimension at a time. Width, depth and resolution each help, and each saturates (Observation 1)."""
 
 from collections.abc import Iterator
-from math import log2, nan
+from math import log2
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from .. import complexity, paper
-from ..archs import efficientnet
 from ..claims import Claim, Judged, judge
-from ..intervals import Estimate, Outcomes, contrast, points_to_logits
-from ..scaling import Scaling
-from ..study import Model, Stage, Study, scaling_of
+from ..intervals import contrast, points_to_logits
+from ..measured import longer
+from ..measured import outcomes as outcomes
+from ..measured import table as table
+from ..study import SYMBOLS, Model, Stage, Study
 from ..work import Records
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ID = "fig3"
 NOTEBOOK = "fig3_single_dim"
 TITLE = "Figure 3: scaling one dimension"
-SINGLE = {"width": "w", "depth": "d", "resolution": "r"}
+SINGLE = {method: SYMBOLS[method] for method in ("width", "depth", "resolution")}
 # The protocol's two predeclared points of each axis; the mean of both is compared with the baseline.
 PREDECLARED = {"width": (1.8, 2.6), "depth": (4.0, 6.0), "resolution": (1.7, 2.2)}
 CUT_FIRST = (3.8, 5.0)  # widths that the protocol leaves out of the first pass: 31 units for two points
@@ -54,65 +54,6 @@ def stages(study: Study) -> Iterator[Stage]:
     yield Stage(2, 11, "Figure 3, the two widest", ID, tuple(study.spec(m, 0) for m in cut))
 
 
-def outcomes(records: Records) -> Outcomes | None:
-    """Return every stored correctness bit, by model name and seed; None where nothing is stored."""
-    bits = {m.name: {seed: r.correct for seed, r in runs.items()} for m, runs in records.items() if runs}
-    return Outcomes(bits) if bits else None
-
-
-def table(study: Study, records: Records) -> pd.DataFrame:
-    """Return a row a model with at least one record: counts, accuracy, difference to the baseline, marks.
-
-    Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures; NaN
-    without a seed in common with the baseline), FLOPS in multiply-adds. `seeds` are those shared with the baseline,
-    which the difference is made of. `full_*` are the unscaled B0 (224 px, 1000 classes) under the same coefficient.
-    """
-    measured = outcomes(records)
-    if measured is None:
-        return pd.DataFrame()
-    unit = complexity.count(study.baseline.arch).madds
-    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
-    rows = []
-    for model, runs in records.items():
-        counts = complexity.count(model.arch)
-        scaling = scaling_of(model.method, model.coefficient) if model.method in SINGLE else Scaling()
-        full = complexity.count(efficientnet.scale(scaling))
-        gain = contrast(measured, {model.name: 1.0, "baseline": -1.0}) if model.method != "baseline" else None
-        low, high = (gain.interval95 if gain else None) or (nan, nan)
-        value = 0.0 if gain is None else nan if gain.value is None else gain.value
-        result = next(iter(runs.values())).result
-        common = sorted(set(runs) & set(base))
-        behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
-        made = [run.provenance for run in runs.values()]
-        rows.append(
-            {
-                "method": model.method,
-                "coefficient": model.coefficient,
-                "model": model.name,
-                "px": model.arch.px,
-                "final_px": model.arch.final_px,
-                "params": counts.params,
-                "flops": counts.madds,
-                "flops_ratio": counts.madds / unit,
-                "seeds": len(common) or len(runs),
-                "top1": float(np.mean([run.top1 for run in runs.values()])),
-                "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
-                "gain": value,
-                "gain_low": low,
-                "gain_high": high,
-                "train_loss": float(np.mean([run.result["train_loss"] for run in runs.values()])),
-                "upsampled": bool(np.sqrt(study.profile.recipe.min_area) * result["source_px"] < model.arch.px - 1),
-                "optimisation_limited": bool(behind) and float(np.mean(behind)) > 0,
-                "device": ", ".join(sorted({one["device"] for one in made})),
-                "date": max(one["date"][:10] for one in made),
-                "shipped": all(run.shipped for run in runs.values()),
-                "full_params": full.params,
-                "full_flops": full.madds,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def claims(study: Study, records: Records) -> list[Judged]:
     """Judge Observation 1: each dimension improves accuracy, and the gain per doubling of FLOPS diminishes."""
     measured = outcomes(records)
@@ -127,7 +68,7 @@ def claims(study: Study, records: Records) -> list[Judged]:
             Claim(
                 f"Observation 1a: {method} improves accuracy (mean of {names[0]} and {names[1]} minus baseline)",
                 gain,
-                longer=_longer(study, method),
+                longer=longer(study, {method: 1.0, "baseline": -1.0}),
                 printed=f"+{printed[method] - printed['baseline (EfficientNet-B0)']:.1f} points (Table 7, one point)",
             )
         )
@@ -152,15 +93,6 @@ def claims(study: Study, records: Records) -> list[Judged]:
                 )
             )
     return judge(listed)
-
-
-def _longer(study: Study, method: str) -> Estimate | None:
-    """Return a dimension's gain at the longer training budget (the quintet's), None where a profile has none."""
-    if not study.has_quintet:
-        return None
-    found = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
-    bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}
-    return contrast({m: runs for m, runs in bits.items() if runs}, {method: 1.0, "baseline": -1.0})
 
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":

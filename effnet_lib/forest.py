@@ -1,0 +1,96 @@
+"""Forest plots: effects with their intervals, one below the other, the minimum effect drawn."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from .claims import DELTA
+from .intervals import Estimate
+from .plotting import COLOURS, MARKERS
+
+
+def margins(axes: Axes, groups: Mapping[str, tuple[float, Mapping[str, Estimate]]], delta: float = DELTA) -> None:
+    """Draw compound minus each method, in points, grouped by level of FLOPS.
+
+    `groups`: words -> (FLOPS over the baseline's, method -> estimate). Positive is in favour of compound scaling.
+    Verdicts use the 90 % interval (thick), figures the 95 % one (thin).
+    """
+    y, ticks, labels = 0.0, [], []
+    for words, (cost, parts) in groups.items():
+        axes.annotate(
+            f"{words}, about {cost:.1f}x",
+            (0.0, y),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )
+        for method, estimate in parts.items():
+            y += 1
+            ticks.append(y)
+            labels.append(f"compound − {method}")
+            _effect(axes, y, method, estimate)
+        y += 1.4
+    _frame(axes, ticks, labels, delta)
+    axes.set_ylim(y - 0.6, -0.9)
+    axes.set_xlabel("difference in top-1 (points); right of 0 compound is better")
+    axes.set_title("at equal FLOPS", loc="left", fontsize=10)
+
+
+def effects(axes: Axes, found: Mapping[str, Estimate]) -> None:
+    """Draw effects of one method one below the other, in points; right of 0 speaks for the paper."""
+    for y, estimate in enumerate(found.values()):
+        _effect(axes, y, "width", estimate)
+    _frame(axes, list(range(len(found))), list(found), DELTA)
+    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.set_xlabel("difference in top-1 (points); right of 0 speaks for the paper")
+    axes.set_title("Observation 2", loc="left", fontsize=10)
+
+
+def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> None:
+    axes.axvline(0, color="0.15", linewidth=0.9, zorder=1)
+    axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
+    axes.annotate(
+        f"δ = {delta:g}",
+        (delta, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(3, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=7.5,
+        color="0.35",
+    )
+    axes.set_yticks(ticks, labels)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -1.0), max(high, delta + 1.0))
+    axes.grid(axis="y", visible=False)
+
+
+def _effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
+    colour = COLOURS[method]
+    if estimate.value is None:
+        axes.annotate(
+            "not measured", (0, y), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="0.4"
+        )
+        return
+    if not estimate.testable:
+        axes.plot(estimate.value, y, "x", color=colour, markersize=7, markeredgewidth=2)
+    else:
+        axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
+        axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
+        axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=7, markeredgecolor="white")
+    text = f"{estimate.value:+.1f}, n = {estimate.n}"
+    axes.annotate(
+        text,
+        (1.0, y),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(-2, 6),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=7,
+        color="0.35",
+    )
