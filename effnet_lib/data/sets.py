@@ -223,7 +223,10 @@ def load(dataset: DataSet, part: str, px: int) -> Part:
                 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
                 array = folders.decode([files[i] for i in wanted], px, cores)  # once, and everybody waits for it
             aside = path.with_suffix(".part.npy")
-            np.save(aside, array)
+            with open(aside, "wb") as file:
+                np.save(file, array)
+                file.flush()
+                os.fsync(file.fileno())  # a cut of the power must not leave half an array under its final name
             aside.replace(path)
     array = np.load(path, mmap_mode="c", allow_pickle=False)
     return Part(array, chosen if whole else np.arange(len(chosen)), labels[chosen])
