@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -118,8 +119,8 @@ def test_decoded_pictures_are_kept_and_shared(tiny_data, tmp_path, monkeypatch):
 
 
 def test_a_half_written_cache_is_written_again(tiny_data, tmp_path, monkeypatch):
-    def stopped(path: Path, array: np.ndarray) -> None:
-        path.write_bytes(b"half")
+    def stopped(file: BinaryIO, array: np.ndarray) -> None:
+        file.write(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
