@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,17 +16,17 @@ from .work import Records
 
 UPSAMPLED, LIMITED = "†", "‡"
 CLOSE = 0.5  # octaves of FLOPS between two labels on one side
-_HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
+HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
 
 
 def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, np.ndarray]:
     """Open a figure with a row of panels under a title and a subtitle."""
     plotting.theme()
-    figure, axes = plt.subplots(1, len(widths), figsize=(14.5, 4.9), width_ratios=widths)
+    figure, axes = plt.subplots(1, len(widths), figsize=(14.5, 4.9), width_ratios=widths, squeeze=False)
     figure.get_layout_engine().set(rect=(0, 0.05, 1, 0.83), wspace=0.03)
     figure.text(0.008, 0.965, title, ha="left", va="center", fontsize=12, fontweight="bold")
     figure.text(0.008, 0.91, subtitle, ha="left", va="center", fontsize=8.5, color="0.3")
-    return figure, axes
+    return figure, axes[0]
 
 
 def subtitle(study: Study, records: Records) -> str:
@@ -59,118 +58,10 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
             gains = [runs[seed].top1 - base[seed].top1 for seed in common]
             axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
     for row in part.itertuples():
-        _point(axes, row)
+        point(axes, row)
     _labels(axes, symbol, part)
     plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
-
-
-def together(axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: pd.DataFrame) -> None:
-    """Draw all scaling methods in one panel: differences to the baseline, single seeds, intervals, the ends labelled.
-
-    `shown`: method -> its architectures. A network of two methods is one point, and both curves pass through it.
-    """
-    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
-    row_of, ends = _rows(records, rows), []
-    for method, archs in shown.items():
-        part = sorted({row_of[arch] for arch in archs if arch in row_of}, key=lambda row: row.flops_ratio)
-        if not any(row.method != "baseline" for row in part):
-            continue
-        # One seed is a cross whatever the method: in grey the two solid curves differ by their widths.
-        style = {"color": COLOURS[method], "linewidth": 2.4 if method == "compound" else 1.4}
-        axes.plot([row.flops_ratio for row in part], [row.gain for row in part], LINES[method], zorder=2, **style)
-        axes.plot([], [], LINES[method], marker=MARKERS[method], label=plotting.WORDS.get(method, method), **style)
-        ends += [row for row in part if row.method == method][-1:]
-    for arch, row in row_of.items():
-        _dots(axes, arch, records, row, COLOURS[row.method])
-        _point(axes, row)
-        _mark(axes, row)
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
-    share_differences([axes], records)
-    _end_labels(axes, ends)
-    axes.set_title("all methods", loc="left", fontsize=10, pad=22)
-    _legend_above(axes)
-
-
-def lines(
-    axes: Axes,
-    shown: Mapping[str, Sequence],
-    records: Records,
-    rows: pd.DataFrame,
-    common: tuple[float, float] | None,
-) -> None:
-    """Draw width scaled on several baselines: tints of the width's colour, darkest last, and the common FLOPS shaded.
-
-    `shown`: words -> the line's architectures; `common`: FLOPS over the baseline's where two lines are compared.
-    """
-    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
-    row_of = _rows(records, rows)
-    tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
-    for (words, archs), tint, marker, style in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
-        part = {arch: row_of[arch] for arch in archs if arch in row_of}
-        x, y = [row.flops_ratio for row in part.values()], [row.gain for row in part.values()]
-        axes.plot(x, y, style, color=tint, linewidth=1.6, zorder=2)
-        axes.plot([], [], style, marker=marker, color=tint, label=words)
-        for arch, row in part.items():
-            _dots(axes, arch, records, row, tint)
-            _point(axes, row, tint, marker)
-            _mark(axes, row)
-        for row in list(part.values())[:: max(1, len(part) - 1)]:  # both ends
-            text = row.model.split(" ")[0].replace("baseline", "w=1")
-            place = {"textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
-            axes.annotate(text, (row.flops_ratio, row.gain), (6, 5), color=tint, **place)
-    if common:
-        axes.axvspan(*common, color="0.9", zorder=0)
-        axes.annotate(
-            "compared here",
-            (np.sqrt(common[0] * common[1]), 0.985),
-            xycoords=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=8,
-            color="0.35",
-        )
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
-    share_differences([axes], records)
-    axes.set_title("width scaled on", loc="left", fontsize=10, pad=22)
-    _legend_above(axes)
-
-
-def _rows(records: Records, rows: pd.DataFrame) -> dict:
-    """Return architecture -> its row, for those with a difference to the baseline."""
-    return {model.arch: row for model, row in zip(records, rows.itertuples(), strict=True) if not pd.isna(row.gain)}
-
-
-def _legend_above(axes: Axes) -> None:
-    """Put the legend between a panel and its title: inside it would cover points."""
-    if axes.get_legend_handles_labels()[0]:
-        place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "borderpad": 0, "borderaxespad": 0.4}
-        axes.legend(ncols=5, fontsize=8, frameon=False, handlelength=2.2, handletextpad=0.5, columnspacing=1.1, **place)
-
-
-def _end_labels(axes: Axes, ends: Sequence) -> None:
-    """Label the curves' last points, one above the other where they end at about the same FLOPS."""
-    low, high = axes.get_ylim()
-    far = max((row.flops_ratio for row in ends), default=1.0)
-    below = -np.inf
-    for row in sorted(ends, key=lambda row: row.gain):
-        text = row.model.replace("phi", "φ")
-        near = np.log2(far / row.flops_ratio) < CLOSE
-        y = max(row.gain, below + 0.05 * (high - low)) if near else row.gain
-        below = y if near else below
-        place = {"textcoords": "offset points", "va": "center" if near else "bottom", "fontsize": 8}
-        x, offset = (far, (10, 0)) if near else (row.flops_ratio, (7, 4))
-        axes.annotate(text, (x, y), offset, color=COLOURS[row.method], path_effects=_HALO, **place)
-
-
-def _dots(axes: Axes, arch, records: Records, row, colour) -> None:
-    """Draw a model's differences to the baseline of the same seed, beside its point."""
-    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
-    runs = next(runs for model, runs in records.items() if model.arch == arch)
-    common = sorted(set(runs) & set(base)) if row.method != "baseline" else []
-    if len(common) > 1:
-        gains = [runs[seed].top1 - base[seed].top1 for seed in common]
-        axes.plot([row.flops_ratio * 1.02] * len(gains), gains, ".", color=colour, alpha=0.5, markersize=4, zorder=3)
 
 
 def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
@@ -185,14 +76,14 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
         last_above = x if above else last_above
         end = row.gain_high if above else row.gain_low
         axes.annotate(
-            f"{symbol}={row.coefficient:g}{_suffix(row)}",
+            f"{symbol}={row.coefficient:g}{marks(row)}",
             (row.flops_ratio, row.gain if pd.isna(end) else end),
             (0, 6) if above else (3, -5),  # to the right as well: below a rising curve is free there
             textcoords="offset points",
             ha="center" if above else "left",
             va="bottom" if above else "top",
             fontsize=8,
-            path_effects=_HALO,
+            path_effects=HALO,
         )
         if row.final_px > last_map:
             last_map = row.final_px
@@ -208,13 +99,7 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
             )
 
 
-def _mark(axes: Axes, row) -> None:
-    """Put a model's marks beside it, where no label carries them."""
-    if _suffix(row):
-        axes.annotate(_suffix(row), (row.flops_ratio, row.gain), (4, -11), textcoords="offset points", fontsize=7)
-
-
-def _point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
+def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     """Draw a model: filled with its interval, or a cross where one seed gives none."""
     colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
     if row.seeds < 2 and row.method != "baseline":
@@ -227,7 +112,8 @@ def _point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     axes.plot(row.flops_ratio, row.gain, marker, color=colour, markersize=size, markeredgecolor="white", zorder=4)
 
 
-def _suffix(row) -> str:
+def marks(row) -> str:
+    """Return the marks that the footnote explains."""
     return (UPSAMPLED if row.upsampled else "") + (LIMITED if row.optimisation_limited else "")
 
 

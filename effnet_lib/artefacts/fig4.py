@@ -125,12 +125,12 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw the four lines with the range over which two of them are compared, and both effects."""
-    from .. import curves, forest  # drawing needs matplotlib, planning and training do not
+    from .. import curves, forest, overlaid  # drawing needs matplotlib, planning and training do not
 
     figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.6, 1])
     common = overlap(study, records)
     shown = {f"d={on.depth:g}, r={on.resolution:g}": [m.arch for m in line] for on, line in lines(study).items()}
-    curves.lines(panels[0], shown, records, rows, common[1:] if common else None)
+    overlaid.lines(panels[0], shown, records, rows, common[1:] if common else None)
     forest.effects(panels[1], dict(zip(("2a: higher", "2b: steeper"), effects(study, records).values(), strict=True)))
     curves.footnote(figure, rows, maps=False)
     return figure

@@ -103,11 +103,11 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw all methods' curves, the margins at equal FLOPS and, on ImageNet axes, what the paper prints."""
-    from .. import curves, forest  # drawing needs matplotlib, planning and training do not
+    from .. import curves, forest, overlaid  # drawing needs matplotlib, planning and training do not
 
     figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.75, 1.05, 0.7])
     shown = {method: [study.baseline.arch, *(m.arch for m in models)] for method, models in series(study).items()}
-    curves.together(panels[0], shown, records, rows)
+    overlaid.together(panels[0], shown, records, rows)
     costs = {level: {m: ratio(study, model) for m, model in models.items()} for level, models in levels(study).items()}
     named = {f"level {level}": (costs[level], parts) for level, parts in margins(study, records).items()}
     forest.margins(panels[1], named)
