@@ -65,7 +65,7 @@ def drawn(artefact, study: Study, record_of: Callable, accuracy: Callable, seeds
 
 
 def read(figure) -> str:
-    """Return all words of a figure, after checking that all can be read: on the page, none over another or a point."""
+    """Return all words of a figure, after checking that all can be read: on the page, none over another."""
     everything, renderer, page = labels(figure), figure.canvas.get_renderer(), figure.bbox
     for i, axes in enumerate(figure.axes):
         ticks = [tick for tick in axes.get_yticklabels() if not tick.get_text().lstrip("−").replace(".", "").isdigit()]
