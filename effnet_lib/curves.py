@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,17 +16,17 @@ from .work import Records
 
 UPSAMPLED, LIMITED = "†", "‡"
 CLOSE = 0.5  # octaves of FLOPS between two labels on one side
-_HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
+HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
 
 
 def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, np.ndarray]:
     """Open a figure with a row of panels under a title and a subtitle."""
     plotting.theme()
-    figure, axes = plt.subplots(1, len(widths), figsize=(14.5, 4.9), width_ratios=widths)
+    figure, axes = plt.subplots(1, len(widths), figsize=(14.5, 4.9), width_ratios=widths, squeeze=False)
     figure.get_layout_engine().set(rect=(0, 0.05, 1, 0.83), wspace=0.03)
     figure.text(0.008, 0.965, title, ha="left", va="center", fontsize=12, fontweight="bold")
     figure.text(0.008, 0.91, subtitle, ha="left", va="center", fontsize=8.5, color="0.3")
-    return figure, axes
+    return figure, axes[0]
 
 
 def subtitle(study: Study, records: Records) -> str:
@@ -59,73 +58,10 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
             gains = [runs[seed].top1 - base[seed].top1 for seed in common]
             axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
     for row in part.itertuples():
-        _point(axes, row)
+        point(axes, row)
     _labels(axes, symbol, part)
     plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
-
-
-def together(axes: Axes, records: Records, rows: pd.DataFrame) -> None:
-    """Draw all scaling methods in one panel: differences to the baseline, intervals, the last coefficient as label."""
-    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
-    kept = rows[rows["gain"].notna()]
-    for method in [method for method in COLOURS if method in set(kept["method"]) - {"baseline"}]:
-        part = kept[kept["method"].isin([method, "baseline"])].sort_values("flops_ratio")
-        axes.plot(part["flops_ratio"], part["gain"], LINES[method], color=COLOURS[method], linewidth=1.4, zorder=2)
-        label = plotting.WORDS.get(method, method)
-        axes.plot([], [], LINES[method], marker=MARKERS[method], color=COLOURS[method], label=label)
-    for row in kept.itertuples():
-        _point(axes, row)
-        _mark(axes, row)
-    for row in kept[kept["method"] != "baseline"].sort_values("flops_ratio").groupby("method").tail(1).itertuples():
-        place = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
-        axes.annotate(row.model.replace("phi", "φ"), (row.flops_ratio, row.gain), color=COLOURS[row.method], **place)
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
-    share_differences([axes], records)
-    axes.legend(loc="lower right", fontsize=8.5, frameon=True, framealpha=0.9)
-    axes.set_title("all methods", loc="left", fontsize=10)
-
-
-def lines(
-    axes: Axes,
-    shown: Mapping[str, Sequence],
-    records: Records,
-    rows: pd.DataFrame,
-    common: tuple[float, float] | None,
-) -> None:
-    """Draw width scaled on several baselines: tints of the width's colour, darkest last, and the common FLOPS shaded.
-
-    `shown`: words -> the line's architectures; `common`: FLOPS over the baseline's where two lines are compared.
-    """
-    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
-    row_of = {model.arch: row for model, row in zip(records, rows.itertuples(), strict=True) if not pd.isna(row.gain)}
-    tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
-    for (words, archs), tint, marker, style in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
-        part = [row_of[arch] for arch in archs if arch in row_of]
-        x, y = [row.flops_ratio for row in part], [row.gain for row in part]
-        axes.plot(x, y, style, color=tint, linewidth=1.6, zorder=2)
-        axes.plot([], [], style, marker=marker, color=tint, label=words)
-        for row in part:
-            _point(axes, row, tint, marker)
-            _mark(axes, row)
-        for row in part[:: max(1, len(part) - 1)]:  # both ends
-            text = row.model.split(" ")[0].replace("baseline", "w=1")
-            place = {"textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
-            axes.annotate(text, (row.flops_ratio, row.gain), (6, 5), color=tint, **place)
-    if common:
-        axes.axvspan(*common, color="0.9", zorder=0)
-        axes.annotate(
-            "compared here",
-            (np.sqrt(common[0] * common[1]), 0.985),
-            xycoords=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=8,
-            color="0.35",
-        )
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
-    share_differences([axes], records)
-    axes.legend(title="width scaled on", loc="lower right", fontsize=8.5, title_fontsize=8.5, framealpha=0.9)
 
 
 def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
@@ -140,14 +76,14 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
         last_above = x if above else last_above
         end = row.gain_high if above else row.gain_low
         axes.annotate(
-            f"{symbol}={row.coefficient:g}{_suffix(row)}",
+            f"{symbol}={row.coefficient:g}{marks(row)}",
             (row.flops_ratio, row.gain if pd.isna(end) else end),
             (0, 6) if above else (3, -5),  # to the right as well: below a rising curve is free there
             textcoords="offset points",
             ha="center" if above else "left",
             va="bottom" if above else "top",
             fontsize=8,
-            path_effects=_HALO,
+            path_effects=HALO,
         )
         if row.final_px > last_map:
             last_map = row.final_px
@@ -163,12 +99,7 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
             )
 
 
-def _mark(axes: Axes, row) -> None:
-    """Put a model's marks beside it, where no label carries them."""
-    axes.annotate(_suffix(row), (row.flops_ratio, row.gain), (4, -11), textcoords="offset points", fontsize=8)
-
-
-def _point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
+def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     """Draw a model: filled with its interval, or a cross where one seed gives none."""
     colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
     if row.seeds < 2 and row.method != "baseline":
@@ -181,7 +112,8 @@ def _point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     axes.plot(row.flops_ratio, row.gain, marker, color=colour, markersize=size, markeredgecolor="white", zorder=4)
 
 
-def _suffix(row) -> str:
+def marks(row) -> str:
+    """Return the marks that the footnote explains."""
     return (UPSAMPLED if row.upsampled else "") + (LIMITED if row.optimisation_limited else "")
 
 

@@ -168,13 +168,30 @@ class Work:
         print(self.summary())
 
     def records(self) -> Records:
-        """Return the stored records, model -> seed -> record; also seeds beyond those asked for are not read."""
+        """Return the stored records, model -> seed -> record.
+
+        Where no number of seeds was asked for, also further seeds that the queue plans for these networks: the
+        protocol gives those that decide a claim more seeds than a profile gives every model.
+        """
         found: Records = {}
-        for (model, seed), spec in self.specs.items():
+        further = {} if self.parameters.seeds else self._further()
+        for (model, seed), spec in (self.specs | further).items():
             record = self.study.store.find(spec)
             if record:
                 found.setdefault(model, {})[seed] = record
         return found
+
+    def _further(self) -> dict[tuple[Model, int], RunSpec]:
+        """Return planned runs of this plan's networks with seeds beyond the profile's, by the queue's own list."""
+        if not self.models:
+            return {}
+        from .queue import stages  # the queue knows every plan, this one included
+
+        planned = {spec for stage in stages(self.study) for spec in stage.specs if spec.seed not in self.seeds}
+        by_arch = {model.arch: model for model in self.models}
+        ours = sorted((spec for spec in planned if spec.arch in by_arch), key=lambda spec: spec.seed)
+        made = {(by_arch[spec.arch], spec.seed): self.study.spec(by_arch[spec.arch], spec.seed) for spec in ours}
+        return {place: spec for place, spec in made.items() if spec in planned}
 
     def save(self, figure, table: pd.DataFrame, judged: Sequence[Judged]) -> Path:
         """Write picture (png, pdf, svg), table and claims beside each other; return the folder.

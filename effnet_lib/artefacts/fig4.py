@@ -47,6 +47,7 @@ def stages(study: Study) -> Iterator[Stage]:
     ends, middle = ([m for on in group for m in found[on]] for group in ((PLAIN, BOTH), BASELINES[1:-1]))
     by_cost = sorted(ends, key=lambda model: complexity.count(model.arch).madds)
     ends = [model for model in by_cost if model.coefficient <= WIDEST]
+    middle += [model for model in by_cost if model.coefficient > WIDEST]  # for the picture only, too
     most = SEEDS if study.has_quintet else study.profile.seeds  # the protocol's, where a profile follows it
     yield Stage(1, 12, "Figure 4, one seed", ID, tuple(study.spec(m, 0) for m in ends))
     yield Stage(2, 20, f"Figure 4, {most} seeds", ID, tuple(study.spec(m, s) for s in range(1, most) for m in ends))
@@ -124,12 +125,12 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw the four lines with the range over which two of them are compared, and both effects."""
-    from .. import curves, forest  # drawing needs matplotlib, planning and training do not
+    from .. import curves, forest, overlaid  # drawing needs matplotlib, planning and training do not
 
     figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.6, 1])
     common = overlap(study, records)
     shown = {f"d={on.depth:g}, r={on.resolution:g}": [m.arch for m in line] for on, line in lines(study).items()}
-    curves.lines(panels[0], shown, records, rows, common[1:] if common else None)
+    overlaid.lines(panels[0], shown, records, rows, common[1:] if common else None)
     forest.effects(panels[1], dict(zip(("2a: higher", "2b: steeper"), effects(study, records).values(), strict=True)))
     curves.footnote(figure, rows, maps=False)
     return figure

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from .. import complexity, paper
 from ..claims import Claim, Judged, judge
 from ..intervals import Estimate, contrast
@@ -28,16 +30,25 @@ def levels(study: Study) -> dict[str, dict[str, Model]]:
     return {name: study.level(level) for name, level in zip("AB", study.profile.levels, strict=False)}
 
 
+def series(study: Study) -> dict[str, list[Model]]:
+    """Return the models of each curve: single dimensions and the published table up to 7x, alpha^phi, the levels'."""
+    found = {method: [study.model(method, c) for c in coefficients] for method, coefficients in axes_of(study).items()}
+    found["compound"] = [study.model("compound", phi) for phi in study.profile.phis]
+    found["published"] = [study.model("published", number) for number in range(1, len(PUBLISHED))]
+    for method in (*SINGLE, "published"):
+        found[method] = [model for model in found[method] if ratio(study, model) <= MOST]
+    for picked in levels(study).values():
+        for method, model in picked.items():
+            found[method].append(model)
+    return {method: sorted(models, key=lambda model: model.coefficient) for method, models in found.items()}
+
+
 def plan(study: Study) -> list[Model]:
-    """List the models: each dimension and the published table up to 7x, alpha^phi, and the levels of equal FLOPS."""
-    models = [study.model(method, c) for method, coefficients in axes_of(study).items() for c in coefficients]
-    models += [study.model("published", number) for number in range(1, len(PUBLISHED))]
-    models = [model for model in models if ratio(study, model) <= MOST]
-    models += [study.model("compound", phi) for phi in study.profile.phis]
-    models += [model for picked in levels(study).values() for model in picked.values()]
+    """List the models of all curves, each name once; a network keeps the name of the first curve that has it."""
     first: dict[str, Model] = {}
-    for model in models:
-        first.setdefault(model.name, model)
+    for models in series(study).values():
+        for model in models:
+            first.setdefault(model.name, model)
     return list(first.values())
 
 
@@ -47,8 +58,9 @@ def stages(study: Study) -> Iterator[Stage]:
     seeds = study.profile.seeds
     yield Stage(1, 11, "Figure 8, one seed", ID, tuple(study.spec(m, 0) for m in models))
     level_b = levels(study).get("B", {}).values()
-    specs = tuple(study.spec(m, seed) for seed in range(1, LEVEL_B_SEEDS) for m in level_b)
-    yield Stage(2, 4, f"level B, {LEVEL_B_SEEDS} seeds", ID, specs)
+    most = LEVEL_B_SEEDS if study.has_quintet else seeds  # the protocol's, where a profile follows it
+    specs = tuple(study.spec(m, seed) for seed in range(1, most) for m in level_b)
+    yield Stage(2, 4, f"level B, {most} seeds", ID, specs)
     rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
     yield Stage(2, 30, f"Figure 8, {seeds} seeds", ID, rest)
 
@@ -89,16 +101,15 @@ def claims(study: Study, records: Records) -> list[Judged]:
     return judge(listed)
 
 
-def draw(study: Study, records: Records, rows) -> "Figure":
+def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw all methods' curves, the margins at equal FLOPS and, on ImageNet axes, what the paper prints."""
-    from .. import curves, forest  # drawing needs matplotlib, planning and training do not
+    from .. import curves, forest, overlaid  # drawing needs matplotlib, planning and training do not
 
     figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.75, 1.05, 0.7])
-    curves.together(panels[0], records, rows)
-    named = {
-        f"level {level}": (ratio(study, levels(study)[level]["compound"]), parts)
-        for level, parts in margins(study, records).items()
-    }
+    shown = {method: [study.baseline.arch, *(m.arch for m in models)] for method, models in series(study).items()}
+    overlaid.together(panels[0], shown, records, rows)
+    costs = {level: {m: ratio(study, model) for m, model in models.items()} for level, models in levels(study).items()}
+    named = {f"level {level}": (costs[level], parts) for level, parts in margins(study, records).items()}
     forest.margins(panels[1], named)
     curves.printed(panels[2], paper.table(7), SINGLE | {"compound": ""})
     curves.footnote(figure, rows, maps=False)
