@@ -10,6 +10,7 @@ from multiprocessing.context import BaseContext
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _noted: list[int] = []
+_late: list[int] = []  # second signals that came while a process was being started
 _listeners = 0
 _held = 0
 
@@ -50,10 +51,14 @@ def listening(patient: bool = False) -> Iterator[None]:
 
     def note(number: int, _frame) -> None:
         _noted.append(number)
-        if len(_noted) > 1 and not (patient or _held):
-            raise Stopped(number)
+        if len(_noted) > 1 and not patient:
+            if _held:  # another thread, which blocks nothing, took the signal
+                _late.append(number)
+            else:
+                raise Stopped(number)
 
     _noted.clear()
+    _late.clear()
     before = {number: signal.signal(number, note) for number in SIGNALS}
     _listeners += 1
     try:
@@ -103,6 +108,8 @@ def held() -> Iterator[None]:
     finally:
         _held -= 1
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if _late and not _held:
+        raise Stopped(_late.pop())
 
 
 def server(*preload: str) -> BaseContext:

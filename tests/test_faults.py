@@ -198,6 +198,7 @@ def test_the_queue_tells_of_a_failed_run_by_its_exit_code(store, unlucky, monkey
     small = replace(smoke, recipe=replace(smoke.recipe, epochs=1), widths=(1.0,), depths=(1.0, 4.0), resolutions=(1.0,))
     monkeypatch.setitem(profiles.PROFILES, "smoke", small)
     command = ["queue", "--profile", "smoke", "--dataset", str(pictures), "--budget", "99", "--workers", "0"]
+    command += ["--artefact", "fig3"]
     with monkeypatch.context() as patch:
         failures = iter([torch.OutOfMemoryError("CUDA out of memory")])
         train = step.Step.__call__
@@ -254,8 +255,11 @@ def test_what_a_kill_left_of_a_stored_run_is_removed(store, record_of, stepped):
 # Signals --------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_signal_ends_at_once_but_not_while_a_process_starts():
-    known = False
+@pytest.mark.parametrize("threads", [0, 1])  # another thread, which blocks nothing, takes the signal
+def test_a_second_signal_ends_at_once_but_not_while_a_process_starts(threads):
+    known, done = False, threading.Event()
+    for _ in range(threads):
+        threading.Thread(target=done.wait, daemon=True).start()
     with pytest.raises(stopping.Stopped, match="stopped by SIGTERM") as caught, stopping.listening():
         os.kill(os.getpid(), signal.SIGINT)
         assert stopping.asked()
@@ -263,6 +267,7 @@ def test_a_second_signal_ends_at_once_but_not_while_a_process_starts():
             os.kill(os.getpid(), signal.SIGTERM)
             known = True
         pytest.fail("went on")
+    done.set()
     assert known and caught.value.code == 143 and not stopping.asked()
 
 
