@@ -30,8 +30,11 @@ def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, 
     return figure, axes
 
 
-def subtitle(study: Study, records: Records) -> str:
-    """Return data set, baseline, epochs, seeds, device, date and origin of a figure's records."""
+def subtitle(study: Study, records: Records, baseline: str = "") -> str:
+    """Return data set, baseline, epochs, seeds, device, date and origin of a figure's records.
+
+    `baseline`: words for another one than the profile's.
+    """
     runs = [run for group in records.values() for run in group.values()]
     numbers = sorted({len(group) for group in records.values()})
     seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
@@ -41,7 +44,7 @@ def subtitle(study: Study, records: Records) -> str:
     shipped = sum(run.shipped for run in runs)
     origin = "measured here" if not shipped else "shipped" if shipped == len(runs) else "measured here and shipped"
     return (
-        f"{study.dataset.label} · baseline {study.base} · {study.profile.recipe.epochs} epochs · "
+        f"{study.dataset.label} · baseline {baseline or study.base} · {study.profile.recipe.epochs} epochs · "
         f"seeds a point: {seeds} · {devices} · {when} · {origin}"
     )
 
@@ -59,7 +62,7 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
             gains = [runs[seed].top1 - base[seed].top1 for seed in common]
             axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
     for row in part.itertuples():
-        _point(axes, row)
+        point(axes, row)
     _labels(axes, symbol, part)
     plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
@@ -75,8 +78,8 @@ def together(axes: Axes, records: Records, rows: pd.DataFrame) -> None:
         label = plotting.WORDS.get(method, method)
         axes.plot([], [], LINES[method], marker=MARKERS[method], color=COLOURS[method], label=label)
     for row in kept.itertuples():
-        _point(axes, row)
-        _mark(axes, row)
+        point(axes, row)
+        mark(axes, row)
     for row in kept[kept["method"] != "baseline"].sort_values("flops_ratio").groupby("method").tail(1).itertuples():
         place = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
         axes.annotate(row.model.replace("phi", "φ"), (row.flops_ratio, row.gain), color=COLOURS[row.method], **place)
@@ -106,8 +109,8 @@ def lines(
         axes.plot(x, y, style, color=tint, linewidth=1.6, zorder=2)
         axes.plot([], [], style, marker=marker, color=tint, label=words)
         for row in part:
-            _point(axes, row, tint, marker)
-            _mark(axes, row)
+            point(axes, row, tint, marker)
+            mark(axes, row)
         for row in part[:: max(1, len(part) - 1)]:  # both ends
             text = row.model.split(" ")[0].replace("baseline", "w=1")
             place = {"textcoords": "offset points", "fontsize": 8, "path_effects": _HALO}
@@ -163,12 +166,12 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
             )
 
 
-def _mark(axes: Axes, row) -> None:
+def mark(axes: Axes, row) -> None:
     """Put a model's marks beside it, where no label carries them."""
     axes.annotate(_suffix(row), (row.flops_ratio, row.gain), (4, -11), textcoords="offset points", fontsize=8)
 
 
-def _point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
+def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     """Draw a model: filled with its interval, or a cross where one seed gives none."""
     colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
     if row.seeds < 2 and row.method != "baseline":

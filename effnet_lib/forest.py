@@ -9,16 +9,23 @@ from .intervals import Estimate
 from .plotting import COLOURS, MARKERS
 
 
-def margins(axes: Axes, groups: Mapping[str, tuple[float, Mapping[str, Estimate]]], delta: float = DELTA) -> None:
+def margins(
+    axes: Axes,
+    groups: Mapping[str, tuple[float | None, Mapping[str, Estimate]]],
+    delta: float = DELTA,
+    title: str = "at equal FLOPS",
+    notes: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
     """Draw compound minus each method, in points, grouped by level of FLOPS.
 
-    `groups`: words -> (FLOPS over the baseline's, method -> estimate). Positive is in favour of compound scaling.
-    Verdicts use the 90 % interval (thick), figures the 95 % one (thin).
+    `groups`: words -> (FLOPS over the baseline's if common to all, method -> estimate). Positive is in favour of
+    compound scaling. `notes`: words -> method -> what its label says besides. Verdicts use the 90 % interval (thick),
+    figures the 95 % one (thin).
     """
     y, ticks, labels = 0.0, [], []
     for words, (cost, parts) in groups.items():
         axes.annotate(
-            f"{words}, about {cost:.1f}x",
+            f"{words}, about {cost:.1f}x" if cost else words,
             (0.0, y),
             xycoords=axes.get_yaxis_transform(),
             xytext=(4, 0),
@@ -31,13 +38,14 @@ def margins(axes: Axes, groups: Mapping[str, tuple[float, Mapping[str, Estimate]
         for method, estimate in parts.items():
             y += 1
             ticks.append(y)
-            labels.append(f"compound − {method}")
+            note = (notes or {}).get(words, {}).get(method, "")
+            labels.append(f"compound − {method}" + (f"\n{note}" if note else ""))
             _effect(axes, y, method, estimate)
         y += 1.4
     _frame(axes, ticks, labels, delta)
     axes.set_ylim(y - 0.6, -0.9)
     axes.set_xlabel("difference in top-1 (points); right of 0 compound is better")
-    axes.set_title("at equal FLOPS", loc="left", fontsize=10)
+    axes.set_title(title, loc="left", fontsize=10)
 
 
 def effects(axes: Axes, found: Mapping[str, Estimate]) -> None:
