@@ -1,6 +1,7 @@
 """Table 3's picture: a family a column, measured above, printed below on ImageNet axes, the margins at the side."""
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 from . import curves, plotting
 from .plotting import COLOURS, LINES, MARKERS
 from .work import Records
+
+LINE = 200  # letters of the subtitle that fit between the margins
 
 
 class Panels(NamedTuple):
@@ -29,7 +32,8 @@ def panels(title: str, subtitle: str, families: tuple[str, ...]) -> tuple[Figure
     axes = figure.subplot_mosaic(rows, width_ratios=[1] * len(families) + [1.15], height_ratios=[1.25, 1])
     figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.885), wspace=0.03, hspace=0.04)
     figure.text(0.008, 0.978, title, ha="left", va="center", fontsize=12, fontweight="bold")
-    figure.text(0.008, 0.943, subtitle, ha="left", va="center", fontsize=8.5, color="0.3")
+    lines = "\n".join(wrap(subtitle, LINE))
+    figure.text(0.008, 0.943, lines, ha="left", va="center", fontsize=8, color="0.3")
     found = [{family: axes[f"{kind} {family}"] for family in families} for kind in ("measured", "printed")]
     return figure, Panels(*found, axes["margins"])
 

@@ -1,9 +1,10 @@
-"""Table 3 from made-up records: proxies of equal cost, plan, table, claims, drawing."""
+"""Table 3: proxies of equal cost; plan, table, claims and drawing from made-up records; its notebook executed."""
 
 import json
 from dataclasses import replace
 from itertools import combinations
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from effnet_lib.artefacts import fig3, table3
 from effnet_lib.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.complexity import count
 from effnet_lib.data.sets import declare
+from effnet_lib.execute import run_notebook
 from effnet_lib.parameters import Parameters
 from effnet_lib.profiles import FAMILIES, PROFILES, Base
 from effnet_lib.runs import RunSpec
@@ -311,6 +313,12 @@ def test_labels_can_be_read_and_print_and_measurement_are_apart(fill, profile, a
     assert sum(len(axes.lines) for axes in printed) == 2 * rows_printed
 
 
+def test_a_subtitle_of_many_devices_is_wrapped(fill, monkeypatch):
+    monkeypatch.setattr("effnet_lib.curves.subtitle", lambda *_: "Imagenette · " + "Intel(R) Xeon(R) Processor, " * 9)
+    figure, _, _ = drawn(fill(gains(8), seeds=1))
+    assert all(box.x1 <= figure.bbox.x1 for _, box in everything(figure)["page"])
+
+
 def test_what_is_missing_is_said(fill):
     figure, _, _ = drawn(fill(some, seeds=2))
     texts = [text for _, page in everything(figure).items() for text, _ in page]
@@ -338,3 +346,17 @@ def test_figure_3_is_none_the_wiser(fill):
     """Families have baselines of their own, so that no other artefact's plan meets them."""
     mine = {spec.key for spec in Work.of(table3, Parameters(profile="photos")).specs.values()}
     assert not mine & {spec.key for spec in Work.of(fig3, Parameters(profile="photos")).specs.values()}
+
+
+@pytest.mark.slow
+def test_the_notebook_is_executed_and_kept(roots):
+    out = run_notebook("table3", {"profile": "smoke"})
+    kinds = ("claims.json", "csv", "ipynb", "pdf", "png", "svg")
+    names = sorted(["flops_audit.csv", *(f"{table3.NOTEBOOK}.{kind}" for kind in kinds)])
+    assert sorted(path.name for path in out.parent.iterdir()) == names
+    rows = pd.read_csv(out.with_suffix(".csv"))
+    assert list(rows["method"]) == list(METHODS) and set(rows["family"]) == {"MobileNetV2"}
+    shown = [output for cell in nbformat.read(out, as_version=4).cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in shown)
+    assert any("ResNet-50, compound" in output.get("data", {}).get("text/html", "") for output in shown)  # the audit
+    assert str(roots) not in str(shown)

@@ -176,7 +176,7 @@ def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     from .. import columns, curves, forest  # drawing needs matplotlib, planning and training do not
 
     chosen = study.profile.families
-    subtitle = curves.subtitle(study, records, f"each family's own, scaled to the FLOPS of {study.base}")
+    subtitle = curves.subtitle(study, records, f"each family's own, FLOPS of {study.base}")
     figure, panels = columns.panels(TITLE, subtitle, chosen)
     bases = {family: families.proxy(study, family) for family in chosen}
     titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
@@ -185,7 +185,7 @@ def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     models, parts = rows_of(study), margins(study, records)
     notes = {
         family: {
-            method: f"{ratio(study, found['compound']):.1f}x against {ratio(study, found[method]):.1f}x FLOPS"
+            method: f"FLOPS {ratio(study, found['compound']):.1f}x, {ratio(study, found[method]):.1f}x"
             for method in SINGLE
             if method in found
         }
