@@ -17,6 +17,7 @@ import pandas as pd
 from . import paper
 from .archs import Architecture, efficientnet, mobilenet_v1, mobilenet_v2, resnet
 from .complexity import count
+from .files import write_aside
 from .scaling import REFERENCE, Rule, Scaling
 
 AGREES, WITHIN, DISAGREES = "agrees to the printed digits", "within 5 %", "disagrees"
@@ -187,9 +188,16 @@ def _exchanged(found: list[tuple[Printed, int]]) -> dict[str, str]:
     return pairs
 
 
+def save(folder: Path) -> Path:
+    """Write `audit` as flops_audit.csv into a folder that exists, and return the file."""
+    return _write(audit(), folder / "flops_audit.csv")
+
+
 def to_csv(folder: Path) -> list[Path]:
     """Write `audit` and `by_rule` as flops_audit.csv and flops_audit_by_rule.csv, and return the two files."""
-    files = {folder / "flops_audit.csv": audit(), folder / "flops_audit_by_rule.csv": by_rule()}
-    for path, frame in files.items():
-        frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-    return list(files)
+    return [save(folder), _write(by_rule(), folder / "flops_audit_by_rule.csv")]
+
+
+def _write(frame: pd.DataFrame, path: Path) -> Path:
+    write_aside(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    return path

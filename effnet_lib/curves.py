@@ -29,8 +29,11 @@ def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, 
     return figure, axes[0]
 
 
-def subtitle(study: Study, records: Records) -> str:
-    """Return data set, baseline, epochs, seeds, device, date and origin of a figure's records."""
+def subtitle(study: Study, records: Records, baseline: str = "") -> str:
+    """Return data set, baseline, epochs, seeds, device, date and origin of a figure's records.
+
+    `baseline`: words for another one than the profile's.
+    """
     runs = [run for group in records.values() for run in group.values()]
     numbers = sorted({len(group) for group in records.values()})
     seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
@@ -40,7 +43,7 @@ def subtitle(study: Study, records: Records) -> str:
     shipped = sum(run.shipped for run in runs)
     origin = "measured here" if not shipped else "shipped" if shipped == len(runs) else "measured here and shipped"
     return (
-        f"{study.dataset.label} · baseline {study.base} · {study.profile.recipe.epochs} epochs · "
+        f"{study.dataset.label} · baseline {baseline or study.base} · {study.profile.recipe.epochs} epochs · "
         f"seeds a point: {seeds} · {devices} · {when} · {origin}"
     )
 

@@ -10,18 +10,23 @@ from .plotting import COLOURS, MARKERS
 
 
 def margins(
-    axes: Axes, groups: Mapping[str, tuple[Mapping[str, float], Mapping[str, Estimate]]], delta: float = DELTA
+    axes: Axes,
+    groups: Mapping[str, tuple[Mapping[str, float] | None, Mapping[str, Estimate]]],
+    delta: float = DELTA,
+    title: str = "at equal FLOPS",
+    notes: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
-    """Draw compound minus each method, in points, grouped by level of FLOPS.
+    """Draw compound minus each method, in points, group by group.
 
-    `groups`: words -> (method -> FLOPS over the baseline's, method -> estimate). Positive is in favour of compound
-    scaling. Every row says what its method costs: whole layers and channels miss a level by some per cent.
-    Verdicts use the 90 % interval (thick), figures the 95 % one (thin).
+    `groups`: words -> (method -> FLOPS over the baseline's, where they belong in the labels; method -> estimate).
+    Positive is in favour of compound scaling. Every row says what its method costs: whole layers and channels miss a
+    level by some per cent. `notes`: words -> method -> what its label says besides. Verdicts use the 90 % interval
+    (thick), figures the 95 % one (thin).
     """
     y, ticks, labels = 0.0, [], []
     for words, (costs, parts) in groups.items():
         axes.annotate(
-            f"{words}, compound at {costs['compound']:.2f}x",
+            f"{words}, compound at {costs['compound']:.2f}x" if costs else words,
             (0.0, y),
             xycoords=axes.get_yaxis_transform(),
             xytext=(4, 0),
@@ -34,13 +39,15 @@ def margins(
         for method, estimate in parts.items():
             y += 1
             ticks.append(y)
-            labels.append(f"− {method}, {costs[method]:.2f}x")
+            note = (notes or {}).get(words, {}).get(method, "")
+            cost = f", {costs[method]:.2f}x" if costs else ""
+            labels.append(f"− {method}{cost}" + (f"\n{note}" if note else ""))
             _effect(axes, y, method, estimate)
         y += 1.4
     _frame(axes, ticks, labels, delta)
     axes.set_ylim(y - 0.6, -0.9)
     axes.set_xlabel("compound minus the other, top-1 (points)")
-    axes.set_title("at equal FLOPS", loc="left", fontsize=10)
+    axes.set_title(title, loc="left", fontsize=10)
 
 
 def effects(axes: Axes, found: Mapping[str, Estimate]) -> None:

@@ -5,8 +5,7 @@ from math import nan
 import numpy as np
 import pandas as pd
 
-from . import complexity
-from .archs import efficientnet
+from . import complexity, families
 from .intervals import Estimate, Outcomes, contrast
 from .study import Model, Study
 from .work import Records
@@ -19,26 +18,29 @@ def outcomes(records: Records) -> Outcomes | None:
 
 
 def ratio(study: Study, model: Model) -> float:
-    """Return a model's counted FLOPS over the baseline's."""
-    return complexity.count(model.arch).madds / complexity.count(study.baseline.arch).madds
+    """Return a model's counted FLOPS over the baseline's, its own family's where it has one."""
+    base = families.baseline(study, model.family) if model.family else study.baseline
+    return complexity.count(model.arch).madds / complexity.count(base.arch).madds
 
 
 def table(study: Study, records: Records) -> pd.DataFrame:
-    """Return a row a model with at least one record: counts, accuracy, difference to the baseline, marks.
+    """Return a row a model with at least one record: counts, accuracy, difference to its baseline, marks.
 
     Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures; NaN
     without a seed in common with the baseline), FLOPS in multiply-adds. `seeds` are those shared with the baseline,
-    which the difference is made of. `full_*` are the unscaled B0 (224 px, 1000 classes) under the same scaling.
+    which the difference is made of. `full_*` are the unscaled network (B0 or the model's family, 224 px, 1000 classes)
+    under the same scaling.
     """
     measured = outcomes(records)
     if measured is None:
         return pd.DataFrame()
-    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
+    bases = {model.family: (model.name, runs) for model, runs in records.items() if model.method == "baseline"}
     rows = []
     for model, runs in records.items():
         counts = complexity.count(model.arch)
-        full = complexity.count(efficientnet.scale(model.scaling))
-        gain = contrast(measured, {model.name: 1.0, "baseline": -1.0}) if model.method != "baseline" else None
+        full = complexity.count(families.full_size(model))
+        start, base = bases.get(model.family, ("baseline", {}))
+        gain = contrast(measured, {model.name: 1.0, start: -1.0}) if model.method != "baseline" else None
         low, high = (gain.interval95 if gain else None) or (nan, nan)
         value = 0.0 if gain is None else nan if gain.value is None else gain.value
         result = next(iter(runs.values())).result

@@ -32,7 +32,7 @@ def together(axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: 
     for arch, row in row_of.items():
         _dots(axes, arch, records, row, COLOURS[row.method])
         point(axes, row)
-        _mark(axes, row)
+        mark(axes, row)
     plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
     share_differences([axes], records)
     _end_labels(axes, ends)
@@ -62,7 +62,7 @@ def lines(
         for arch, row in part.items():
             _dots(axes, arch, records, row, tint)
             point(axes, row, tint, marker)
-            _mark(axes, row)
+            mark(axes, row)
         ends += [(row, tint) for row in list(part.values())[:: max(1, len(part) - 1)]]
     if common:
         axes.axvspan(*common, color="0.9", zorder=0)
@@ -128,7 +128,7 @@ def _dots(axes: Axes, arch, records: Records, row, colour) -> None:
         axes.plot([row.flops_ratio * 1.02] * len(gains), gains, ".", color=colour, alpha=0.5, markersize=4, zorder=3)
 
 
-def _mark(axes: Axes, row) -> None:
+def mark(axes: Axes, row) -> None:
     """Put a model's marks beside it, where no label carries them."""
     if marks(row):
         axes.annotate(marks(row), (row.flops_ratio, row.gain), (4, -11), textcoords="offset points", fontsize=7)

@@ -13,6 +13,7 @@ DEPTHS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 RESOLUTIONS = (1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5)
 PHIS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # Figure 8
 LINE_WIDTHS = (1.0, 1.4, 1.8, 2.6)  # Figure 4
+FAMILIES = ("MobileNetV1", "MobileNetV2", "ResNet-50")  # Table 3
 LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the baseline's
 
 
@@ -41,7 +42,7 @@ class Profile:
     `shipped`: whether published records count. `in_process`: train in the notebook's own process by default.
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
     baselines with a scaled depth or resolution. `levels`: at which multiples of its FLOPS the scaling methods
-    are compared.
+    are compared. `families`: whose rows of Table 3 are measured.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Profile:
     phis: tuple[float, ...] = PHIS
     line_widths: tuple[float, ...] = LINE_WIDTHS
     levels: tuple[float, ...] = (LEVEL_A, LEVEL_B)
+    families: tuple[str, ...] = FAMILIES
     trains: bool = False
     shipped: bool = True
     in_process: bool = False
@@ -79,6 +81,7 @@ PROFILES = {
             phis=(1.0, 2.0),
             line_widths=(1.0, 1.8),
             levels=(LEVEL_A,),
+            families=("MobileNetV2",),
             trains=True,
             shipped=False,
             in_process=True,

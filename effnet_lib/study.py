@@ -49,17 +49,22 @@ def scaling_of(method: str, coefficient: float) -> Scaling:
 class Model:
     """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
 
-    `on` is what the baseline was scaled by before the method (Figure 4).
+    `on` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0, with
+    the compound multipliers as Table 3 prints them in `on`.
     """
 
     method: str
     coefficient: float
     arch: Architecture
     on: Scaling = UNSCALED
+    family: str = ""
 
     @property
     def name(self) -> str:
         symbol = SYMBOLS.get(self.method)
+        if self.family:
+            what = self.method if self.method in ("baseline", "compound") else f"{symbol}={self.coefficient:g}"
+            return f"{self.family} {what}"
         if self.method == "published":
             return f"B{self.coefficient:g}"
         name = f"{symbol}={self.coefficient:g}" if symbol else self.method

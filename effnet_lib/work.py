@@ -130,7 +130,7 @@ class Work:
         """Train what is missing where the parameters say so, and return every stored record; a dry run, none.
 
         Raises RunFailed, after all other runs, if one failed. The baseline comes first, since every difference needs
-        it; then the longest, so that two workers end together.
+        it (one a family); then the longest, so that two workers end together.
         """
         if self.parameters.dry_run:
             return {}
@@ -138,8 +138,8 @@ class Work:
             self._decide()
         if self.models and self.trains:
             predicted = self._estimator()
-            baseline = self.study.baseline.arch
-            todo = sorted(self.missing(), key=lambda spec: (spec.arch != baseline, -predicted(spec)))
+            bases = {model.arch for model in self.models if model.method == "baseline"}
+            todo = sorted(self.missing(), key=lambda spec: (spec.arch not in bases, -predicted(spec)))
             report = run_all(
                 todo,
                 lambda spec: self.study.dataset,

@@ -52,7 +52,7 @@ def stages(study: Study) -> Iterator[Stage]:
     yield Stage(1, 12, "Figure 4, one seed", ID, tuple(study.spec(m, 0) for m in ends))
     yield Stage(2, 20, f"Figure 4, {most} seeds", ID, tuple(study.spec(m, s) for s in range(1, most) for m in ends))
     seeds = range(study.profile.seeds)
-    yield Stage(2, 40, "Figure 4, middle lines", ID, tuple(study.spec(m, s) for s in seeds for m in middle))
+    yield Stage(2, 90, "Figure 4, middle lines", ID, tuple(study.spec(m, s) for s in seeds for m in middle))
 
 
 def mean_weights(points: Mapping[str, float], low: float, high: float) -> dict[str, float]:

@@ -1,0 +1,201 @@
+"""Table 3: MobileNets and ResNet scaled up. Compound scaling beats every single dimension on other baselines, too."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .. import complexity, families, paper
+from ..audit import audit
+from ..claims import Claim, Judged, judge
+from ..intervals import Estimate, contrast
+from ..measured import outcomes as outcomes
+from ..measured import ratio
+from ..measured import table as measured_table
+from ..study import Model, Stage, Study
+from ..work import Records
+from .fig3 import SINGLE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ID = "table3"
+NOTEBOOK = "table3_mobilenet_resnet"
+TITLE = "Table 3: scaling up MobileNets and ResNet"
+SEEDS = 6  # the decisive set
+MEAN = "mean over families"
+LEGEND = {
+    "baseline": "baseline",
+    "depth": "depth, d = 4",
+    "width": "width, w = 2",
+    "resolution": "resolution, r = 2",
+    "compound": "compound, d = 1.4, w = 1.2, r = 1.3",
+}
+
+
+def rows_of(study: Study) -> dict[str, dict[str, Model]]:
+    """Return family -> method -> proxy, in the table's order."""
+    return {
+        family: {method: families.model(study, family, method) for method in families.printed(family)}
+        for family in study.profile.families
+    }
+
+
+def plan(study: Study) -> list[Model]:
+    """List the models: the rows of Table 3 at proxy scale, a family's baseline first."""
+    return [model for rows in rows_of(study).values() for model in rows.values()]
+
+
+def stages(study: Study) -> Iterator[Stage]:
+    """Yield the queue's stages: one seed of everything, the cheapest family first; then whole blocks of seeds."""
+
+    def cost(models: list[Model]) -> int:
+        return sum(complexity.count(model.arch).madds for model in models)
+
+    by_family = sorted((list(rows.values()) for rows in rows_of(study).values()), key=cost)
+    models = [model for rows in by_family for model in rows]
+    seeds = SEEDS if study.has_quintet else study.profile.seeds  # the protocol's, where a profile follows it
+    yield Stage(1, 13, "Table 3, one seed", ID, tuple(study.spec(m, 0) for m in models))
+    rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
+    yield Stage(2, 50, f"Table 3, {seeds} seeds", ID, rest)
+
+
+def proxies(study: Study) -> pd.DataFrame:
+    """Return how each family was scaled down: width, depth, px, FLOPS in millions and over the baseline's."""
+    rows = []
+    unit = complexity.count(study.baseline.arch).madds
+    for family in study.profile.families:
+        base, model = families.proxy(study, family), families.baseline(study, family)
+        counts = complexity.count(model.arch)
+        rows.append(
+            {
+                "family": family,
+                "width": base.width,
+                "depth": base.depth,
+                "px": base.px,
+                "final_px": model.arch.final_px,
+                "flops_millions": counts.madds / 1e6,
+                "over_baseline": counts.madds / unit,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def costs(study: Study) -> pd.DataFrame:
+    """Return a row a model: multipliers, FLOPS over the family's baseline as printed, full-size and at proxy scale.
+
+    The multipliers are equal in all three columns, the ratios are not: layers and channels are whole numbers.
+    """
+    print_of = paper.table(3).set_index(["baseline", "method"])["flops_billions"]
+    return pd.DataFrame(
+        {
+            "model": model.name,
+            "depth": model.scaling.depth,
+            "width": model.scaling.width,
+            "resolution": model.scaling.resolution,
+            "px": model.arch.px,
+            "printed_ratio": print_of[family, method] / print_of[family, "baseline"],
+            "full_ratio": families.full_ratios(family)[method],
+            "proxy_ratio": ratio(study, model),
+        }
+        for family, rows in rows_of(study).items()
+        for method, model in rows.items()
+    )
+
+
+def full_size() -> pd.DataFrame:
+    """Return the audit's rows of Table 3: printed FLOPS in billions, ours, the deviation in percent, the verdict."""
+    found = audit()
+    return found[found["table"] == 3].drop(columns=["table", "quantity", "digits"]).reset_index(drop=True)
+
+
+def table(study: Study, records: Records) -> pd.DataFrame:
+    """Return a row a model with at least one record, as `measured.table`, with the family and what Table 3 prints.
+
+    Differences and FLOPS ratios are to the family's own baseline. `printed_*`: billions of multiply-adds, percent;
+    `full_deviation_percent`: our count of the full-size network over the printed one, minus 1.
+    """
+    rows = measured_table(study, records)
+    if rows.empty:
+        return rows
+    rows.insert(0, "family", [model.family for model in records])
+    rows = rows.drop(columns="coefficient")  # the multipliers say it, for compound rows as well
+    for place, name in enumerate(("depth", "width", "resolution"), start=3):
+        rows.insert(place, name, [getattr(model.scaling, name) for model in records])
+    printed = paper.table(3).set_index(["baseline", "method"])
+    keys = [(model.family, model.method) for model in records]
+    rows["printed_flops_billions"] = [printed.loc[key, "flops_billions"] for key in keys]
+    rows["full_deviation_percent"] = 100 * (rows["full_flops"] / 1e9 / rows["printed_flops_billions"] - 1)
+    rows["printed_top1_percent"] = [printed.loc[key, "top1_percent"] for key in keys]
+    return rows
+
+
+def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
+    """Return family -> single dimension -> accuracy of the compound model minus that dimension's, in points.
+
+    The last key, "mean over families", holds their means, over the families of which the paper prints that dimension.
+    """
+    measured = outcomes(records) or {}
+    weights = {
+        family: {method: {rows["compound"].name: 1.0, rows[method].name: -1.0} for method in SINGLE if method in rows}
+        for family, rows in rows_of(study).items()
+    }
+    found = {
+        family: {method: contrast(measured, pair) for method, pair in pairs.items()}
+        for family, pairs in weights.items()
+    }
+    found[MEAN] = {}
+    for method in SINGLE:
+        pairs = [pairs[method] for pairs in weights.values() if method in pairs]
+        if pairs:
+            mean = {name: weight / len(pairs) for pair in pairs for name, weight in pair.items()}
+            found[MEAN][method] = contrast(measured, mean)
+    return found
+
+
+def printed_margins() -> dict[str, float]:
+    """Return family -> printed accuracy of the compound model minus the best single dimension's, in points."""
+    found = {}
+    for family, rows in paper.table(3).groupby("baseline", sort=False):
+        top1 = rows.set_index("method")["top1_percent"]
+        found[family] = round(top1["compound"] - top1[[m for m in SINGLE if m in top1]].max(), 1)
+    return found
+
+
+def claims(study: Study, records: Records) -> list[Judged]:
+    """Judge "compound scaling beats every single dimension", an intersection-union test on the means over families."""
+    printed = printed_margins()
+    names = study.profile.families
+    text = ", ".join(f"+{printed[family]:.1f} ({family})" for family in names)
+    words = f"Compound scaling beats each single dimension, mean over {', '.join(names)}"
+    return judge([Claim(words, list(margins(study, records)[MEAN].values()), printed=f"{text} over the best single")])
+
+
+def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
+    """Draw a column a family, measured above and printed below, and the margins with their means over families."""
+    from .. import columns, curves, forest  # drawing needs matplotlib, planning and training do not
+
+    chosen = study.profile.families
+    subtitle = curves.subtitle(study, records, f"each family's own, FLOPS of {study.base}")
+    figure, panels = columns.panels(TITLE, subtitle, chosen)
+    bases = {family: families.proxy(study, family) for family in chosen}
+    titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
+    columns.measured(panels.measured, titles, records, rows)
+    columns.printed(panels.printed, paper.table(3))
+    models, parts = rows_of(study), margins(study, records)
+    notes = {
+        family: {
+            method: f"FLOPS {ratio(study, found['compound']):.1f}x, {ratio(study, found[method]):.1f}x"
+            for method in SINGLE
+            if method in found
+        }
+        for family, found in models.items()
+    }
+    number = {method: sum(method in found for found in models.values()) for method in SINGLE}
+    notes[MEAN] = {method: f"{n} famil{'y' if n == 1 else 'ies'}" for method, n in number.items()}
+    title = "as printed: FLOPS not equal"
+    forest.margins(panels.margins, {words: (None, found) for words, found in parts.items()}, title=title, notes=notes)
+    panels.margins.set_xlabel("difference in top-1 (points)")
+    curves.footnote(figure, rows, maps=False)
+    columns.finish(figure, LEGEND)
+    return figure
