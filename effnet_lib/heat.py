@@ -47,7 +47,7 @@ def heat_map(
         ],
         columns=["alpha", "gamma", "top1"],
     )
-    axes.set(xscale="log", yscale="log", xlim=(0.94, 2.2), ylim=(0.975, 1.47))
+    axes.set(xscale="log", yscale="log", xlim=(0.94, 2.2), ylim=(0.955, 1.47))
     low, high = (runs["top1"].min(), runs["top1"].max()) if len(runs) else (0.0, 100.0)
     colours = {"cmap": sns.color_palette("viridis", as_cmap=True), "vmin": low - 0.05, "vmax": high + 0.05}
     where = runs.groupby(["alpha", "gamma"], as_index=False)["top1"].mean()  # networks that differ in beta only
@@ -73,7 +73,7 @@ def heat_map(
         axes.annotate(
             f"{one.triple.width:g}",
             (one.triple.depth, one.triple.resolution),
-            (0, -7 if not near else 7),
+            (0, 7 if near else -10 if one == winner or one.triple == PAPER else -7),
             textcoords="offset points",
             ha="center",
             va="top" if not near else "bottom",

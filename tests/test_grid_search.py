@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 from math import inf, log
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from effnet_lib.artefacts import grid_search
 from effnet_lib.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.complexity import count
 from effnet_lib.errors import ParameterError
+from effnet_lib.execute import run_notebook
 from effnet_lib.grid import PAPER, add_blocks, candidate, fine, points, spread
 from effnet_lib.intervals import Outcomes
 from effnet_lib.parameters import Parameters, resolve
@@ -443,7 +445,7 @@ def test_a_picture_whose_labels_can_be_read(judged, given, said):
     boxes = [text.get_window_extent() for text in figure.axes[1].get_yticklabels()]
     assert all(overlap(a, b) == 0 for a, b in pairwise(boxes))
     assert sum(name.startswith("(") for name in names) == len(rows) - 2  # but the baseline and the paper's own
-    assert "fresh seeds, φ = 2" in names
+    assert "best other, fresh seeds, φ = 2" in names
     shown = [text.get_text() for text in figure.axes[1].texts]
     assert ("not measured" in shown) == ("fresh" in given)
 
@@ -508,3 +510,17 @@ def test_the_library_refuses_them_too():
         candidate(study_of(), Scaling(0.9))
     with pytest.raises(ParameterError, match=r"tolerance=0\.05 .* the nearest"):
         Work.of(grid_search, Parameters(profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,)))
+
+
+# Notebook -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_notebook_trains_the_search_and_its_fresh_seeds(roots):
+    given = {"profile": "smoke", "alphas": [1.0, 2.0], "betas": [1.0, 1.05, 1.4], "gammas": [1.0]}
+    out = run_notebook("grid_search", given)
+    assert out == roots / "figures/smoke/grid_search.ipynb" and out.with_suffix(".png").is_file()
+    assert list(pd.read_csv(out.with_suffix(".csv"))["model"]) == [
+        "baseline", "(1.2, 1.1, 1.15)", "(2, 1.05, 1)", "(1, 1.4, 1)",  # farthest from the paper's first
+    ]  # fmt: skip
+    assert len(list((roots / "results/records").iterdir())) == 4 + 2 + 2

@@ -24,6 +24,7 @@ NOTEBOOK = "grid_search"
 TITLE = "Grid search: (α, β, γ) at twice the baseline's FLOPS"
 FINALISTS, MORE = 4, 3  # the decisive set: so many networks get so many more seeds
 FRESH = 100  # the first fresh seed: no seed that chose the winner judges it
+SEARCHED = 60  # rank of the queue's stage that completes the search; what has a higher one depends on its records
 STEP_2 = 2.0  # phi at which winner and paper's triple are compared once more
 Search = dict[Candidate, dict[int, RunRecord]]
 
@@ -111,17 +112,17 @@ def stages(study: Study) -> Iterator[Stage]:
     networks, (first, more) = candidates(study), _seeds(study)
     yield Stage(1, 14, "grid search, one seed", ID, tuple(study.spec(m, 0) for m in networks))
     rest = tuple(study.spec(m, seed) for seed in first[1:] for m in networks)
-    yield Stage(2, 60, f"grid search, {len(first)} seeds", ID, rest)
+    yield Stage(2, SEARCHED, f"grid search, {len(first)} seeds", ID, rest)
     final = finalists(study) or []
     specs = tuple(study.spec(m, seed) for seed in more[len(first) :] for m in final)
-    yield Stage(2, 61, f"grid search, the best {len(final)}", ID, specs)
-    yield Stage(2, 62, "grid search, fresh seeds", ID, fresh_specs(study, 1.0))
-    yield Stage(2, 63, f"grid search, step 2 at phi = {STEP_2:g}", ID, fresh_specs(study, STEP_2))
+    yield Stage(2, SEARCHED + 1, f"grid search, the best {len(final)}", ID, specs)
+    yield Stage(2, SEARCHED + 2, "grid search, fresh seeds", ID, fresh_specs(study, 1.0))
+    yield Stage(2, SEARCHED + 3, f"grid search, step 2 at phi = {STEP_2:g}", ID, fresh_specs(study, STEP_2))
 
 
 def later(study: Study) -> list[RunSpec]:
     """Return the runs, beyond models x seeds, that the stored records ask for."""
-    return [spec for stage in stages(study) if stage.rank > 60 for spec in stage.specs]
+    return [spec for stage in stages(study) if stage.rank > SEARCHED for spec in stage.specs]
 
 
 def _bits(found: Search) -> dict[str, dict[int, np.ndarray]]:
@@ -210,7 +211,7 @@ def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
 
     figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.35, 1])
     heat.heat_map(panels[0], points(study), search(study), surface(study), rival(study))
-    named = {f"fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
+    named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
     heat.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
     heat.footnote(figure, study, surface(study), rows)
     return figure
