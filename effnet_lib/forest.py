@@ -42,7 +42,7 @@ def margins(
             note = (notes or {}).get(words, {}).get(method, "")
             cost = f", {costs[method]:.2f}x" if costs else ""
             labels.append(f"− {method}{cost}" + (f"\n{note}" if note else ""))
-            _effect(axes, y, method, estimate)
+            effect(axes, y, method, estimate)
         y += 1.4
     _frame(axes, ticks, labels, delta)
     axes.set_ylim(y - 0.6, -0.9)
@@ -53,7 +53,7 @@ def margins(
 def effects(axes: Axes, found: Mapping[str, Estimate]) -> None:
     """Draw effects of one method one below the other, in points; right of 0 speaks for the paper."""
     for y, estimate in enumerate(found.values()):
-        _effect(axes, y, "width", estimate)
+        effect(axes, y, "width", estimate)
     _frame(axes, list(range(len(found))), list(found), DELTA)
     axes.set_ylim(len(found) - 0.4, -0.6)
     axes.set_xlabel("difference in top-1 (points); right of 0 speaks for the paper")
@@ -79,7 +79,8 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> N
     axes.grid(axis="y", visible=False)
 
 
-def _effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
+def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
+    """Draw one effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without one."""
     colour = COLOURS[method]
     if estimate.value is None:
         axes.annotate(

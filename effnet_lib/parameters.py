@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import EffnetError, ParameterError, nearest
-from .profiles import PROFILES
+from .profiles import PROFILES, ROUNDINGS
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Parameters:
     depths: tuple[float, ...] | None = None
     resolutions: tuple[float, ...] | None = None
     phis: tuple[float, ...] | None = None
+    rounding: str = "fine"
+    alphas: tuple[float, ...] | None = None
+    betas: tuple[float, ...] | None = None
+    gammas: tuple[float, ...] | None = None
+    tolerance: float = 0.05
 
 
 def _profile(name: str, value: Any) -> str:
@@ -106,6 +111,28 @@ def _phis(name: str, value: Any) -> tuple[float, ...] | None:
     return tuple(one for one in _coefficients(name, value) if one in map(float, value))  # phi = 0 is the baseline
 
 
+def _searched(name: str, value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    kept = [one for one in _coefficients(name, value) if one in map(float, value)]
+    for one in kept:
+        if one < 1:
+            raise ParameterError(name, one, "coefficients of at least 1 (equation 3)")
+    return tuple(kept)
+
+
+def _rounding(name: str, value: Any) -> str:
+    if not isinstance(value, str) or value not in ROUNDINGS:
+        raise ParameterError(name, value, nearest(str(value), ROUNDINGS))
+    return value
+
+
+def _share(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise ParameterError(name, value, "a share above 0 and below 1, such as 0.05")
+    return float(value)
+
+
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "profile": _profile,
     "dataset": _text,
@@ -119,6 +146,11 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "depths": _coefficients,
     "resolutions": _coefficients,
     "phis": _phis,
+    "rounding": _rounding,
+    "alphas": _searched,
+    "betas": _searched,
+    "gammas": _searched,
+    "tolerance": _share,
 }
 
 

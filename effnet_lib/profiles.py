@@ -14,6 +14,11 @@ RESOLUTIONS = (1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5)
 PHIS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # Figure 8
 LINE_WIDTHS = (1.0, 1.4, 1.8, 2.6)  # Figure 4
 FAMILIES = ("MobileNetV1", "MobileNetV2", "ResNet-50")  # Table 3
+GRID = tuple(
+    round(1 + 0.05 * i, 2) for i in range(9)
+)  # grid search: up to 1.4 in width and resolution, since 1.41^2 = 2
+ALPHAS = (*GRID, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0)
+ROUNDINGS = ("fine", "paper")  # of the grid search's networks (grid.fine, and the reference implementation's rule)
 LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the baseline's
 
 
@@ -43,6 +48,9 @@ class Profile:
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
     baselines with a scaled depth or resolution. `levels`: at which multiples of its FLOPS the scaling methods
     are compared. `families`: whose rows of Table 3 are measured.
+    `alphas`, `betas`, `gammas`: the grid search's grid, pruned to twice the baseline's FLOPS within the share
+    `tolerance`, its networks rounded by `rounding`; `networks`: how many of them are trained at most; `fresh_seeds`:
+    seeds on which winner and paper's triple meet again.
     """
 
     name: str
@@ -59,6 +67,13 @@ class Profile:
     line_widths: tuple[float, ...] = LINE_WIDTHS
     levels: tuple[float, ...] = (LEVEL_A, LEVEL_B)
     families: tuple[str, ...] = FAMILIES
+    alphas: tuple[float, ...] = ALPHAS
+    betas: tuple[float, ...] = GRID
+    gammas: tuple[float, ...] = GRID
+    tolerance: float = 0.05
+    rounding: str = "fine"
+    networks: int = 12
+    fresh_seeds: int = 5
     trains: bool = False
     shipped: bool = True
     in_process: bool = False
@@ -82,6 +97,8 @@ PROFILES = {
             line_widths=(1.0, 1.8),
             levels=(LEVEL_A,),
             families=("MobileNetV2",),
+            networks=4,
+            fresh_seeds=1,
             trains=True,
             shipped=False,
             in_process=True,
@@ -99,6 +116,8 @@ PROFILES = {
             phis=(1.0, 2.0),
             line_widths=(1.0, 1.4, 1.8),
             levels=(LEVEL_A,),
+            networks=7,
+            fresh_seeds=2,
             trains=True,
             shipped=False,
         ),

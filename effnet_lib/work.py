@@ -26,7 +26,8 @@ from .sweep import cores, estimator, run_all
 from .training.engine import Engine
 
 Records = dict[Model, dict[int, RunRecord]]
-COEFFICIENTS = ("widths", "depths", "resolutions", "phis")
+COEFFICIENTS = ("widths", "depths", "resolutions", "phis", "alphas", "betas", "gammas")
+OTHERS = ("tolerance", "rounding", "seeds")  # further parameters that change the profile's own
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Work:
     def of(cls, artefact: ModuleType, parameters: Parameters) -> "Work":
         """Plan an artefact. Raises ParameterError or DataError before anything is trained or written."""
         chosen = profile(parameters.profile)
-        changed = {n: getattr(parameters, n) for n in COEFFICIENTS if getattr(parameters, n)}
+        changed = {n: getattr(parameters, n) for n in (*COEFFICIENTS, *OTHERS) if getattr(parameters, n)}
         chosen = dataclasses.replace(chosen, **changed)
         store = RunStore(shipped=chosen.shipped and not parameters.fresh)
         dataset = declare(parameters.dataset or chosen.dataset)
@@ -61,7 +62,7 @@ class Work:
                 "The baseline and the learning rate of this profile are not decided yet; "
                 f"this command decides them: {_queue(parameters)} --budget 36000"
             )
-        return cls(artefact, parameters, study, notes, models, tuple(range(parameters.seeds or chosen.seeds)))
+        return cls(artefact, parameters, study, notes, models, tuple(range(chosen.seeds)))
 
     @cached_property
     def specs(self) -> dict[tuple[Model, int], RunSpec]:
@@ -137,21 +138,34 @@ class Work:
         if self.trains and not self.study.ready:
             self._decide()
         if self.models and self.trains:
-            predicted = self._estimator()
-            bases = {model.arch for model in self.models if model.method == "baseline"}
-            todo = sorted(self.missing(), key=lambda spec: (spec.arch not in bases, -predicted(spec)))
-            report = run_all(
-                todo,
-                lambda spec: self.study.dataset,
-                self.study.store,
-                self.workers,
-                Engine(self.parameters.device),
-                estimate=predicted,
-            )
-            if report.failed:
-                first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
-                raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
+            self._train(self.missing())
+            # Some artefacts decide from these records whom they train on: one round a decision.
+            while todo := self._asked_for_later():
+                if not self._train(todo):
+                    break
         return self.records()
+
+    def _asked_for_later(self) -> list[RunSpec]:
+        later = getattr(self.artefact, "later", None)
+        return [spec for spec in dict.fromkeys(later(self.study)) if not self.study.store.find(spec)] if later else []
+
+    def _train(self, specs: list[RunSpec]) -> int:
+        """Train some runs and return how many are stored. Raises RunFailed, after all other runs, if one failed."""
+        predicted = self._estimator()
+        bases = {self.study.baseline.arch} | {model.arch for model in self.models if model.method == "baseline"}
+        todo = sorted(specs, key=lambda spec: (spec.arch not in bases, -predicted(spec)))
+        report = run_all(
+            todo,
+            lambda spec: self.study.dataset,
+            self.study.store,
+            self.workers,
+            Engine(self.parameters.device),
+            estimate=predicted,
+        )
+        if report.failed:
+            first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
+            raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
+        return len(report.stored)
 
     def _decide(self) -> None:
         """Train what baseline and learning rate are decided from, and plan again."""

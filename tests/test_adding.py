@@ -111,9 +111,9 @@ def test_it_is_listed_and_queued(library):
 def test_make_has_a_rule_for_it(library):
     (library / ".venv").mkdir(exist_ok=True)
     (library / ".venv/.ready").touch()  # set up already
-    said = run(library, "make", "-n", "table99", "PROFILE=smoke")
+    said = run(library, "make", "--no-print-directory", "-n", "table99", "PROFILE=smoke")
     assert said.splitlines()[-1].strip() == ".venv/bin/effnet run table99 --profile smoke"
-    assert "table99_added" in run(library, "make", "help")
+    assert "table99_added" in run(library, "make", "--no-print-directory", "help")
 
 
 @pytest.mark.slow
