@@ -38,7 +38,7 @@ STEM, HEAD, SE_RATIO = 32, 1280, 0.25
 
 
 @dataclass(frozen=True)
-class EfficientNet:
+class EfficientNet(rows.Inverted):
     """One rounded network: input px, classes, channels and blocks; equal networks are equal objects.
 
     `padding` is "symmetric" (k // 2 on both sides) or "same" (TensorFlow's, as in the published weights).
@@ -52,25 +52,6 @@ class EfficientNet:
     stages: tuple[Stage, ...]
     head: int
     padding: str = "symmetric"
-
-    @property
-    def final_px(self) -> int:
-        """Height = width of the last feature map."""
-        return strided(self.px, 2, *(stage.stride for stage in self.stages))
-
-    def layers(self) -> Iterator[Layer]:
-        """Yield every convolution and linear layer, identical blocks once with their count."""
-        px = strided(self.px, 2)
-        yield Layer(3, self.stem, 9, px)
-        inp = self.stem
-        for stage in self.stages:
-            first = strided(px, stage.stride)
-            yield from _mbconv(inp, stage, px, first, 1)
-            if stage.repeats > 1:
-                yield from _mbconv(stage.channels, stage, first, first, stage.repeats - 1)
-            inp, px = stage.channels, first
-        yield Layer(inp, self.head, 1, px)
-        yield Layer(self.head, self.classes, bias=True, norm=False)
 
     def saved_values(self) -> Iterator[Kept]:
         """Yield what autograd saves of one picture, in the order of the forward pass, the pictures first.
@@ -106,6 +87,17 @@ class EfficientNet:
         """Return the size of the map that autograd saves as a convolution's input: "same" pads strided ones first."""
         return (strided(px, stride) - 1) * stride + kernel if self.padding == "same" and stride > 1 else px
 
+    @staticmethod
+    def _block(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
+        mid = inp * stage.expand
+        squeezed = _squeezed(inp)
+        if stage.expand > 1:
+            yield Layer(inp, mid, 1, px_in, repeats=repeats)
+        yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
+        yield Layer(mid, squeezed, bias=True, norm=False, repeats=repeats)
+        yield Layer(squeezed, mid, bias=True, norm=False, repeats=repeats)
+        yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
+
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
         """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""
         from torch import nn
@@ -113,19 +105,6 @@ class EfficientNet:
         pad_type = {"symmetric": "", "same": "same"}[self.padding]
         blocks = [_timm_row(stage) for stage in self.stages]
         return rows.build(blocks, self.stem, self.head, self.classes, nn.SiLU, dropout, drop_path, pad_type)
-
-    residual_norms = staticmethod(rows.residual_norms)
-
-
-def _mbconv(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
-    mid = inp * stage.expand
-    squeezed = _squeezed(inp)
-    if stage.expand > 1:
-        yield Layer(inp, mid, 1, px_in, repeats=repeats)
-    yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
-    yield Layer(mid, squeezed, bias=True, norm=False, repeats=repeats)
-    yield Layer(squeezed, mid, bias=True, norm=False, repeats=repeats)
-    yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
 
 
 def _squeezed(inp: int) -> int:

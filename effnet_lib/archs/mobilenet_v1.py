@@ -27,7 +27,7 @@ STEM = 32
 
 
 @dataclass(frozen=True)
-class MobileNetV1:
+class MobileNetV1(rows.InRows):
     """One rounded network: input px, classes, channels and blocks; equal networks are equal objects.
 
     A 3 x 3 stem of stride 2, blocks of a depthwise 3 x 3 and a 1 x 1 convolution without any skip, a classifier;
@@ -40,11 +40,6 @@ class MobileNetV1:
     classes: int
     stem: int
     stages: tuple[Stage, ...]
-
-    @property
-    def final_px(self) -> int:
-        """Height = width of the last feature map."""
-        return strided(self.px, 2, *(stage.stride for stage in self.stages))
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer, identical blocks once with their count."""
@@ -65,8 +60,6 @@ class MobileNetV1:
 
         blocks = [f"dsa_r{stage.repeats}_k3_s{stage.stride}_c{stage.channels}" for stage in self.stages]
         return rows.build(blocks, self.stem, 0, self.classes, nn.ReLU6, dropout, drop_path)
-
-    residual_norms = staticmethod(rows.residual_norms)  # none: no block has a skip
 
 
 def _separable(inp: int, out: int, px: int, repeats: int) -> Iterator[Layer]:

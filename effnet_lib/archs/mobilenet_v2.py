@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..scaling import REFERENCE, Rule, Scaling
 from . import rows
 from .efficientnet import Stage
-from .layers import Layer, strided
+from .layers import Layer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ STEM, HEAD = 32, 1280
 
 
 @dataclass(frozen=True)
-class MobileNetV2:
+class MobileNetV2(rows.Inverted):
     """One rounded network: input px, classes, channels and blocks; equal networks are equal objects.
 
     EfficientNet's blocks with ReLU6 and without squeeze-excitation. Padded symmetrically.
@@ -39,24 +39,13 @@ class MobileNetV2:
     stages: tuple[Stage, ...]
     head: int
 
-    @property
-    def final_px(self) -> int:
-        """Height = width of the last feature map."""
-        return strided(self.px, 2, *(stage.stride for stage in self.stages))
-
-    def layers(self) -> Iterator[Layer]:
-        """Yield every convolution and linear layer, identical blocks once with their count."""
-        px = strided(self.px, 2)
-        yield Layer(3, self.stem, 9, px)
-        inp = self.stem
-        for stage in self.stages:
-            first = strided(px, stage.stride)
-            yield from _inverted(inp, stage, px, first, 1)
-            if stage.repeats > 1:
-                yield from _inverted(stage.channels, stage, first, first, stage.repeats - 1)
-            inp, px = stage.channels, first
-        yield Layer(inp, self.head, 1, px)
-        yield Layer(self.head, self.classes, bias=True, norm=False)
+    @staticmethod
+    def _block(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
+        mid = inp * stage.expand
+        if stage.expand > 1:
+            yield Layer(inp, mid, 1, px_in, repeats=repeats)
+        yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
+        yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
 
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
         """Build the network through timm, as its mobilenetv2_100; block i of n is dropped at rate drop_path * i / n."""
@@ -64,16 +53,6 @@ class MobileNetV2:
 
         blocks = [_timm_row(stage) for stage in self.stages]
         return rows.build(blocks, self.stem, self.head, self.classes, nn.ReLU6, dropout, drop_path)
-
-    residual_norms = staticmethod(rows.residual_norms)
-
-
-def _inverted(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
-    mid = inp * stage.expand
-    if stage.expand > 1:
-        yield Layer(inp, mid, 1, px_in, repeats=repeats)
-    yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
-    yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
 
 
 def _timm_row(stage: Stage) -> str:

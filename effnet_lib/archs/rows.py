@@ -1,6 +1,9 @@
 """Networks that timm builds from one string a stage: the EfficientNets and MobileNets."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from .layers import Layer, strided
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +41,34 @@ def build(
     )
 
 
-def residual_norms(model: "nn.Module") -> list["nn.Module"]:
-    """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
-    blocks = [block for stage in model.blocks for block in stage if block.has_skip]
-    return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
+class InRows:
+    """A stem of stride 2 and a row of blocks for each stage: what the dataclasses of these networks have in common."""
+
+    @property
+    def final_px(self) -> int:
+        """Height = width of the last feature map."""
+        return strided(self.px, 2, *(stage.stride for stage in self.stages))
+
+    @staticmethod
+    def residual_norms(model: "nn.Module") -> list["nn.Module"]:
+        """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
+        blocks = [block for stage in model.blocks for block in stage if block.has_skip]
+        return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
+
+
+class Inverted(InRows):
+    """Rows of inverted bottlenecks and a 1 x 1 head before the classifier; `_block` yields a block's layers."""
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield every convolution and linear layer, identical blocks once with their count."""
+        px = strided(self.px, 2)
+        yield Layer(3, self.stem, 9, px)
+        inp = self.stem
+        for stage in self.stages:
+            first = strided(px, stage.stride)
+            yield from self._block(inp, stage, px, first, 1)
+            if stage.repeats > 1:
+                yield from self._block(stage.channels, stage, first, first, stage.repeats - 1)
+            inp, px = stage.channels, first
+        yield Layer(inp, self.head, 1, px)
+        yield Layer(self.head, self.classes, bias=True, norm=False)
