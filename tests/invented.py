@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
-from test_fig3 import labels, overlap
+from readable import assert_readable, labels
 
 from effnet_lib.measured import ratio
 from effnet_lib.profiles import PROFILES, Base
@@ -66,7 +65,7 @@ def drawn(artefact, study: Study, record_of: Callable, accuracy: Callable, seeds
 
 def read(figure) -> str:
     """Return all words of a figure, after checking that all can be read: on the page, none over another."""
-    everything, renderer, page = labels(figure), figure.canvas.get_renderer(), figure.bbox
+    everything, renderer = labels(figure), figure.canvas.get_renderer()
     for i, axes in enumerate(figure.axes):
         ticks = [tick for tick in axes.get_yticklabels() if not tick.get_text().lstrip("−").replace(".", "").isdigit()]
         everything[f"panel {i}"] += [(tick.get_text(), tick.get_window_extent(renderer)) for tick in ticks]
@@ -75,12 +74,8 @@ def read(figure) -> str:
             box = legend.get_window_extent(renderer)
             assert box.y0 >= axes.bbox.y1 - 1 and box.x1 <= figure.axes[i + 1].bbox.x0
             everything[f"panel {i}"].append(("legend", box))
-    for texts in everything.values():
-        for text, box in texts:
-            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text
-        for (one, a), (other, b) in combinations(texts, 2):
-            marks = {one, other} & {"†", "‡", "†‡"}  # of networks of nearly one cost and accuracy
-            assert marks or overlap(a, b) < 0.25, (one, other)
+    # Marks are of networks of nearly one cost and accuracy.
+    assert_readable(figure, everything, over=frozenset({"†", "‡", "†‡"}))
     return " ".join(text for texts in everything.values() for text, _ in texts)
 
 

@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
+from readable import assert_readable, labels
 
 from effnet_lib import work as work_module
 from effnet_lib.artefacts import fig3
@@ -224,27 +224,6 @@ def test_claims_are_written_with_seven_keys(fill):
 # Drawing ------------------------------------------------------------------------------------------------------
 
 
-def labels(figure) -> dict[str, list]:
-    """Draw a figure off screen; return the visible labels of the figure and of each panel, with their boxes."""
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()
-    found = {"figure": list(figure.texts)}
-    for i, axes in enumerate(figure.axes):
-        found[f"panel {i}"] = [*axes.texts, axes._left_title, axes.xaxis.label, axes.yaxis.label]
-        for child in axes.child_axes:
-            found[f"panel {i}"].append(child.yaxis.label)
-    return {
-        where: [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_text()]
-        for where, texts in found.items()
-    }
-
-
-def overlap(a, b) -> float:
-    """Return the share of the smaller box that the other one covers."""
-    width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-    return max(0, width) * max(0, height) / min(a.width * a.height, b.width * b.height)
-
-
 MISSING = {name: value for name, value in FLATTENING.items() if name not in ("w=5", "d=3", "r=2.5", "r=1.3")}
 ORPHANS = {name: value for name, value in FLATTENING.items() if name != "baseline"}
 
@@ -260,13 +239,8 @@ def test_four_panels_whose_labels_can_be_read(fill, accuracy, seeds):
     assert [axes.get_title("left") for axes in figure.axes] == [
         "width", "depth", "resolution", "printed in the paper (Table 7)",
     ]  # fmt: skip
-    page = figure.bbox
     everything = labels(figure)
-    for texts in everything.values():
-        for text, box in texts:
-            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text
-        for (one, a), (other, b) in combinations(texts, 2):
-            assert overlap(a, b) < 0.25, (one, other)
+    assert_readable(figure, everything)
     shown = " ".join(text for texts in everything.values() for text, _ in texts)
     placed = [name for name in accuracy if "baseline" in accuracy and name != "baseline"]
     assert all(name in shown for name in placed)

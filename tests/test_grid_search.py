@@ -1,7 +1,7 @@
 """The grid search: grid and rounding, its statistics on invented data, its queue, drawing and parameters."""
 
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 from math import inf, log
 
 import numpy as np
@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from readable import assert_readable, labels, overlap
 from scipy.stats import multivariate_t
 from test_complexity import measured as counted_by_torch
-from test_fig3 import labels, overlap
 
 from effnet_lib import work as work_module
 from effnet_lib.archs import efficientnet
@@ -433,12 +433,8 @@ def linear(triple: Scaling) -> float:
 )
 def test_a_picture_whose_labels_can_be_read(judged, given, said):
     figure, rows = drawn(judged(0.5, **given))
-    page, everything = figure.bbox, labels(figure)
-    for texts in everything.values():
-        for text, box in texts:
-            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text
-        for (one, a), (other, b) in combinations(texts, 2):
-            assert overlap(a, b) < 0.3, (one, other)
+    everything = labels(figure)
+    assert_readable(figure, everything, 0.3)
     assert said in " ".join(text for text, _ in everything["figure"])
     assert "the paper's triple costs" in everything["figure"][-1][0]
     names = [text.get_text() for text in figure.axes[1].get_yticklabels()]

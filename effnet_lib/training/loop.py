@@ -39,7 +39,7 @@ class Trained:
 class Progress:
     """Where a run is: the next step, the loss summed over the epoch so far, mean losses of whole epochs, seconds.
 
-    `best` is the accuracy on the minival, its epoch and its weights, where the recipe stops early.
+    Where the recipe stops early, `minival` is each epoch's accuracy on the reserved pictures, `best` the best's weights.
     """
 
     epoch: int = 0
