@@ -39,7 +39,7 @@ class Trained:
 class Progress:
     """Where a run is: the next step, the loss summed over the epoch so far, mean losses of whole epochs, seconds.
 
-    Where the recipe stops early, `minival` is each epoch's accuracy on the reserved pictures, `best` the best's weights.
+    Where the recipe stops early: `minival`, each epoch's accuracy on the reserved pictures, `best`, the best's weights.
     """
 
     epoch: int = 0
