@@ -64,6 +64,7 @@ def listening(patient: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
+        patient = True  # one that comes from here on must not leave this handler behind
         _listeners -= 1
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
