@@ -140,7 +140,8 @@ def _status(args) -> int:
 
 
 def _publish(args) -> int:
-    from .publish import check, planned_keys, publish_records, redraw
+    from .measurements import MeasurementStore
+    from .publish import check, planned_keys, planned_measurements, publish_records, redraw
     from .runs import RunStore
 
     names = args.profile or [name for name in PROFILES if name != "smoke"]
@@ -151,6 +152,8 @@ def _publish(args) -> int:
     if not args.source:
         wanted = planned_keys(names, store)
         records = [record for record in records if record.key in wanted]
+        planned = planned_measurements(names)
+        records += [measurement for measurement in MeasurementStore().own() if measurement.key in planned]
     new = publish_records(records)
     _say(f"{len(records)} records checked, {len(new)} new under figures/published/records")
     for name in names:

@@ -38,8 +38,8 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
     from papermill.exceptions import PapermillExecutionError
 
     module = artefact(name)
-    profile = resolve(parameters).profile
-    folder = (figures or paths.figures_root()) / profile
+    checked = resolve(parameters, module)
+    folder = (figures or paths.figures_root()) / checked.profile
     out = folder / f"{module.NOTEBOOK}.ipynb"
     with tempfile.TemporaryDirectory() as scratch:
         aside = Path(scratch) / out.name
@@ -58,7 +58,7 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
             raise RunFailed(f"{error.evalue}{_keep(aside)}") from None
         except DeadKernelError:
             raise RunFailed(f"the kernel of {out.name} died, perhaps for lack of memory{_keep(aside)}") from None
-        if resolve(parameters).dry_run:
+        if checked.dry_run:
             return None
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(aside, out)

@@ -7,8 +7,9 @@ given with -p arrives as a string. So the next cell calls `resolve(globals())`.
 import ast
 import contextlib
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from .errors import EffnetError, ParameterError, nearest
@@ -17,7 +18,10 @@ from .profiles import PROFILES, ROUNDINGS
 
 @dataclass(frozen=True)
 class Parameters:
-    """Checked parameters of an artefact notebook; None stands for the profile's own value."""
+    """Checked parameters of an artefact notebook; None stands for the profile's own value.
+
+    `own`: those that one artefact alone has, by its module's PARAMETERS.
+    """
 
     profile: str = "cpu"
     dataset: str | None = None
@@ -36,6 +40,7 @@ class Parameters:
     betas: tuple[float, ...] | None = None
     gammas: tuple[float, ...] | None = None
     tolerance: float = 0.05
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _profile(name: str, value: Any) -> str:
@@ -44,13 +49,16 @@ def _profile(name: str, value: Any) -> str:
     return value
 
 
-def _text(name: str, value: Any) -> str | None:
+def text(name: str, value: Any) -> str | None:
+    """Accept a string that is not empty, or None."""
     if value is not None and (not isinstance(value, str) or not value):
         raise ParameterError(name, value, "a name, a path or None")
     return value
 
 
-def _count(least: int) -> Callable[[str, Any], int | None]:
+def whole(least: int) -> Callable[[str, Any], int | None]:
+    """Return a check that accepts a whole number of at least `least`, or None."""
+
     def check(name: str, value: Any) -> int | None:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
             raise ParameterError(name, value, f"a whole number of at least {least}, or None")
@@ -59,7 +67,8 @@ def _count(least: int) -> Callable[[str, Any], int | None]:
     return check
 
 
-def _flag(name: str, value: Any) -> bool:
+def flag(name: str, value: Any) -> bool:
+    """Accept True or False, also as papermill's strings."""
     if isinstance(value, str) and value.lower() in ("true", "false"):  # `-p fresh true` arrives as a string
         value = value.lower() == "true"
     if not isinstance(value, bool):
@@ -71,7 +80,7 @@ def _train(name: str, value: Any) -> str | bool:
     if value == "auto":
         return value
     try:
-        return _flag(name, value)
+        return flag(name, value)
     except ParameterError:
         raise ParameterError(name, value, "auto, True or False") from None
 
@@ -127,21 +136,39 @@ def _rounding(name: str, value: Any) -> str:
     return value
 
 
-def _share(name: str, value: Any) -> float:
+def share(name: str, value: Any) -> float:
+    """Accept a number strictly between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
         raise ParameterError(name, value, "a share above 0 and below 1, such as 0.05")
     return float(value)
 
 
+def listed(accepted: Collection[str]) -> Callable[[str, Any], tuple[str, ...] | None]:
+    """Return a check that accepts a list of some of these names, or one string with commas between them, or None."""
+
+    def check(name: str, value: Any) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)) or not parts:
+            raise ParameterError(name, value, f"names with commas between them, of {', '.join(accepted)}")
+        for part in parts:
+            if part not in accepted:
+                raise ParameterError(name, part, nearest(str(part), accepted))
+        return tuple(dict.fromkeys(parts))
+
+    return check
+
+
 CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "profile": _profile,
-    "dataset": _text,
-    "seeds": _count(1),
+    "dataset": text,
+    "seeds": whole(1),
     "device": _device,
-    "workers": _count(0),
+    "workers": whole(0),
     "train": _train,
-    "fresh": _flag,
-    "dry_run": _flag,
+    "fresh": flag,
+    "dry_run": flag,
     "widths": _coefficients,
     "depths": _coefficients,
     "resolutions": _coefficients,
@@ -150,7 +177,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "alphas": _searched,
     "betas": _searched,
     "gammas": _searched,
-    "tolerance": _share,
+    "tolerance": share,
 }
 
 
@@ -179,14 +206,18 @@ def _given(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: namespace[name] for name in names if name in namespace}
 
 
-def resolve(namespace: Mapping[str, Any]) -> Parameters:
+def resolve(namespace: Mapping[str, Any], artefact: ModuleType | None = None) -> Parameters:
     """Check a notebook's parameters and return them.
 
-    `namespace` is a notebook's `globals()`, or a mapping of parameters. Raises ParameterError for a value that is
-    not accepted, and for a name that no parameter has, with the nearest one.
+    `namespace` is a notebook's `globals()`, or a mapping of parameters. `artefact` may bring parameters of its own:
+    PARAMETERS, name -> (default, function of name and value that returns the checked value). Raises ParameterError for
+    a value that is not accepted, and for a name that no parameter has, with the nearest one.
     """
-    given = _given(namespace)
+    given, own = _given(namespace), getattr(artefact, "PARAMETERS", {})
     for name, value in given.items():
-        if name not in CHECKS:
-            raise ParameterError(name, value, f"no value: there is no such parameter, only {nearest(name, CHECKS)}")
-    return Parameters(**{name: CHECKS[name](name, value) for name, value in given.items()})
+        if name not in CHECKS and name not in own:
+            known = nearest(name, [*CHECKS, *own])
+            raise ParameterError(name, value, f"no value: there is no such parameter, only {known}")
+    common = {name: CHECKS[name](name, value) for name, value in given.items() if name not in own}
+    special = {name: check(name, given.get(name, default)) for name, (default, check) in own.items()}
+    return Parameters(**common, own=special)

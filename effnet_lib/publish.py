@@ -14,10 +14,13 @@ from .artefacts import all_artefacts
 from .errors import StoreError
 from .execute import run_notebook
 from .files import write_aside
+from .measurements import Measurement, is_measurement, key_of, parse_measurement
+from .parameters import resolve
 from .profiles import PROFILES
 from .queue import stages
 from .runs import RunRecord, RunStore, parse_record
 from .study import Study
+from .tasks import Tasks
 from .work import Work
 
 
@@ -30,7 +33,14 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
     return keys
 
 
-def check(folder: Path) -> list[RunRecord]:
+def planned_measurements(profiles: Iterable[str]) -> set[str]:
+    """Return the keys of every measurement that a landed artefact asks for in these profiles."""
+    modules = [module for module in all_artefacts().values() if hasattr(module, "tasks")]
+    plans = [Tasks.of(module, resolve({"profile": name}, module)) for module in modules for name in profiles]
+    return {key_of(task.kind, task.spec()) for plan in plans for task in plan.tasks}
+
+
+def check(folder: Path) -> list[RunRecord | Measurement]:
     """Read and check every record file of a folder (schema, key, provenance, bits against accuracy).
 
     Raises StoreError that names the first bad file, or a folder without records.
@@ -41,7 +51,8 @@ def check(folder: Path) -> list[RunRecord]:
     found = []
     for path in files:
         try:
-            record = parse_record(path.read_text())
+            text = path.read_text()
+            record = parse_measurement(text) if is_measurement(text) else parse_record(text)
         except (StoreError, UnicodeDecodeError) as error:
             raise StoreError(f"{path.name}: {error}") from error
         if path.stem != record.key:
@@ -50,18 +61,19 @@ def check(folder: Path) -> list[RunRecord]:
     return found
 
 
-def publish_records(records: Iterable[RunRecord], target: Path | None = None) -> list[str]:
+def publish_records(records: Iterable[RunRecord | Measurement], target: Path | None = None) -> list[str]:
     """Copy records to the shipped layer; return the keys that are new.
 
-    A published record is never replaced: raises StoreError, before anything is written, where a key is already
-    there with another result.
+    A published run is never replaced: raises StoreError, before anything is written, where a key is already there
+    with another result. A measurement is, by a later one: a latency may be taken again on a quieter machine.
     """
     target = target or paths.published_root() / "records"
     new = []
     for record in records:
         path = target / f"{record.key}.json"
-        if not path.is_file():
-            new.append(record)
+        if not path.is_file() or isinstance(record, Measurement):
+            if not path.is_file() or path.read_text() != record.to_json():
+                new.append(record)
         elif (old := parse_record(path.read_text())).result["correct"] != record.result["correct"]:
             raise StoreError(
                 f"record {record.key[:12]} is published with top-1 {old.top1:.2f} % "
@@ -94,9 +106,8 @@ def redraw(profile: str) -> list[Path]:
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
         with _environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
             for name, module in all_artefacts().items():
-                from .parameters import Parameters
-
-                work = Work.of(module, Parameters(profile=profile, train=False))
+                plan = Tasks if hasattr(module, "tasks") else Work
+                work = plan.of(module, resolve({"profile": profile, "train": False}, module))
                 if not PROFILES[profile].shipped and work.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one
                 if work.records():

@@ -35,7 +35,7 @@ def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
     if study.ready:
         found += list(_quintet(study))
         for artefact in artefacts.all_artefacts().values():
-            found += list(artefact.stages(study))
+            found += list(artefact.stages(study)) if hasattr(artefact, "stages") else []  # some only measure
     wanted = set(chosen)
     found = [s for s in found if s.specs and (not wanted or s.artefact in wanted | {"study"})]
     # Coefficients that round to one network are one run.

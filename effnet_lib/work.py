@@ -1,7 +1,6 @@
 """What a notebook does between its parameters and its figure: plan, say what will run, run, collect, save."""
 
 import dataclasses
-import json
 import math
 import shlex
 from collections.abc import Callable, Iterable, Sequence
@@ -12,15 +11,14 @@ from types import ModuleType
 
 import pandas as pd
 
-from . import paths
 from .claims import Judged
 from .complexity import count
 from .data.sets import declare
 from .errors import ParameterError, RunFailed
-from .files import write_aside
 from .parameters import Parameters
 from .profiles import profile
 from .runs import RunRecord, RunSpec, RunStore
+from .saving import save
 from .study import Model, Study
 from .sweep import cores, estimator, run_all
 from .training.engine import Engine
@@ -98,12 +96,12 @@ class Work:
             )
             if missing and self.trains:
                 lines.append(
-                    f"{len(missing)} runs to train with {max(1, self.workers)} worker(s), about {_time(seconds)}"
+                    f"{len(missing)} runs to train with {max(1, self.workers)} worker(s), about {time_words(seconds)}"
                 )
             elif missing:
                 lines.append(
-                    f"{len(missing)} runs are missing, about {_time(seconds)}; -p train True trains them here, and "
-                    f"{_queue(self.parameters)} --budget 3600 trains first what the protocol asks for first"
+                    f"{len(missing)} runs are missing, about {time_words(seconds)}; -p train True trains them here, "
+                    f"and {_queue(self.parameters)} --budget 3600 trains first what the protocol asks for first"
                 )
         return "\n".join(lines)
 
@@ -208,20 +206,8 @@ class Work:
         return {place: spec for place, spec in made.items() if spec in planned}
 
     def save(self, figure, table: pd.DataFrame, judged: Sequence[Judged]) -> Path:
-        """Write picture (png, pdf, svg), table and claims beside each other; return the folder.
-
-        They stand under figures/<profile>/ and carry the notebook's name.
-        """
-        folder = paths.figures_root() / self.study.profile.name
-        folder.mkdir(parents=True, exist_ok=True)
-        stem = folder / self.artefact.NOTEBOOK
-        from .plotting import save
-
-        save(figure, stem)
-        write_aside(stem.with_suffix(".csv"), table.to_csv(index=False).encode())
-        claims = json.dumps([claim.to_json() for claim in judged], indent=1) + "\n"
-        write_aside(stem.with_suffix(".claims.json"), claims.encode())
-        return folder
+        """Write picture, table and claims under figures/<profile>/ with the notebook's name; return the folder."""
+        return save(self.artefact.NOTEBOOK, self.study.profile.name, figure, table, judged)
 
 
 def merged(models: Iterable[Model], notes: list[str]) -> list[Model]:
@@ -242,7 +228,8 @@ def _queue(parameters: Parameters) -> str:
     return f"effnet queue --profile {parameters.profile}{dataset}{device}"
 
 
-def _time(seconds: float) -> str:
+def time_words(seconds: float) -> str:
+    """Say a duration as people do."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -98,7 +98,7 @@ def test_an_unknown_name_is_told_the_nearest_one(wrong, right):
 
 def test_nothing_given_is_the_defaults_and_every_field_has_a_check():
     assert resolve({}) == Parameters()
-    assert list(CHECKS) == list(Parameters.__dataclass_fields__)
+    assert [*CHECKS, "own"] == list(Parameters.__dataclass_fields__)
 
 
 def test_what_papermill_makes_of_a_command_line_is_understood():
