@@ -33,7 +33,7 @@ class Network:
             return self.arch.build().eval()
         import timm
 
-        return timm.create_model(self.timm, pretrained=False).eval()
+        return timm.create_model(self.timm, pretrained=False, num_classes=1000).eval()
 
     def counts(self) -> Counts:
         """Count parameters, multiply-adds and activations for one picture.

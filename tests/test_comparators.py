@@ -96,6 +96,8 @@ def test_names_in_any_case_and_timms_own():
     assert comparators.network("RESNET-152") is NETWORKS["ResNet-152"]
     assert comparators.network("resnet152") == Network("resnet152", 224, timm="resnet152")
     assert comparators.network("inception_v4.tf_in1k").px == 299
+    with torch.device("meta"):
+        assert comparators.network("mixer_b16_224.goog_in21k").build().num_classes == 1000
     timms = comparators.network("resnet152").counts()
     assert timms == NETWORKS["ResNet-152"].counts()
 
