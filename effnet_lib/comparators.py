@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .archs import Architecture, efficientnet, resnet
+from .archs import Architecture, densenet, efficientnet, resnet
+from .archs.amoebanet import AmoebaNet
+from .archs.polynet import PolyNet
 from .complexity import Counts, count
 from .errors import ParameterError
 from .scaling import PUBLISHED, Scaling
@@ -72,7 +74,7 @@ NETWORKS: dict[str, Network] = _by_name(
         *(_of(efficientnet.published(row.name), f"EfficientNet-{row.name.upper()}") for row in PUBLISHED),
         _of(resnet.scale(Scaling()), "ResNet-50"),
         _of(resnet.scale(Scaling(), name="resnet152"), "ResNet-152"),
-        Network("DenseNet-169", 224, timm="densenet169"),
+        *(_of(densenet.published(f"densenet{depth}"), f"DenseNet-{depth}") for depth in (169, 264)),
         Network("Inception-v3", 299, timm="inception_v3"),
         Network("Xception", 299, timm="legacy_xception"),
         Network("Inception-v4", 299, timm="inception_v4"),
@@ -81,6 +83,10 @@ NETWORKS: dict[str, Network] = _by_name(
         Network("SENet", 320, timm="legacy_senet154"),
         Network("NASNet-A", 331, timm="nasnetalarge"),
         Network("PNASNet", 331, timm="pnasnet5large"),
+        _of(PolyNet(), "PolyNet"),
+        _of(AmoebaNet("A", 18, 190, 331), "AmoebaNet-A"),
+        _of(AmoebaNet("C", 18, 228, 331), "AmoebaNet-C"),
+        _of(AmoebaNet("B", 18, 512, 480), "GPipe"),
     ]
 )
 
