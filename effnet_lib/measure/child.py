@@ -102,14 +102,15 @@ def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core:
     import timm  # noqa: F401
 
     prepare(Entry(SMALL.name), limit).call()  # what libraries load on first use is the process's own, no network's
-    groups = [entries] if together else [[entries[0], entry] for entry in entries[1:]]
+    alone = together or len(entries) == 1
+    groups = [entries] if alone else [[entries[0], entry] for entry in entries[1:]]
     records, monitors = [], []
     for group in groups:
         found, report = _group(group, rounds, limit, core, say)
         monitors.append(report)
-        if not together:
+        if not alone:
             found[1]["yardstick"] = found[0]["cpu"]
-        records += found if together or not records else found[1:]
+        records += found if alone or not records else found[1:]
     during = {reason: None for report in monitors for reason in machine.busy(report)}
     earlier = [f"before it began, {reason}" for reason in machine.busy(before | {"wall_over_cpu": None})]
     made = {"threads": 1, "versions": {"python": sys.version.split()[0]} | _versions()}

@@ -1,0 +1,235 @@
+"""Pictures of latencies: dots with intervals by pair and runtime, beside what is printed; time against FLOPS."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from . import paper, plotting
+from .curves import HALO
+from .latencies import ELSEWHERE, HERE, SURVEY, rank_correlation
+from .measure.runtimes import RUNTIMES
+from .plotting import COLOURS, MARKERS
+
+OURS, OTHER = COLOURS["compound"], COLOURS["baseline"]  # EfficientNets are the compound scaled ones
+PRINTED = "printed"
+SHORT = {"EfficientNet-": ""}
+AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7), (9, 13), (-9, 13), (9, -13), (-9, -13)]
+AROUND += [(20, 12), (-20, 12), (20, -12), (-20, -12), (26, 20), (-26, 20), (26, -20), (-26, -20)]
+
+
+def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Figure:
+    """Draw the three panels: speed-up and latency of each pair in each runtime, latency of all against FLOPS."""
+    plotting.theme()
+    lines = _lines(rows)
+    height = max(6.2, 2.4 + 0.34 * len(lines))
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15.5, height), width_ratios=[0.8, 1.0, 1.75])
+    inch = 1 / height
+    figure.get_layout_engine().set(rect=(0, 0.3 * inch, 1, 1 - 1.15 * inch), wspace=0.03)
+    figure.text(0.008, 1 - 0.2 * inch, title, ha="left", va="center", fontsize=12, fontweight="bold")
+    figure.text(0.008, 1 - 0.5 * inch, _subtitle(rows), ha="left", va="center", fontsize=8.5, color="0.3")
+    figure.text(0.008, 1 - 0.75 * inch, _quiet(rows), ha="left", va="center", fontsize=8.5, color="0.3")
+    words = f"filled: {HERE}; light: {ELSEWHERE}; hollow: printed in the paper; bars: 95 % interval over rounds"
+    figure.text(0.008, 0.14 * inch, words, ha="left", va="center", fontsize=7.5, color="0.35")
+    _speedups(left, lines)
+    _seconds(middle, lines)
+    _against(right, part, runtime)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    place_labels(right, part)
+    return figure
+
+
+def _subtitle(rows: pd.DataFrame) -> str:
+    here = rows[rows["where"] == (HERE if (rows["where"] == HERE).any() else ELSEWHERE)]
+    numbers = sorted(set(here.loc[here["rounds"] > 0, "rounds"]))
+    rounds = f"{numbers[0]:g}" if len(numbers) == 1 else f"{numbers[0]:g} to {numbers[-1]:g}" if numbers else "no"
+    dates = sorted(set(here["date"]))
+    pinned = "pinned to one core" if here["pinned"].all() else "not pinned"
+    return (
+        f"one picture, one thread, {pinned} · CPU time, median of {rounds} rounds · random weights, batch norm "
+        f"calibrated, denormals flushed · {', '.join(sorted(set(here['device'])))} · {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
+    )
+
+
+def _quiet(rows: pd.DataFrame) -> str:
+    groups = sorted(set(rows.loc[(rows["busy"] != "") & (rows["where"] == HERE), "group"]))
+    if not (rows["where"] == HERE).any():
+        return f"nothing was measured on this machine: {ELSEWHERE}"
+    return f"THE MACHINE WAS BUSY during: {'; '.join(groups)}" if groups else "the machine was quiet"
+
+
+def _lines(rows: pd.DataFrame) -> list[dict]:
+    """Return the lines of the left panels, from top to bottom: a pair's printed numbers, then each runtime's."""
+    printed = paper.table(4).set_index("model")
+    lines = []
+    for group, of_pair in rows[rows["group"] != SURVEY].groupby("group", sort=False):
+        slower, faster = group.split(" / ")
+        lines.append({"head": f"{slower} / {faster}"})
+        if faster in printed.index and slower in printed.index:
+            times = [printed.loc[one, "latency_seconds"] for one in (slower, faster)]
+            lines.append({"label": "printed (2019)", "where": PRINTED, "speedup": printed.loc[faster, "speedup"], "times": times})
+        for (runtime, where, device), entries in of_pair.groupby(["runtime", "where", "device"], sort=False):
+            of = entries.set_index("model")
+            words = RUNTIMES[runtime].words + ("" if where == HERE else f"\n{device}")
+            lines.append({"label": words, "where": where, "of": of.reindex([slower, faster])})
+    return lines
+
+
+def _frame(axes: Axes, lines: list[dict], labels: bool) -> None:
+    for y, line in enumerate(lines):
+        if "head" in line:
+            place = {"xytext": (4, -2), "textcoords": "offset points", "fontsize": 8.5, "fontweight": "bold", "va": "center"}
+            axes.annotate(line["head"] if labels else "", (0, y), xycoords=axes.get_yaxis_transform(), **place)
+    ticks = [y for y, line in enumerate(lines) if "label" in line]
+    axes.set_yticks(ticks, [lines[y]["label"] for y in ticks] if labels else [""] * len(ticks), fontsize=8)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+
+
+def _style(marker: str, colour, where: str) -> dict:
+    face = {HERE: colour, ELSEWHERE: colour, PRINTED: "white"}[where]
+    style = {"markerfacecolor": face, "markeredgecolor": "white" if where == HERE else colour, "markersize": 7.5}
+    return style | {"marker": marker, "linestyle": "none", "color": colour, "alpha": 0.4 if where == ELSEWHERE else 1.0}
+
+
+def _dot(axes: Axes, y: float, value: float, low: float, high: float, style: dict) -> None:
+    if not np.isnan(low):
+        axes.plot((low, high), (y, y), color=style["color"], alpha=style["alpha"], linewidth=2)
+    axes.plot(value, y, **style, zorder=4)
+
+
+def _speedups(axes: Axes, lines: list[dict]) -> None:
+    axes.axvline(1, color="0.15", linewidth=0.9, zorder=1)
+    printed = np.nan
+    for y, line in enumerate(lines):
+        if "head" in line:
+            printed, top = np.nan, y
+            bottom = next((i for i in range(y + 1, len(lines)) if "head" in lines[i]), len(lines)) - 0.5
+        elif line["where"] == PRINTED:
+            printed = line["speedup"]
+            axes.plot((printed, printed), (top + 0.5, bottom), ":", color="0.45", linewidth=1, zorder=1)
+            _dot(axes, y, printed, np.nan, np.nan, _style("D", OURS, PRINTED))
+            _value(axes, y, f"{printed:g}x")
+        else:
+            row = line["of"].iloc[1]
+            if np.isnan(row["speedup"]):
+                _value(axes, y, "see right")
+                continue
+            _dot(axes, y, row["speedup"], row["speedup_low"], row["speedup_high"], _style("D", OURS, line["where"]))
+            _value(axes, y, f"{row['speedup']:.2f}x")
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(0.8, low), high + 0.28 * (high - min(0.8, low)))  # room for the numbers
+    _frame(axes, lines, labels=True)
+    axes.set_xlabel("times faster, slower / faster")
+    axes.set_title("speed-up within a runtime", loc="left", fontsize=10)
+
+
+def _value(axes: Axes, y: float, text: str, colour="0.25") -> None:
+    place = {"xycoords": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 7.5, "color": colour}
+    axes.annotate(text, (0.995, y), **place)
+
+
+def _seconds(axes: Axes, lines: list[dict]) -> None:
+    axes.set_xscale("log")
+    shown = []
+    for y, line in enumerate(lines):
+        if "head" in line:
+            continue
+        if line["where"] == PRINTED:
+            points = [(time, np.nan, np.nan, None) for time in line["times"]]
+        else:
+            of = line["of"]
+            points = [(r["seconds"], r["seconds_low"], r["seconds_high"], r["failed"]) for _, r in of.iterrows()]
+        times = [point[0] for point in points]
+        shown += [time for time in times if not np.isnan(time)]
+        if not np.isnan(times).any():
+            axes.plot(times, (y, y), color="0.75", linewidth=1, zorder=1)
+        for (time, low, high, failed), marker, colour in zip(points, "oD", (OTHER, OURS), strict=True):
+            if np.isnan(time):
+                place = {"xycoords": axes.get_yaxis_transform(), "va": "center", "fontsize": 7, "color": "0.4"}
+                axes.annotate(f"{'other' if marker == 'o' else 'EfficientNet'}: {str(failed)[:52]}", (0.01, y), **place)
+            else:
+                _dot(axes, y, time, low, high, _style(marker, colour, line["where"]))
+    if shown:
+        axes.set_xlim(0.6 * min(shown), 1.8 * max(shown))
+    _log_ticks(axes.xaxis)
+    _frame(axes, lines, labels=False)
+    names = [plt.Line2D([], [], **_style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
+    axes.legend(names, ["EfficientNet", "the other network"], fontsize=7.5, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2, frameon=False)
+    axes.set_xlabel("latency, CPU time")
+    axes.set_title("latency", loc="left", fontsize=10)
+
+
+def _log_ticks(axis) -> None:
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s" if value >= 1 else f"{1000 * value:g} ms"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _against(axes: Axes, part: pd.DataFrame, runtime: str) -> None:
+    axes.set_title("latency against FLOPS", loc="left", fontsize=10)
+    axes.set_xlabel("FLOPS (multiply-adds)")
+    axes.set_ylabel("latency, CPU time")
+    if part.empty:
+        axes.annotate("not measured", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
+        return
+    axes.set(xscale="log", yscale="log")
+    x, y = part["flops"], part["seconds"]
+    low, high = 0.6 * x.min(), 2.2 * x.max()
+    for speed in (5, 10, 20, 50, 100):
+        axes.plot((low, high), (low / speed / 1e9, high / speed / 1e9), color="0.85", linewidth=0.8, zorder=0)
+        if y.min() * 0.75 < low / speed / 1e9 * 1.15 < y.max():
+            axes.annotate(f"{speed} G/s", (low * 1.03, low / speed / 1e9), fontsize=6.5, color="0.5", va="bottom")
+    ours = part["model"].str.startswith("EfficientNet")
+    where = part["where"].iloc[0]
+    axes.plot(x[ours], y[ours], "-", color=OURS, linewidth=1.2, zorder=2)
+    axes.plot(x[ours], y[ours], **_style("D", OURS, where), zorder=4)
+    axes.plot(x[~ours], y[~ours], **_style("o", OTHER, where), zorder=3)
+    axes.set(xlim=(low, high), ylim=(0.6 * y.min(), 1.9 * y.max()))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e9:g} B"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    _log_ticks(axes.yaxis)
+    rho = rank_correlation(part)
+    ranks = "" if rho is None else f", rank correlation {rho:.2f}"
+    axes.set_title(f"latency against FLOPS, {RUNTIMES[runtime].words}{ranks}", loc="left", fontsize=10)
+
+
+def place_labels(axes: Axes, part: pd.DataFrame) -> None:
+    """Label each point where its words cover neither another label nor a point; the nearest such place wins."""
+    if part.empty:
+        return
+    renderer, taken = axes.figure.canvas.get_renderer(), []
+    points = axes.transData.transform(part[["flops", "seconds"]].to_numpy(float))
+    for (_, row), point in zip(part.iterrows(), points, strict=True):
+        name = row["model"].removeprefix("EfficientNet-")
+        label, best = None, np.inf
+        for dx, dy in AROUND:
+            made = axes.annotate(
+                name,
+                (row["flops"], row["seconds"]),
+                (dx, dy),
+                textcoords="offset points",
+                ha="left" if dx > 0 else "right" if dx < 0 else "center",
+                va="center",
+                fontsize=7.5,
+                color=OURS if name != row["model"] else "0.2",
+                path_effects=HALO,
+                arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.5} if abs(dx) > 8 else None,
+            )
+            box = made.get_window_extent(renderer)
+            text = made.get_bbox_patch() or made
+            box = plt.Text.get_window_extent(text, renderer)
+            covered = sum(box.overlaps(other) for other in taken)
+            covered += sum(box.padded(3).contains(*other) for other in points if other is not point)
+            covered += not axes.bbox.contains(box.x0, box.y0) or not axes.bbox.contains(box.x1, box.y1)
+            if covered < best:
+                if label:
+                    label[0].remove()
+                label, best = (made, box), covered
+            else:
+                made.remove()
+            if best == 0:
+                break
+        taken.append(label[1])
