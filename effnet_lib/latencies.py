@@ -105,7 +105,7 @@ def table(found: Sequence[Reading]) -> pd.DataFrame:
     rows = []
     for reading in found:
         entries = reading.entries
-        names = [entry["network"] for entry in reading.task.entries]
+        names = [entry.network for entry in reading.task.entries]
         last = len(entries) if not reading.task.together else 2
         for entry in entries[:last]:
             pair = reading.task.together

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import RunFailed
 from . import machine, runtimes
-from .latency import GIB, SMALL, Entry, alternate, needed, network
+from .latency import GIB, PROCESS, SMALL, Entry, alternate, needed, network
 
 SHORT = 0.1  # seconds: shorter calls are repeated within a round, so that one interrupt is not a tenth of it
 MOST = 10  # repeats at the most
@@ -56,11 +56,12 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     counts = found.counts()
     facts: dict[str, Any] = {"px": found.px, "params": counts.params, "madds": counts.madds}
     facts |= {"activations": counts.activations, "error": None, "peak_preparing": None, "peak_running": None}
-    if (predicted := needed(entry)) > limit:
+    if (predicted := PROCESS + needed(entry)[0]) > limit:
         reason = f"needs about {predicted / GIB:.1f} GiB of memory, more than {limit / GIB:.1f} GiB"
         return Prepared(entry, None, facts | {"failed": reason})
     trim()
     before, watched, began = machine.resident(), machine.reset_peak(), time.perf_counter()
+    earlier = machine.peak_of_children()
     torch.manual_seed(0)  # the same weights in every runtime
     model = found.build()
     calibrate(model, found.px)
@@ -74,7 +75,8 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     del model
     facts["preparing_seconds"] = round(time.perf_counter() - began, 2)
     if watched and before is not None:
-        facts["peak_preparing"] = machine.peak() - before
+        exported = machine.peak_of_children()  # counts what it shares with us
+        facts["peak_preparing"] = max(machine.peak(), exported if exported > earlier else 0) - before
         trim()
         machine.reset_peak()
         call()

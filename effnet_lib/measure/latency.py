@@ -22,10 +22,11 @@ from .runtimes import RUNTIMES, check
 SEMANTICS = 1  # raised by hand where the same spec would mean another measurement
 GIB = 2**30
 LIMIT = 6 * GIB  # what a group may take: a laptop's free memory
-# Peak memory of a process that measures: torch and timm, weights in every copy that a runtime makes, and the maps alive
-# at once, as a share of all that a network's layers put out (branches of NASNet and AmoebaNet live longest).
-PROCESS = 0.5 * GIB
-ALIVE = 0.6
+# Peak memory of a process that measures: torch and timm; weights in every copy that a runtime makes; and the maps alive
+# at once, as a share of all that a network's layers put out (measured: 0.2 of GPipe's to 0.75 of B4's).
+PROCESS = 0.72 * GIB
+ALIVE = 0.75
+LOADED = 2**25  # a network's code and the blocks that an allocator keeps
 SPEED = 15e9  # multiply-adds a second of a slow core, to say how long it may take
 SMALL = Network("AmoebaNet-B (3, 32)", 96, arch=AmoebaNet("B", 3, 32, 96))  # GPipe's cells for profile smoke
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -58,13 +59,14 @@ def size(name: str) -> tuple[float, float]:
     return counts.params, counts.madds
 
 
-def needed(entry: Entry) -> int:
-    """Predict the bytes that a network takes at the most in a runtime, the process around it not counted."""
+def needed(entry: Entry) -> tuple[int, int]:
+    """Predict the bytes that a network takes in a runtime, at the most and then on, the process not counted."""
     params, madds = size(entry.network)
-    found = network(entry.network)
-    # Layers put out about one value for 150 multiply-adds where nobody counts them (Table 2: 60 to 1,000).
-    outputs = found.counts().activations if found.arch is not None else madds / 150
-    return int(4 * params * RUNTIMES[entry.runtime].copies + 4 * ALIVE * outputs)
+    found, runtime = network(entry.network), RUNTIMES[entry.runtime]
+    # One output value for 300 multiply-adds where nobody counts them (Inception, SENet and NASNet: 270 to 700).
+    outputs = found.counts().activations if found.arch is not None else madds / 300
+    kept = LOADED + 4 * params * runtime.kept + 4 * ALIVE * outputs
+    return int(max(kept, LOADED + 4 * params * runtime.copies)), int(kept)
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,10 @@ class Latency:
         return 10 + passes + compiling + sum(size(entry.network)[0] for entry in self.entries) / 3e7
 
     def needs(self) -> int:
-        """Predict the peak of the process that measures, in bytes; of one by one, that of the largest."""
-        each = [needed(entry) for entry in self.entries if needed(entry) <= self.limit]
-        return int(PROCESS + (sum(each) if self.together else max(each, default=0)))
+        """Predict the peak of the process that measures, in bytes; what exceeds the limit alone is not built."""
+        each = [needed(entry) for entry in self.entries if PROCESS + needed(entry)[0] <= self.limit]
+        before = [sum(kept for _, kept in each[:i]) if self.together else 0 for i in range(len(each))]
+        return int(PROCESS + max((there + most for there, (most, _) in zip(before, each, strict=True)), default=0))
 
     def refuse(self) -> None:
         """Raise RunFailed, with both numbers, where less memory is free than this is predicted to take."""

@@ -192,6 +192,11 @@ def peak() -> int | None:
     return _status("VmHWM")
 
 
+def peak_of_children() -> int:
+    """Return the peak of resident bytes of the largest child process that has ended."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
 def _status(name: str) -> int | None:
     with contextlib.suppress(OSError, IndexError, ValueError):
         lines = [line for line in (PROC / "self/status").read_text().splitlines() if line.startswith(f"{name}:")]

@@ -6,6 +6,7 @@ compared with PyTorch eager's before anything is timed.
 
 import gc
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import sys
@@ -34,7 +35,8 @@ class Runtime:
     `tolerance`: most of the largest absolute difference over the largest absolute logit. Single precision: 1e-3, where
     reordered sums over a hundred layers give 1e-6 to 1e-4. bfloat16 keeps 8 bits, 0.4 % a rounding; random signs
     over a hundred layers give some per cent, and 0.15 still tells a wrong network, which is off by 1.
-    `copies`: of the weights at the peak of getting ready, PyTorch's own included (measured).
+    `copies`: of the weights while getting ready, PyTorch's own and an exporter's included; `kept`: those that stay
+    (both measured; pages of a mapped file, which the system may take back, are not counted).
     """
 
     words: str
@@ -42,6 +44,7 @@ class Runtime:
     packages: tuple[str, ...] = ()
     tolerance: float = 1e-3
     copies: float = 1.0
+    kept: float = 1.0
     compiles: bool = False
 
 
@@ -84,37 +87,24 @@ def _onnxruntime(model: "nn.Module", x: "torch.Tensor") -> Call:
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with tempfile.TemporaryDirectory() as folder:
-        path = exported(model, x, Path(folder))
+        path = Path(folder) / "network.onnx"
+        aside(lambda: _export_onnx(model, x, path), model)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     given, array = session.get_inputs()[0].name, x.numpy()
     return lambda: session.run(None, {given: array})[0]
 
 
-def exported(model: "nn.Module", x: "torch.Tensor", folder: Path) -> Path:
-    """Write a network as ONNX, weights beside it where they exceed protobuf's 2 GB, and empty the network.
-
-    Empty: its weights would lie in memory beside the runtime's own copy, 2.2 GB of GPipe's.
-    """
+def _export_onnx(model: "nn.Module", x: "torch.Tensor", path: Path) -> None:
     import torch
 
-    path = folder / "network.onnx"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(model, (x,), dynamo=True, verbose=False, optimize=True)
-        program.save(str(path), external_data=True)
-    del program
-    model.to("meta")
-    gc.collect()
-    return path
+    program = torch.onnx.export(model, (x,), dynamo=True, verbose=False, optimize=True)
+    program.save(str(path), external_data=True)  # beside it: protobuf holds 2 GB, GPipe's weights are 2.2
 
 
 def _openvino(precision: str) -> Callable[["nn.Module", "torch.Tensor"], Call]:
     def prepare(model: "nn.Module", x: "torch.Tensor") -> Call:
         import openvino
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            converted = openvino.convert_model(model, example_input=x, input=[tuple(x.shape)])
         hints: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": 1,
@@ -122,24 +112,78 @@ def _openvino(precision: str) -> Callable[["nn.Module", "torch.Tensor"], Call]:
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,  # we hold the process to one core; OpenVINO would choose another
         }
-        compiled = openvino.Core().compile_model(converted, "CPU", hints)
-        del converted
-        model.to("meta")
-        gc.collect()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.xml"
+            aside(lambda: _export_openvino(model, x, path), model)
+            # Weights stay mapped from the file, which lives on without its name: pages that the system may take back.
+            compiled = openvino.Core().compile_model(str(path), "CPU", hints)
         request, array = compiled.create_infer_request(), x.numpy()
         return lambda: next(iter(request.infer([array], share_inputs=True).values()))
 
     return prepare
 
 
+def _export_openvino(model: "nn.Module", x: "torch.Tensor", path: Path) -> None:
+    import openvino
+    import torch
+
+    # Not the module itself: that is traced, and a trace turns the sizes that AmoebaNet's padding asks for into tensors.
+    with torch.no_grad():
+        openvino.save_model(openvino.convert_model(torch.export.export(model, (x,))), path, compress_to_fp16=False)
+
+
+def aside(export: Callable[[], None], model: "nn.Module") -> None:
+    """Export a network in a forked process, then empty it here.
+
+    Exporters keep what they made for as long as their process lives: two copies of the weights, 4.4 GB of GPipe's. A
+    fork shares the network's own. Raises RunFailed with the export's last line. Elsewhere than on Linux, where a fork
+    of a process with torch is not safe, the export happens here.
+    """
+    if sys.platform == "linux":
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(target=_export_and_tell, args=(export, sender))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that forking with threads may lock: ours wait for input, nothing else
+            process.start()
+        sender.close()
+        try:
+            problem = receiver.recv()
+        except EOFError:
+            problem = "its process died, perhaps for lack of memory"
+        process.join()
+        if problem:
+            raise RunFailed(f"the export failed: {problem}")
+    else:
+        export()
+    model.to("meta")
+    gc.collect()
+
+
+def _export_and_tell(export: Callable[[], None], sender: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            export()
+        except Exception as problem:  # whatever an exporter raises is why it cannot export; told to the parent
+            sender.send(one_line(problem))
+        else:
+            sender.send("")
+
+
+def one_line(problem: BaseException) -> str:
+    """Return an error's kind and message in one line of at most 200 characters."""
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+
+
 ONNX = ("onnx", "onnxruntime", "onnxscript")
+OPENVINO = ("openvino",)
 RUNTIMES: dict[str, Runtime] = {
     "eager": Runtime("PyTorch eager (NCHW)", _eager),
-    "channels_last": Runtime("PyTorch eager, channels_last", _channels_last, copies=1.3),
-    "compile": Runtime("torch.compile", _compile, copies=1.3, compiles=True),
-    "onnxruntime": Runtime("ONNX Runtime", _onnxruntime, ONNX, copies=2.2),
-    "openvino": Runtime("OpenVINO fp32", _openvino("f32"), ("openvino",), copies=2.2),
-    "openvino_bf16": Runtime("OpenVINO bf16", _openvino("bf16"), ("openvino",), tolerance=0.15, copies=2.2),
+    "channels_last": Runtime("PyTorch eager, channels_last", _channels_last, copies=1.1, kept=1.1),
+    "compile": Runtime("torch.compile", _compile, copies=1.3, kept=1.3, compiles=True),
+    "onnxruntime": Runtime("ONNX Runtime", _onnxruntime, ONNX, copies=2.2, kept=1.2),
+    "openvino": Runtime("OpenVINO fp32", _openvino("f32"), OPENVINO, copies=2.2, kept=1.2),
+    "openvino_bf16": Runtime("OpenVINO bf16", _openvino("bf16"), OPENVINO, tolerance=0.15, copies=2.2, kept=1.2),
 }
 
 
@@ -184,8 +228,9 @@ def ready(name: str, model: "nn.Module", x: "torch.Tensor", reference: "np.ndarr
         call = runtime.prepare(model, x)
         error = error_of(call(), reference)
     except (RuntimeError, ValueError, TypeError, OSError, MemoryError, AttributeError, ImportError) as problem:
-        text = " ".join(str(problem).split())[:200]
-        raise RunFailed(f"{runtime.words} cannot run it: {type(problem).__name__}: {text}") from problem
+        raise RunFailed(f"{runtime.words} cannot run it: {one_line(problem)}") from problem
+    except RunFailed as problem:
+        raise RunFailed(f"{runtime.words} cannot run it: {problem}") from problem
     if not error <= runtime.tolerance:
         raise RunFailed(f"{runtime.words} gives other outputs: relative error {error:.2g}, at most {runtime.tolerance:g}")
     return call, error
