@@ -15,9 +15,10 @@ from .plotting import COLOURS, MARKERS
 
 OURS, OTHER = COLOURS["compound"], COLOURS["baseline"]  # EfficientNets are the compound scaled ones
 PRINTED = "printed"
-SHORT = {"EfficientNet-": ""}
-AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7), (9, 13), (-9, 13), (9, -13), (-9, -13)]
-AROUND += [(20, 12), (-20, 12), (20, -12), (-20, -12), (26, 20), (-26, 20), (26, -20), (-26, -20)]
+# Offsets of a label in points, the nearest first.
+AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7)]
+AROUND += [(s * x, t * y) for x, y in ((9, 13), (20, 12), (26, 20), (12, 26), (40, 26)) for s in (1, -1) for t in (1, -1)]
+
 
 
 def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Figure:
@@ -216,20 +217,21 @@ def place_labels(axes: Axes, part: pd.DataFrame) -> None:
                 fontsize=7.5,
                 color=OURS if name != row["model"] else "0.2",
                 path_effects=HALO,
-                arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.5} if abs(dx) > 8 else None,
             )
             box = made.get_window_extent(renderer)
-            text = made.get_bbox_patch() or made
-            box = plt.Text.get_window_extent(text, renderer)
             covered = sum(box.overlaps(other) for other in taken)
             covered += sum(box.padded(3).contains(*other) for other in points if other is not point)
             covered += not axes.bbox.contains(box.x0, box.y0) or not axes.bbox.contains(box.x1, box.y1)
             if covered < best:
                 if label:
                     label[0].remove()
-                label, best = (made, box), covered
+                label, best = (made, box, (dx, dy)), covered
             else:
                 made.remove()
             if best == 0:
                 break
         taken.append(label[1])
+        if abs(label[2][1]) > 8:  # too far away to be told whose it is
+            line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
+            away = {"xytext": label[2], "textcoords": "offset points", "arrowprops": line}
+            axes.annotate("", (row["flops"], row["seconds"]), **away)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import RunFailed
 from . import machine, runtimes
-from .latency import GIB, PROCESS, SMALL, Entry, alternate, needed, network
+from .latency import GIB, LIMIT, PROCESS, SMALL, Entry, alternate, needed, network
 
 SHORT = 0.1  # seconds: shorter calls are repeated within a round, so that one interrupt is not a tenth of it
 MOST = 10  # repeats at the most
@@ -103,7 +103,7 @@ def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core:
     torch.set_flush_denormal(True)
     import timm  # noqa: F401
 
-    prepare(Entry(SMALL.name), limit).call()  # what libraries load on first use is the process's own, no network's
+    prepare(Entry(SMALL.name), LIMIT).call()  # what libraries load on first use is the process's own, no network's
     alone = together or len(entries) == 1
     groups = [entries] if alone else [[entries[0], entry] for entry in entries[1:]]
     records, monitors = [], []

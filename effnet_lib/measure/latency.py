@@ -23,9 +23,9 @@ SEMANTICS = 1  # raised by hand where the same spec would mean another measureme
 GIB = 2**30
 LIMIT = 6 * GIB  # what a group may take: a laptop's free memory
 # Peak memory of a process that measures: torch and timm; weights in every copy that a runtime makes; and the maps alive
-# at once, as a share of all that a network's layers put out (measured: 0.2 of GPipe's to 0.75 of B4's).
+# at once, in the largest layer's output (measured: 4 of B7's, 7 of B6's, 10 of GPipe's with its many branches).
 PROCESS = 0.72 * GIB
-ALIVE = 0.75
+ALIVE = 10
 LOADED = 2**25  # a network's code and the blocks that an allocator keeps
 SPEED = 15e9  # multiply-adds a second of a slow core, to say how long it may take
 SMALL = Network("AmoebaNet-B (3, 32)", 96, arch=AmoebaNet("B", 3, 32, 96))  # GPipe's cells for profile smoke
@@ -63,9 +63,9 @@ def needed(entry: Entry) -> tuple[int, int]:
     """Predict the bytes that a network takes in a runtime, at the most and then on, the process not counted."""
     params, madds = size(entry.network)
     found, runtime = network(entry.network), RUNTIMES[entry.runtime]
-    # One output value for 300 multiply-adds where nobody counts them (Inception, SENet and NASNet: 270 to 700).
-    outputs = found.counts().activations if found.arch is not None else madds / 300
-    kept = LOADED + 4 * params * runtime.kept + 4 * ALIVE * outputs
+    # A byte for 100 multiply-adds where layers are unknown (Inception, SENet and NASNet: 150 to 300).
+    maps = 4 * ALIVE * max(x.out * x.px**2 for x in found.arch.layers()) if found.arch is not None else madds / 100
+    kept = LOADED + 4 * params * runtime.kept + maps
     return int(max(kept, LOADED + 4 * params * runtime.copies)), int(kept)
 
 
