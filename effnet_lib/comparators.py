@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .archs import Architecture, densenet, efficientnet, resnet
 from .archs.amoebanet import AmoebaNet
 from .archs.polynet import PolyNet
+from .archs.resnext import RESNEXT101, SENET154
 from .complexity import Counts, count
 from .errors import ParameterError
 from .scaling import PUBLISHED, Scaling
@@ -32,7 +33,7 @@ class Network:
             return self.arch.build().eval()
         import timm
 
-        return timm.create_model(self.timm, pretrained=False).eval()
+        return timm.create_model(self.timm, pretrained=False, num_classes=1000).eval()
 
     def counts(self) -> Counts:
         """Count parameters, multiply-adds and activations for one picture.
@@ -68,7 +69,6 @@ def _by_name(networks: Iterable[Network]) -> dict[str, Network]:
     return {network.name: network for network in networks}
 
 
-# The px of ResNeXt-101 and of SENet are those at which the printed FLOPS come out: 32 and 42 billion at 320 px.
 NETWORKS: dict[str, Network] = _by_name(
     [
         *(_of(efficientnet.published(row.name), f"EfficientNet-{row.name.upper()}") for row in PUBLISHED),
@@ -79,12 +79,12 @@ NETWORKS: dict[str, Network] = _by_name(
         Network("Xception", 299, timm="legacy_xception"),
         Network("Inception-v4", 299, timm="inception_v4"),
         Network("Inception-ResNet-v2", 299, timm="inception_resnet_v2"),
-        Network("ResNeXt-101", 320, timm="resnext101_64x4d"),
-        Network("SENet", 320, timm="legacy_senet154"),
-        Network("NASNet-A", 331, timm="nasnetalarge"),
-        Network("PNASNet", 331, timm="pnasnet5large"),
+        _of(RESNEXT101, "ResNeXt-101"),
         _of(PolyNet(), "PolyNet"),
+        _of(SENET154, "SENet"),
+        Network("NASNet-A", 331, timm="nasnetalarge"),
         _of(AmoebaNet("A", 18, 190, 331), "AmoebaNet-A"),
+        Network("PNASNet", 331, timm="pnasnet5large"),
         _of(AmoebaNet("C", 18, 228, 331), "AmoebaNet-C"),
         _of(AmoebaNet("B", 18, 512, 480), "GPipe"),
     ]

@@ -1,4 +1,4 @@
-"""DenseNet and PolyNet: timm's own parts, exact counts, sizes of the feature maps, a step of training."""
+"""DenseNet, PolyNet, ResNeXt and SENet: timm's own parts, exact counts, sizes of the feature maps, training."""
 
 import json
 
@@ -14,6 +14,7 @@ from effnet_lib.archs import FAMILIES, densenet, from_data, polynet, to_data
 from effnet_lib.archs.densenet import DenseNet
 from effnet_lib.archs.polynet import PolyNet
 from effnet_lib.archs.polynet_modules import Poly, SharedConv, TwoWay
+from effnet_lib.archs.resnext import RESNEXT101, SENET154, ResNeXt, SENet
 from effnet_lib.complexity import count
 from effnet_lib.errors import ParameterError
 from effnet_lib.memory import training_bytes
@@ -22,6 +23,11 @@ DENSE = st.builds(
     DenseNet, st.integers(32, 130), st.integers(1, 20), st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple),
     st.integers(1, 12),
 )  # fmt: skip
+BLOCKS = st.tuples(*[st.integers(1, 3)] * 4)
+GROUPED = st.one_of(
+    st.builds(ResNeXt, st.integers(32, 130), st.integers(1, 20), BLOCKS, st.integers(1, 16), st.integers(1, 9)),
+    st.builds(SENet, st.integers(32, 130), st.integers(1, 20), BLOCKS, st.sampled_from([1, 2, 64]), st.integers(4, 20)),
+)
 MODULES = st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 3))
 POLY = st.builds(PolyNet, st.integers(polynet.MIN_PX, 160), st.integers(1, 20), MODULES)
 # Each example builds a network: few of them, and a failure is shown as found rather than shrunk for minutes.
@@ -34,8 +40,10 @@ few = settings(max_examples=8, deadline=None, phases=set(Phase) - {Phase.shrink,
         (densenet.published("densenet169"), 14_149_480, 3_359_843_328),
         (densenet.published("densenet264"), 33_337_704, 5_751_653_376),
         (PolyNet(), 95_366_600, 34_699_493_472),
+        (RESNEXT101, 83_455_272, 31_549_440_000),
+        (SENET154, 115_088_984, 42_212_171_776),
     ],
-    ids=["densenet169", "densenet264", "polynet"],
+    ids=["densenet169", "densenet264", "polynet", "resnext101", "senet154"],
 )
 def test_published_networks(arch, params, madds):
     assert count(arch)[:2] == (params, madds)
@@ -46,9 +54,17 @@ def test_polynet_at_299_px():
     assert round(count(PolyNet(299)).madds / 1e9, 2) == 27.79
 
 
-def test_weights_of_timm_fit():
+@pytest.mark.parametrize(
+    "arch, name",
+    [
+        (densenet.published("densenet169"), "densenet169"),
+        (RESNEXT101, "resnext101_64x4d"),
+        (SENET154, "legacy_senet154"),
+    ],
+)
+def test_weights_of_timm_fit(arch, name):
     with torch.device("meta"):
-        ours, theirs = densenet.published("densenet169").build(), timm.create_model("densenet169")
+        ours, theirs = arch.build(), timm.create_model(name)
     shapes = [{key: value.shape for key, value in model.state_dict().items()} for model in (ours, theirs)]
     assert shapes[0] == shapes[1]
 
@@ -60,12 +76,18 @@ def test_any_densenet_is_counted_as_torch_counts_it(arch):
 
 
 @few
+@given(GROUPED)
+def test_any_grouped_network_is_counted_as_torch_counts_it(arch):
+    assert count(arch) == measured(arch)
+
+
+@few
 @given(POLY)
 def test_any_polynet_is_counted_as_torch_counts_it(arch):
     assert count(arch) == measured(arch)
 
 
-@given(st.one_of(DENSE, POLY))
+@given(st.one_of(DENSE, POLY, GROUPED))
 def test_json_and_back(arch):
     data = to_data(arch)
     again = from_data(json.loads(json.dumps(data)))
@@ -75,7 +97,8 @@ def test_json_and_back(arch):
 
 @pytest.mark.parametrize("px", [75, 90, 107, 139, 331])
 def test_the_last_feature_map_has_the_promised_size(px):
-    for arch in (PolyNet(px, 10, (1, 1, 1)), DenseNet(px, 10, (1, 1, 1, 1), 4)):
+    small = (PolyNet(px, 10, (1, 1, 1)), DenseNet(px, 10, (1, 1, 1, 1), 4))
+    for arch in (*small, ResNeXt(px, 10, (1, 1, 1, 1), 2), SENet(px, 10, (1, 1, 1, 1), 2)):
         with torch.device("meta"):
             features = arch.build().eval().forward_features(torch.empty(1, 3, px, px))
         assert features.shape[2:] == (arch.final_px,) * 2
@@ -120,7 +143,9 @@ def test_at_gamma_zero_every_module_of_polynet_is_the_identity():
 
 
 @pytest.mark.parametrize(
-    "arch", [PolyNet(75, 3, (1, 1, 1)), DenseNet(64, 3, (2, 2, 2), 8)], ids=["polynet", "densenet"]
+    "arch",
+    [PolyNet(75, 3, (1, 1, 1)), DenseNet(64, 3, (2, 2, 2), 8), ResNeXt(64, 3, (1, 2, 1, 1), 4)],
+    ids=["polynet", "densenet", "resnext"],
 )
 def test_a_small_network_learns(arch):
     torch.manual_seed(0)
@@ -156,3 +181,5 @@ def test_what_cannot_be_is_refused():
         densenet.published("densenet263")
     with pytest.raises(ParameterError, match=r"^drop_path=0.1 .* 0 for a DenseNet"):
         densenet.published("densenet169").build(drop_path=0.1)
+    with pytest.raises(ParameterError, match=r"^drop_path=0.1 .* 0 for a SENet"):
+        SENET154.build(drop_path=0.1)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..errors import ParameterError, nearest
-from . import amoebanet, densenet, efficientnet, mobilenet_v1, mobilenet_v2, polynet, resnet
+from . import amoebanet, densenet, efficientnet, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
 
 
 class Architecture(Protocol):
@@ -53,6 +53,8 @@ FAMILIES = {
     "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
     "polynet": _of_values(polynet.PolyNet),
     "resnet": _of_stages(resnet.ResNet, resnet.Stage),
+    "resnext": _of_values(resnext.ResNeXt),
+    "senet": _of_values(resnext.SENet),
 }
 
 
