@@ -1,5 +1,7 @@
 """Pictures of latencies: dots with intervals by pair and runtime, beside what is printed; time against FLOPS."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,14 +13,15 @@ from . import paper, plotting
 from .curves import HALO
 from .latencies import ELSEWHERE, HERE, SURVEY, rank_correlation
 from .measure.runtimes import RUNTIMES
-from .plotting import COLOURS, MARKERS
+from .plotting import COLOURS
 
 OURS, OTHER = COLOURS["compound"], COLOURS["baseline"]  # EfficientNets are the compound scaled ones
 PRINTED = "printed"
 # Offsets of a label in points, the nearest first.
 AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7)]
-AROUND += [(s * x, t * y) for x, y in ((9, 13), (20, 12), (26, 20), (12, 26), (40, 26)) for s in (1, -1) for t in (1, -1)]
-
+AROUND += [
+    (s * x, t * y) for x, y in ((9, 13), (20, 12), (26, 20), (12, 26), (40, 26)) for s in (1, -1) for t in (1, -1)
+]
 
 
 def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Figure:
@@ -34,6 +37,9 @@ def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Fi
     figure.text(0.008, 1 - 0.75 * inch, _quiet(rows), ha="left", va="center", fontsize=8.5, color="0.3")
     words = f"filled: {HERE}; light: {ELSEWHERE}; hollow: printed in the paper; bars: 95 % interval over rounds"
     figure.text(0.008, 0.14 * inch, words, ha="left", va="center", fontsize=7.5, color="0.35")
+    shown = [plt.Line2D([], [], **_style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
+    place = {"loc": "upper right", "bbox_to_anchor": (0.998, 1 - 0.02 * inch), "ncols": 2, "fontsize": 8.5}
+    figure.legend(shown, ["EfficientNet", "another network"], frameon=False, **place)
     _speedups(left, lines)
     _seconds(middle, lines)
     _against(right, part, runtime)
@@ -48,10 +54,11 @@ def _subtitle(rows: pd.DataFrame) -> str:
     numbers = sorted(set(here.loc[here["rounds"] > 0, "rounds"]))
     rounds = f"{numbers[0]:g}" if len(numbers) == 1 else f"{numbers[0]:g} to {numbers[-1]:g}" if numbers else "no"
     dates = sorted(set(here["date"]))
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     pinned = "pinned to one core" if here["pinned"].all() else "not pinned"
     return (
         f"one picture, one thread, {pinned} · CPU time, median of {rounds} rounds · random weights, batch norm "
-        f"calibrated, denormals flushed · {', '.join(sorted(set(here['device'])))} · {' to '.join(dict.fromkeys((dates[0], dates[-1])))}"
+        f"calibrated, denormals flushed · {', '.join(sorted(set(here['device'])))} · {when}"
     )
 
 
@@ -71,7 +78,9 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
         lines.append({"head": f"{slower} / {faster}"})
         if faster in printed.index and slower in printed.index:
             times = [printed.loc[one, "latency_seconds"] for one in (slower, faster)]
-            lines.append({"label": "printed (2019)", "where": PRINTED, "speedup": printed.loc[faster, "speedup"], "times": times})
+            lines.append(
+                {"label": "printed (2019)", "where": PRINTED, "speedup": printed.loc[faster, "speedup"], "times": times}
+            )
         for (runtime, where, device), entries in of_pair.groupby(["runtime", "where", "device"], sort=False):
             of = entries.set_index("model")
             words = RUNTIMES[runtime].words + ("" if where == HERE else f"\n{device}")
@@ -82,7 +91,13 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
 def _frame(axes: Axes, lines: list[dict], labels: bool) -> None:
     for y, line in enumerate(lines):
         if "head" in line:
-            place = {"xytext": (4, -2), "textcoords": "offset points", "fontsize": 8.5, "fontweight": "bold", "va": "center"}
+            place = {
+                "xytext": (4, -2),
+                "textcoords": "offset points",
+                "fontsize": 8.5,
+                "fontweight": "bold",
+                "va": "center",
+            }
             axes.annotate(line["head"] if labels else "", (0, y), xycoords=axes.get_yaxis_transform(), **place)
     ticks = [y for y, line in enumerate(lines) if "label" in line]
     axes.set_yticks(ticks, [lines[y]["label"] for y in ticks] if labels else [""] * len(ticks), fontsize=8)
@@ -117,7 +132,7 @@ def _speedups(axes: Axes, lines: list[dict]) -> None:
         else:
             row = line["of"].iloc[1]
             if np.isnan(row["speedup"]):
-                _value(axes, y, "see right")
+                _reasons(axes, y, line["of"])
                 continue
             _dot(axes, y, row["speedup"], row["speedup_low"], row["speedup_high"], _style("D", OURS, line["where"]))
             _value(axes, y, f"{row['speedup']:.2f}x")
@@ -133,6 +148,14 @@ def _value(axes: Axes, y: float, text: str, colour="0.25") -> None:
     axes.annotate(text, (0.995, y), **place)
 
 
+def _reasons(axes: Axes, y: float, of: pd.DataFrame) -> None:
+    """Say, where no speed-up can be drawn, which network the runtime could not run and why."""
+    words = "; ".join(f"{model}: {reason}" for model, reason in of["failed"].dropna().items())
+    text = "\n".join(textwrap.wrap(words or "not measured", 52, max_lines=2, placeholder=" ..."))
+    place = {"xycoords": axes.get_yaxis_transform(), "va": "center", "fontsize": 6.5, "color": "0.3"}
+    axes.annotate(text, (0.045, y), **place, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+
+
 def _seconds(axes: Axes, lines: list[dict]) -> None:
     axes.set_xscale("log")
     shown = []
@@ -140,26 +163,20 @@ def _seconds(axes: Axes, lines: list[dict]) -> None:
         if "head" in line:
             continue
         if line["where"] == PRINTED:
-            points = [(time, np.nan, np.nan, None) for time in line["times"]]
+            points = [(time, np.nan, np.nan) for time in line["times"]]
         else:
-            of = line["of"]
-            points = [(r["seconds"], r["seconds_low"], r["seconds_high"], r["failed"]) for _, r in of.iterrows()]
+            points = list(line["of"][["seconds", "seconds_low", "seconds_high"]].itertuples(index=False, name=None))
         times = [point[0] for point in points]
         shown += [time for time in times if not np.isnan(time)]
         if not np.isnan(times).any():
             axes.plot(times, (y, y), color="0.75", linewidth=1, zorder=1)
-        for (time, low, high, failed), marker, colour in zip(points, "oD", (OTHER, OURS), strict=True):
-            if np.isnan(time):
-                place = {"xycoords": axes.get_yaxis_transform(), "va": "center", "fontsize": 7, "color": "0.4"}
-                axes.annotate(f"{'other' if marker == 'o' else 'EfficientNet'}: {str(failed)[:52]}", (0.01, y), **place)
-            else:
+        for (time, low, high), marker, colour in zip(points, "oD", (OTHER, OURS), strict=True):
+            if not np.isnan(time):
                 _dot(axes, y, time, low, high, _style(marker, colour, line["where"]))
     if shown:
         axes.set_xlim(0.6 * min(shown), 1.8 * max(shown))
     _log_ticks(axes.xaxis)
     _frame(axes, lines, labels=False)
-    names = [plt.Line2D([], [], **_style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
-    axes.legend(names, ["EfficientNet", "the other network"], fontsize=7.5, loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2, frameon=False)
     axes.set_xlabel("latency, CPU time")
     axes.set_title("latency", loc="left", fontsize=10)
 
@@ -179,22 +196,28 @@ def _against(axes: Axes, part: pd.DataFrame, runtime: str) -> None:
     axes.set(xscale="log", yscale="log")
     x, y = part["flops"], part["seconds"]
     low, high = 0.6 * x.min(), 2.2 * x.max()
+    bottom, top = 0.6 * y.min(), 1.9 * y.max()
     for speed in (5, 10, 20, 50, 100):
         axes.plot((low, high), (low / speed / 1e9, high / speed / 1e9), color="0.85", linewidth=0.8, zorder=0)
-        if y.min() * 0.75 < low / speed / 1e9 * 1.15 < y.max():
-            axes.annotate(f"{speed} G/s", (low * 1.03, low / speed / 1e9), fontsize=6.5, color="0.5", va="bottom")
+        end, place = (top * speed * 1e9, top), {"ha": "center", "va": "bottom", "xytext": (0, 1)}
+        if end[0] > high:  # it leaves by the right side
+            end, place = (high, high / speed / 1e9), {"ha": "left", "va": "center", "xytext": (2, 0)}
+        if end[0] > low and end[1] > bottom:
+            axes.annotate(f"{speed} G/s", end, textcoords="offset points", fontsize=6.5, color="0.5", **place)
     ours = part["model"].str.startswith("EfficientNet")
     where = part["where"].iloc[0]
     axes.plot(x[ours], y[ours], "-", color=OURS, linewidth=1.2, zorder=2)
     axes.plot(x[ours], y[ours], **_style("D", OURS, where), zorder=4)
     axes.plot(x[~ours], y[~ours], **_style("o", OTHER, where), zorder=3)
-    axes.set(xlim=(low, high), ylim=(0.6 * y.min(), 1.9 * y.max()))
+    axes.set(xlim=(low, high), ylim=(bottom, top))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e9:g} B"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     _log_ticks(axes.yaxis)
     rho = rank_correlation(part)
     ranks = "" if rho is None else f", rank correlation {rho:.2f}"
-    axes.set_title(f"latency against FLOPS, {RUNTIMES[runtime].words}{ranks}", loc="left", fontsize=10)
+    axes.set_title(
+        f"{RUNTIMES[runtime].words}{ranks}; grey: billions of multiply-adds a second", loc="left", fontsize=10, pad=14
+    )
 
 
 def place_labels(axes: Axes, part: pd.DataFrame) -> None:

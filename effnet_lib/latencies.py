@@ -18,6 +18,8 @@ from .measurements import Measurement, MeasurementStore, key_of
 HERE, ELSEWHERE = "measured here", "measured elsewhere"
 SURVEY = "survey"
 MIB = 2**20
+TEXT = ("group", "model", "runtime", "busy", "where", "device", "date", "pinned", "failed")
+WHOLE = ("px", "params", "flops", "rounds")  # every other column is a float with gaps
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class Reading:
         )
 
 
-def readings(tasks: Iterable[Latency], own: dict[Latency, Measurement], shipped: Sequence[Measurement]) -> list[Reading]:
+def readings(
+    tasks: Iterable[Latency], own: dict[Latency, Measurement], shipped: Sequence[Measurement]
+) -> list[Reading]:
     """Return the stored groups of a plan: yours, and beside each what other machines measured of the same group.
 
     The same networks in the same runtimes, with any number of rounds. An older publication of this machine's own
@@ -151,11 +155,8 @@ def table(found: Sequence[Reading]) -> pd.DataFrame:
                     "failed": entry["failed"],
                 }
             )
-    numbers = [key for key in rows[0] if key not in TEXT] if rows else []
+    numbers = [key for key in rows[0] if key not in TEXT + WHOLE] if rows else []
     return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float)) if rows else pd.DataFrame()
-
-
-TEXT = ("group", "model", "runtime", "busy", "where", "device", "date", "pinned", "failed", "px", "params", "flops", "rounds")
 
 
 def _first_over_eager(reading: Reading, found: Sequence[Reading], runtime: str) -> Ratio:
@@ -194,9 +195,9 @@ def rank_correlation(part: pd.DataFrame) -> float | None:
 
 
 def swapped(part: pd.DataFrame) -> list[tuple[str, str, float, float]]:
-    """Return pairs that FLOPS order wrongly: more FLOPS, less time; (model, other, FLOPS ratio, time ratio), worst first.
+    """Return the pairs that FLOPS order wrongly: (more FLOPS and less time, the other, ratio of FLOPS, ratio of times).
 
-    The worst is the one with the largest product of both factors.
+    The worst comes first: the one with the largest product of both ratios.
     """
     listed = []
     for _, more in part.iterrows():

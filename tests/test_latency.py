@@ -142,6 +142,12 @@ def test_a_busy_machine_is_marked_with_the_reason(name):
     assert machine.busy(QUIET | {name: value}) == [words]
 
 
+def test_a_measurement_in_parts_is_as_busy_as_its_worst_part():
+    parts = [QUIET, QUIET | {"steal": 0.1}, QUIET | {"mhz": None, "wall_over_cpu": None}]
+    assert machine.busy(machine.worst(parts)) == ["the host took 10% of the core"]
+    assert machine.busy(machine.worst([])) == []
+
+
 def stat(tmp_path: Path, **cores: tuple[int, int]) -> None:
     """Write a /proc/stat in which each core was busy and stolen for so many ticks."""
     lines = [f"{name} {busy} 0 0 0 0 0 0 {stolen} 0 0" for name, (busy, stolen) in cores.items()]
@@ -260,7 +266,7 @@ def test_every_runtime_gives_eagers_outputs(name):
 def test_other_outputs_are_refused(monkeypatch):
     model = torch.nn.Flatten()
     x = torch.ones(1, 3, 2, 2)
-    with pytest.raises(RunFailed, match="other outputs: relative error 0.5, at most 0.001"):
+    with pytest.raises(RunFailed, match=r"other outputs: relative error 0\.5, at most 0\.001"):
         runtimes.ready("eager", model, x, 2 * np.ones((1, 12), np.float32))
     with pytest.raises(RunFailed, match="cannot run it: RuntimeError"):
         runtimes.ready("eager", torch.nn.Linear(2, 2), torch.ones(1, 3), np.ones((1, 2)))

@@ -113,7 +113,7 @@ def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core:
         if not alone:
             found[1]["yardstick"] = found[0]["cpu"]
         records += found if alone or not records else found[1:]
-    during = {reason: None for report in monitors for reason in machine.busy(report)}
+    during = machine.busy(machine.worst(monitors))
     earlier = [f"before it began, {reason}" for reason in machine.busy(before | {"wall_over_cpu": None})]
     made = {"threads": 1, "versions": {"python": sys.version.split()[0]} | _versions()}
     return {
@@ -182,7 +182,8 @@ def _versions() -> dict[str, str]:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.read()
+    while os.read(0, 1):  # not sys.stdin, whose lock a forked exporter would wait for
+        continue
     os._exit(1)
 
 

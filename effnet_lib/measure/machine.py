@@ -161,6 +161,14 @@ def busy(report: dict[str, Any]) -> list[str]:
     return reasons
 
 
+def worst(reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one report with the busiest reading of each kind, for a measurement in several parts."""
+    kinds = ("others_on_core", "steal", "neighbours", "wall_over_cpu")
+    found = {kind: max((report[kind] or 0 for report in reports), default=0) for kind in kinds}
+    ranges = [report["mhz"] for report in reports if report["mhz"]]
+    return found | {"mhz": [min(low for low, _ in ranges), max(high for _, high in ranges)] if ranges else None}
+
+
 def free_memory() -> int | None:
     """Return the bytes that can be had without swapping, a container's own limit included; None where unknown."""
     found = []

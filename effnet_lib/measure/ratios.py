@@ -3,7 +3,7 @@
 Both networks run once a round, one after the other, so that whatever slows the machine for longer than a round slows
 both. The interval is the percentile bootstrap of the median over rounds. Not the bias-corrected one: its acceleration
 comes from leaving out one round at a time, which moves a median by nothing or by a whole step. Simulated on skewed
-noise, 95 % intervals of 9 rounds cover 93 to 96 %, of 20 rounds 94 to 96 %. Rounds count as independent: a machine that
+noise, 95 % intervals of 9 rounds cover 94 to 95 %, of 20 rounds 93 %. Rounds count as independent: a machine that
 is busy in bursts gets too narrow an interval, which is one reason why such a measurement gives no verdict.
 """
 
@@ -67,9 +67,9 @@ class AtLeast:
     """A claim that a ratio is at least `target`, with its verdict.
 
     "Holds" where the lower bound of the 95 % interval reaches the target, "does not hold" where the upper bound stays
-    below, otherwise, and on a busy machine, "not enough evidence". Each bound of a two-sided 95 % interval errs in 2.5 %:
-    Bonferroni's share of 5 % for the two pairs of Table 4. The weaker claim of a pair, a target of 1, follows from the
-    stronger one and needs no share of its own.
+    below, otherwise, and on a busy machine, "not enough evidence". Each bound of a two-sided 95 % interval errs in
+    2.5 %: Bonferroni's share of 5 % for the two pairs of Table 4. The weaker claim of a pair, a target of 1, follows
+    from the stronger one and needs no share of its own.
     """
 
     claim: str

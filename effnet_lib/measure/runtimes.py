@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Call = Callable[[], "np.ndarray"]
+PATIENCE = 900  # seconds for an export; GPipe's takes 50 on a busy core
 EXTRA = "pip install -e '.[latency]'"
 
 
@@ -147,9 +148,10 @@ def aside(export: Callable[[], None], model: "nn.Module") -> None:
             process.start()
         sender.close()
         try:
-            problem = receiver.recv()
+            problem = receiver.recv() if receiver.poll(PATIENCE) else f"it did not end within {PATIENCE} s"
         except EOFError:
             problem = "its process died, perhaps for lack of memory"
+        process.kill()
         process.join()
         if problem:
             raise RunFailed(f"the export failed: {problem}")
@@ -197,9 +199,7 @@ def check(name: str, parameter: str = "runtimes") -> Runtime:
         raise ParameterError(parameter, name, nearest(str(name), RUNTIMES))
     runtime = RUNTIMES[name]
     if missing := [package for package in runtime.packages if not importlib.util.find_spec(package)]:
-        raise ParameterError(
-            parameter, name, f"what is installed; {', '.join(missing)} is not, and comes with {EXTRA}"
-        )
+        raise ParameterError(parameter, name, f"what is installed; {', '.join(missing)} is not, and comes with {EXTRA}")
     compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # torch's own choice
     if runtime.compiles and not shutil.which(compiler):
         raise ParameterError(parameter, name, f"what can run; it needs a C++ compiler, and {compiler} is not there")
@@ -232,5 +232,7 @@ def ready(name: str, model: "nn.Module", x: "torch.Tensor", reference: "np.ndarr
     except RunFailed as problem:
         raise RunFailed(f"{runtime.words} cannot run it: {problem}") from problem
     if not error <= runtime.tolerance:
-        raise RunFailed(f"{runtime.words} gives other outputs: relative error {error:.2g}, at most {runtime.tolerance:g}")
+        raise RunFailed(
+            f"{runtime.words} gives other outputs: relative error {error:.2g}, at most {runtime.tolerance:g}"
+        )
     return call, error
