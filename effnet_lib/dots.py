@@ -1,4 +1,4 @@
-"""Pictures of latencies: dots with intervals by pair and runtime, beside what is printed; time against FLOPS."""
+"""Pictures of latencies: dots with intervals by pair and runtime, beside what is printed."""
 
 import textwrap
 
@@ -7,21 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from . import paper, plotting
-from .curves import HALO
-from .latencies import ELSEWHERE, HERE, SURVEY, rank_correlation
+from . import paper, plotting, speeds
+from .latencies import ELSEWHERE, HERE, SURVEY
 from .measure.runtimes import RUNTIMES
-from .plotting import COLOURS
-
-OURS, OTHER = COLOURS["compound"], COLOURS["baseline"]  # EfficientNets are the compound scaled ones
-PRINTED = "printed"
-# Offsets of a label in points, the nearest first.
-AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7)]
-AROUND += [
-    (s * x, t * y) for x, y in ((9, 13), (20, 12), (26, 20), (12, 26), (40, 26)) for s in (1, -1) for t in (1, -1)
-]
+from .speeds import OTHER, OURS, PRINTED, log_ticks, style
 
 
 def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Figure:
@@ -37,15 +27,15 @@ def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Fi
     figure.text(0.008, 1 - 0.75 * inch, _quiet(rows), ha="left", va="center", fontsize=8.5, color="0.3")
     words = f"filled: {HERE}; light: {ELSEWHERE}; hollow: printed in the paper; bars: 95 % interval over rounds"
     figure.text(0.008, 0.14 * inch, words, ha="left", va="center", fontsize=7.5, color="0.35")
-    shown = [plt.Line2D([], [], **_style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
+    shown = [plt.Line2D([], [], **style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
     place = {"loc": "upper right", "bbox_to_anchor": (0.998, 1 - 0.02 * inch), "ncols": 2, "fontsize": 8.5}
     figure.legend(shown, ["EfficientNet", "another network"], frameon=False, **place)
     _speedups(left, lines)
     _seconds(middle, lines)
-    _against(right, part, runtime)
+    speeds.against(right, part, runtime)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    place_labels(right, part)
+    speeds.place_labels(right, part)
     return figure
 
 
@@ -105,16 +95,10 @@ def _frame(axes: Axes, lines: list[dict], labels: bool) -> None:
     axes.grid(axis="y", visible=False)
 
 
-def _style(marker: str, colour, where: str) -> dict:
-    face = {HERE: colour, ELSEWHERE: colour, PRINTED: "white"}[where]
-    style = {"markerfacecolor": face, "markeredgecolor": "white" if where == HERE else colour, "markersize": 7.5}
-    return style | {"marker": marker, "linestyle": "none", "color": colour, "alpha": 0.4 if where == ELSEWHERE else 1.0}
-
-
-def _dot(axes: Axes, y: float, value: float, low: float, high: float, style: dict) -> None:
+def _dot(axes: Axes, y: float, value: float, low: float, high: float, look: dict) -> None:
     if not np.isnan(low):
-        axes.plot((low, high), (y, y), color=style["color"], alpha=style["alpha"], linewidth=2)
-    axes.plot(value, y, **style, zorder=4)
+        axes.plot((low, high), (y, y), color=look["color"], alpha=look["alpha"], linewidth=2)
+    axes.plot(value, y, **look, zorder=4)
 
 
 def _speedups(axes: Axes, lines: list[dict]) -> None:
@@ -127,14 +111,14 @@ def _speedups(axes: Axes, lines: list[dict]) -> None:
         elif line["where"] == PRINTED:
             printed = line["speedup"]
             axes.plot((printed, printed), (top + 0.5, bottom), ":", color="0.45", linewidth=1, zorder=1)
-            _dot(axes, y, printed, np.nan, np.nan, _style("D", OURS, PRINTED))
+            _dot(axes, y, printed, np.nan, np.nan, style("D", OURS, PRINTED))
             _value(axes, y, f"{printed:g}x")
         else:
             row = line["of"].iloc[1]
             if np.isnan(row["speedup"]):
                 _reasons(axes, y, line["of"])
                 continue
-            _dot(axes, y, row["speedup"], row["speedup_low"], row["speedup_high"], _style("D", OURS, line["where"]))
+            _dot(axes, y, row["speedup"], row["speedup_low"], row["speedup_high"], style("D", OURS, line["where"]))
             _value(axes, y, f"{row['speedup']:.2f}x")
     low, high = axes.get_xlim()
     axes.set_xlim(min(0.8, low), high + 0.28 * (high - min(0.8, low)))  # room for the numbers
@@ -172,89 +156,10 @@ def _seconds(axes: Axes, lines: list[dict]) -> None:
             axes.plot(times, (y, y), color="0.75", linewidth=1, zorder=1)
         for (time, low, high), marker, colour in zip(points, "oD", (OTHER, OURS), strict=True):
             if not np.isnan(time):
-                _dot(axes, y, time, low, high, _style(marker, colour, line["where"]))
+                _dot(axes, y, time, low, high, style(marker, colour, line["where"]))
     if shown:
         axes.set_xlim(0.6 * min(shown), 1.8 * max(shown))
-    _log_ticks(axes.xaxis)
+    log_ticks(axes.xaxis)
     _frame(axes, lines, labels=False)
     axes.set_xlabel("latency, CPU time")
     axes.set_title("latency", loc="left", fontsize=10)
-
-
-def _log_ticks(axis) -> None:
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s" if value >= 1 else f"{1000 * value:g} ms"))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _against(axes: Axes, part: pd.DataFrame, runtime: str) -> None:
-    axes.set_title("latency against FLOPS", loc="left", fontsize=10)
-    axes.set_xlabel("FLOPS (multiply-adds)")
-    axes.set_ylabel("latency, CPU time")
-    if part.empty:
-        axes.annotate("not measured", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
-        return
-    axes.set(xscale="log", yscale="log")
-    x, y = part["flops"], part["seconds"]
-    low, high = 0.6 * x.min(), 2.2 * x.max()
-    bottom, top = 0.6 * y.min(), 1.9 * y.max()
-    for speed in (5, 10, 20, 50, 100):
-        axes.plot((low, high), (low / speed / 1e9, high / speed / 1e9), color="0.85", linewidth=0.8, zorder=0)
-        end, place = (top * speed * 1e9, top), {"ha": "center", "va": "bottom", "xytext": (0, 1)}
-        if end[0] > high:  # it leaves by the right side
-            end, place = (high, high / speed / 1e9), {"ha": "left", "va": "center", "xytext": (2, 0)}
-        if end[0] > low and end[1] > bottom:
-            axes.annotate(f"{speed} G/s", end, textcoords="offset points", fontsize=6.5, color="0.5", **place)
-    ours = part["model"].str.startswith("EfficientNet")
-    where = part["where"].iloc[0]
-    axes.plot(x[ours], y[ours], "-", color=OURS, linewidth=1.2, zorder=2)
-    axes.plot(x[ours], y[ours], **_style("D", OURS, where), zorder=4)
-    axes.plot(x[~ours], y[~ours], **_style("o", OTHER, where), zorder=3)
-    axes.set(xlim=(low, high), ylim=(bottom, top))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e9:g} B"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    _log_ticks(axes.yaxis)
-    rho = rank_correlation(part)
-    ranks = "" if rho is None else f", rank correlation {rho:.2f}"
-    axes.set_title(
-        f"{RUNTIMES[runtime].words}{ranks}; grey: billions of multiply-adds a second", loc="left", fontsize=10, pad=14
-    )
-
-
-def place_labels(axes: Axes, part: pd.DataFrame) -> None:
-    """Label each point where its words cover neither another label nor a point; the nearest such place wins."""
-    if part.empty:
-        return
-    renderer, taken = axes.figure.canvas.get_renderer(), []
-    points = axes.transData.transform(part[["flops", "seconds"]].to_numpy(float))
-    for (_, row), point in zip(part.iterrows(), points, strict=True):
-        name = row["model"].removeprefix("EfficientNet-")
-        label, best = None, np.inf
-        for dx, dy in AROUND:
-            made = axes.annotate(
-                name,
-                (row["flops"], row["seconds"]),
-                (dx, dy),
-                textcoords="offset points",
-                ha="left" if dx > 0 else "right" if dx < 0 else "center",
-                va="center",
-                fontsize=7.5,
-                color=OURS if name != row["model"] else "0.2",
-                path_effects=HALO,
-            )
-            box = made.get_window_extent(renderer)
-            covered = sum(box.overlaps(other) for other in taken)
-            covered += sum(box.padded(3).contains(*other) for other in points if other is not point)
-            covered += not axes.bbox.contains(box.x0, box.y0) or not axes.bbox.contains(box.x1, box.y1)
-            if covered < best:
-                if label:
-                    label[0].remove()
-                label, best = (made, box, (dx, dy)), covered
-            else:
-                made.remove()
-            if best == 0:
-                break
-        taken.append(label[1])
-        if abs(label[2][1]) > 8:  # too far away to be told whose it is
-            line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
-            away = {"xytext": label[2], "textcoords": "offset points", "arrowprops": line}
-            axes.annotate("", (row["flops"], row["seconds"]), **away)

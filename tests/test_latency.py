@@ -330,6 +330,19 @@ def test_a_group_is_measured_in_a_process_of_its_own(capsys):
     assert "ms of CPU time" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, one in runtimes.RUNTIMES.items() if one.packages])
+def test_a_group_in_another_runtime_exports_aside_and_has_a_yardstick(name):
+    """In the real child, whose thread waits for input while exporters fork."""
+    if not installed(name):
+        pytest.skip(f"{name} cannot run here")
+    group = (Entry(SMALL.name, name), Entry("EfficientNet-B0", name), Entry("EfficientNet-B0"))
+    found = Latency("a pair", group, 2).measure()["entries"]
+    assert [(e["network"], e["runtime"]) for e in found] == [(e.network, e.runtime) for e in group]
+    assert all(len(e["cpu"]) == 2 and e["failed"] is None for e in found)
+    assert 0 < found[1]["error"] <= runtimes.RUNTIMES[name].tolerance and found[2]["error"] == 0
+
+
 def test_a_child_that_dies_leaves_one_line():
     with pytest.raises(RunFailed, match="the process that measured it left no result: KeyError: 'entries'"):
         latency._in_child({"rounds": 1}, "it")
