@@ -34,8 +34,9 @@ class Runtime:
     """A runtime: what it is called in tables, the packages that it needs, how equal its outputs are to be.
 
     `tolerance`: most of the largest absolute difference over the largest absolute logit. Single precision: 1e-3, where
-    reordered sums over a hundred layers give 1e-6 to 1e-4. bfloat16 keeps 8 bits, 0.4 % a rounding; random signs
-    over a hundred layers give some per cent, and 0.15 still tells a wrong network, which is off by 1.
+    reordered sums over a hundred layers give 1e-6 to 1e-4. bfloat16 keeps 8 bits, 0.4 % a rounding; random weights
+    amplify that with depth, to 0.05 in B1 and 0.2 in ResNet-152. 0.4 lets these pass and still tells another network,
+    whose logits are unrelated and differ by about 1.4.
     `copies`: of the weights while getting ready, PyTorch's own and an exporter's included; `kept`: those that stay
     (both measured; pages of a mapped file, which the system may take back, are not counted).
     """
@@ -185,7 +186,7 @@ RUNTIMES: dict[str, Runtime] = {
     "compile": Runtime("torch.compile", _compile, copies=1.3, kept=1.3, compiles=True),
     "onnxruntime": Runtime("ONNX Runtime", _onnxruntime, ONNX, copies=2.2, kept=1.2),
     "openvino": Runtime("OpenVINO fp32", _openvino("f32"), OPENVINO, copies=2.2, kept=1.2),
-    "openvino_bf16": Runtime("OpenVINO bf16", _openvino("bf16"), OPENVINO, tolerance=0.15, copies=2.2, kept=1.2),
+    "openvino_bf16": Runtime("OpenVINO bf16", _openvino("bf16"), OPENVINO, tolerance=0.4, copies=2.2, kept=1.2),
 }
 
 
