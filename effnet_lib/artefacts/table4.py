@@ -94,12 +94,12 @@ def planned(parameters: Parameters) -> tuple[Latency, ...]:
         for runtime in own["runtimes"]:
             entries = (Entry(pair.slower, runtime), Entry(pair.faster, runtime))
             beside = (Entry(pair.faster),) if runtime != "eager" else ()
-            words = f"{pair.slower} and {pair.faster} in {runtimes.RUNTIMES[runtime].words}"
+            words = f"{pair.slower} / {pair.faster}, {runtime}"  # a notebook cuts a cell after 50 characters
             groups.append(Latency(words, entries + beside, own["rounds"] or pair.rounds))
     first = own["runtimes"][0]
     names = own["models"] or plan.survey
     rest = tuple(Entry(name, first) for name in names if name != YARDSTICK or first != "eager")
-    words = f"{len(names)} networks in {runtimes.RUNTIMES[first].words}"
+    words = f"{len(names)} networks, {first}"
     groups.append(Latency(words, (Entry(YARDSTICK), *rest), own["rounds"] or plan.survey_rounds, together=False))
     return tuple(groups)
 

@@ -87,7 +87,7 @@ class Latency:
 
     @property
     def label(self) -> str:
-        return f"latency of {self.group}, {self.rounds} rounds"
+        return f"{self.group}, {self.rounds} rounds"
 
     def spec(self) -> dict[str, Any]:
         """Return what defines the result: the processor's model, networks, px and runtimes in order, rounds."""
