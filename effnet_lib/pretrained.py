@@ -153,7 +153,7 @@ def load(name: str) -> Pretrained:
     there is no network, or the hub has no such file) or are others than declared (both checksums are named).
     """
     path = weights_file(name)
-    checksum = _checked(name, path)
+    found = _checked(name, path)
     state, config = _state(name, path), _config(name)
     import timm
 
@@ -164,7 +164,17 @@ def load(name: str) -> Pretrained:
         line = " ".join(str(error).split())[:200]
         raise DataError(f"model={name}: the weights in {path.name} do not fit {timm_name(name)} ({line})") from error
     mean, std = ((LITE_MEAN,) * 3, (LITE_STD,) * 3) if name in LITE else (config["mean"], config["std"])
-    return Pretrained(name, model.eval(), input_px(name), tuple(mean), tuple(std), checksum, *class_names())
+    return Pretrained(name, model.eval(), input_px(name), tuple(mean), tuple(std), found, *class_names())
+
+
+def declared(name: str) -> str | None:
+    """Return the SHA-256 that a network's weights must have; None where only timm's hub declares it."""
+    return _SHIPPED[name].sha256 if check(name) in LITE else None
+
+
+def checksum(name: str) -> str:
+    """Return the SHA-256 of a network's weights. Raises as `load` does."""
+    return _checked(name, weights_file(name))
 
 
 def input_px(name: str) -> int:
