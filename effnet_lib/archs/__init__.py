@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..errors import ParameterError, nearest
-from . import efficientnet, mobilenet_v1, mobilenet_v2, resnet
+from . import efficientnet, lite, mobilenet_v1, mobilenet_v2, resnet
 
 
 class Architecture(Protocol):
@@ -42,6 +42,7 @@ def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architectu
 
 FAMILIES = {
     "efficientnet": _of_stages(efficientnet.EfficientNet, efficientnet.Stage),
+    "efficientnet_lite": _of_stages(lite.Lite, efficientnet.Stage),
     "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
     "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
     "resnet": _of_stages(resnet.ResNet, resnet.Stage),

@@ -72,6 +72,11 @@ def describe(name: str) -> TransferSet:
     )
 
 
+def label(dataset: DataSet) -> str:
+    """Return the words that figures use for a set."""
+    return SETS[dataset.id].label if dataset.id in SETS else dataset.label
+
+
 def sizes() -> pd.DataFrame:
     """Return Table 6 as printed beside the official sizes, with the difference in words."""
     by_name = {one.printed: one for one in SETS.values() if one.printed}
