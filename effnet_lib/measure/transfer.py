@@ -39,8 +39,8 @@ class Probe:
 
     @property
     def label(self) -> str:
-        pictures = self.train_pictures or "all"
-        return f"{self.network} linear probe on {transfer_sets.label(self.dataset)}, {pictures} pictures, draw {self.block}"
+        what = f"{self.train_pictures or 'all'} pictures, draw {self.block}"
+        return f"{self.network} linear probe on {transfer_sets.label(self.dataset)}, {what}"
 
     def spec(self) -> dict[str, Any]:
         network = self.network
