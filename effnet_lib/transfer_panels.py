@@ -92,23 +92,21 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], rows: pd.DataFrame, 
         axes, [2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 15, 20, 30, 50, 70], min(everything) * 0.93, max(everything) * 1.08
     )
     axes.margins(y=0.22)
+    axes.set_ylim(top=min(axes.get_ylim()[1], 102))
     axes.set_title(f"{next(iter(lines)).label}, measured", loc="left", fontsize=10)
     axes.set_ylabel(f"accuracy ({metric}, %)")
     axes.set_xlabel("parameters without classifier (millions)")
-    axes.legend(loc="best", fontsize=8, frameon=True)
+    axes.legend(loc="lower right", fontsize=8, frameon=True)
 
 
 def _printed(panels: list[Axes]) -> None:
     printed = paper.table(5).dropna(subset=["other_accuracy_percent"])
+    size = printed.groupby("efficientnet")["efficientnet_params_millions"].first()  # B7's: not repeated in every row
     for number, (axes, (data, part)) in enumerate(zip(panels, printed.groupby("dataset", sort=False), strict=True)):
-        ours = {
-            (
-                row.efficientnet.replace("EfficientNet-", ""),
-                row.efficientnet_params_millions,
-            ): row.efficientnet_accuracy_percent
+        known = [
+            (row.efficientnet.replace("EfficientNet-", ""), size[row.efficientnet], row.efficientnet_accuracy_percent)
             for row in part.itertuples()
-        }
-        known = [(name, size, y) for (name, size), y in ours.items() if np.isfinite(size)]
+        ]
         others = [
             (SHORT.get(row.other_model, row.other_model), row.other_params_millions, row.other_accuracy_percent)
             for row in part.itertuples()
@@ -127,7 +125,9 @@ def _printed(panels: list[Axes]) -> None:
                     color=colour,
                 )
         _log_axis(axes, [1, 10, 100, 1000], 1.5, 2000)
-        axes.margins(y=0.35)
+        every = [y for _, _, y in known + others]
+        middle, half = (max(every) + min(every)) / 2, max(1.0, 0.85 * (max(every) - min(every)))
+        axes.set_ylim(middle - half, middle + half)  # at least 2 points: 0.1 must not look like a gulf
         axes.set_title(data, loc="left", fontsize=9)
         axes.tick_params(labelsize=8)
         if number >= 4:

@@ -57,7 +57,9 @@ def test_a_notebook_is_thin_and_begins_with_prose(notebook):
     assert not any(cell.source.strip() == "" for cell in notebook.cells)
 
 
-def test_parameters_are_commented_and_have_the_defaults_of_the_library(notebook):
+@pytest.mark.parametrize("module", all_artefacts().values(), ids=lambda module: module.ID)
+def test_parameters_are_commented_and_have_the_defaults_of_the_library(module):
+    notebook = nbformat.read(paths.notebooks_root() / f"{module.NOTEBOOK}.ipynb", as_version=4)
     cell = parameters_cell(notebook)
     assert cell is code(notebook)[0]
     assert cell.source.startswith("# Parameters\n")  # how `resolve` finds it in a kernel's history
@@ -66,12 +68,13 @@ def test_parameters_are_commented_and_have_the_defaults_of_the_library(notebook)
     for node in body:
         assert len(cell.source.splitlines()[node.lineno - 1].partition("  # ")[2]) > 10
     declared = {node.target.id: ast.literal_eval(node.value) for node in body}
-    assert declared == {name: asdict(Parameters())[name] for name in declared}
+    own = {name: default for name, (default, _) in getattr(module, "PARAMETERS", {}).items()}
+    assert declared == {name: (asdict(Parameters()) | own)[name] for name in declared} and set(own) <= set(declared)
     assert list(asdict(Parameters()))[:8] == list(declared)[:8]  # the common ones, in every notebook
 
 
 def test_parameters_are_checked_by_the_next_cell(notebook):
-    assert "params = resolve(globals())" in code(notebook)[1].source
+    assert "params = resolve(globals()" in code(notebook)[1].source
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
