@@ -83,8 +83,8 @@ def geometric_mean(values) -> float:
 def table(records: Records) -> pd.DataFrame:
     """Return Table 5 as printed, and below it ours, a row a network and series.
 
-    Parameters in millions, without the classifier. `ratio` is the comparison model's parameters over the EfficientNet's; of
-    our rows, those of the printed comparison with the public models. Accuracies in percent; 95 % intervals.
+    Accuracies in percent with 95 % intervals, parameters in millions without the classifier. `ratio`: the comparison
+    model's parameters over the EfficientNet's; of our rows, the printed comparison with the public models.
     """
     rows = []
     compared = paper.table(5)
