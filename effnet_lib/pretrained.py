@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import DataError, ParameterError, nearest
+from .lite_keys import to_timm
 
 if TYPE_CHECKING:
     import torch
@@ -53,17 +54,6 @@ PAPER = tuple(f"b{number}" for number in range(8))
 NAMES = LITE + PAPER
 LITE_MEAN, LITE_STD = 127 / 255, 128 / 255  # (x - 127) / 128 of values 0 to 255, as these were trained
 CROP_MARGIN = 32  # pixels: the reference implementation shows the central s / (s + 32) of the short side
-
-_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-_LATER = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
 
 
 @dataclass(frozen=True)
@@ -245,28 +235,6 @@ def _state(name: str, path: Path) -> dict[str, "torch.Tensor"]:
 
     blocks = [len(stage) for stage in timm.create_model(timm_name(name)).blocks]
     return to_timm(torch.load(path, map_location="cpu", weights_only=True), blocks)
-
-
-def to_timm(state: dict[str, Any], blocks: list[int]) -> dict[str, Any]:
-    """Rename the weights of EfficientNet-Lite to timm's names; `blocks` are the blocks of each stage.
-
-    Raises DataError for a name that has no place in the network.
-    """
-    places = [(stage, index) for stage, count in enumerate(blocks) for index in range(count)]
-    renamed = {}
-    for key, value in state.items():
-        first, _, rest = key.partition(".")
-        try:
-            if first == "_blocks":
-                number, part, last = rest.split(".")
-                stage, index = places[int(number)]
-                new = f"blocks.{stage}.{index}.{(_LATER if stage else _FIRST)[part]}.{last}"
-            else:
-                new = f"{_OUTER[first]}.{rest}"
-        except (KeyError, IndexError, ValueError) as error:
-            raise DataError(f"weights: {key!r} has no place in this network of {len(places)} blocks") from error
-        renamed[new] = value
-    return renamed
 
 
 @cache

@@ -8,6 +8,7 @@ from PIL import Image
 
 from effnet_lib import paths, pretrained
 from effnet_lib.errors import DataError, ParameterError
+from effnet_lib.lite_keys import to_timm
 
 SAMPLES = [paths.ROOT / "data/imagenet-samples", paths.ROOT.parent / "shared/data/imagenet-samples"]
 
@@ -87,14 +88,14 @@ def test_altered_weights_are_refused_with_both_checksums(monkeypatch, tmp_path):
 
 def test_a_key_without_a_place_is_refused():
     one = OrderedDict({"_blocks.0._depthwise_conv.weight": 1, "_blocks.1._expand_conv.weight": 2, "_fc.bias": 3})
-    assert list(pretrained.to_timm(one, [1, 2])) == [
+    assert list(to_timm(one, [1, 2])) == [
         "blocks.0.0.conv_dw.weight",
         "blocks.1.0.conv_pw.weight",
         "classifier.bias",
     ]
     for key in ("_blocks.3._bn0.weight", "_blocks.0._expand_conv.weight", "_head.weight", "_blocks.x"):
         with pytest.raises(DataError, match="has no place"):
-            pretrained.to_timm({key: 1}, [1, 2])
+            to_timm({key: 1}, [1, 2])
 
 
 def test_a_missing_package_a_missing_network_and_a_missing_model_read_differently(monkeypatch):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from effnet_lib import paths
 from effnet_lib.data import folders, transfer_sets
-from effnet_lib.data.transfer_sets import declare, draw, ensure, sizes
+from effnet_lib.data.draws import draw
+from effnet_lib.data.transfer_sets import declare, ensure, sizes
 from effnet_lib.errors import DataError, ParameterError
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import complexity, pretrained, stopping
 from ..data import sets, transfer_sets
+from ..data.draws import draw
 from ..data.sets import HOLDOUT, DataSet
 from ..errors import ParameterError, RunFailed
 from ..measurements import Measurement, MeasurementStore, key_of
@@ -194,7 +195,7 @@ class FineTune:
 
 def _drawn(name: str, labels: np.ndarray, pictures: int | None, block: int) -> np.ndarray:
     try:
-        return transfer_sets.draw(labels, pictures, block)
+        return draw(labels, pictures, block)
     except ParameterError as error:
         raise ParameterError(name, error.value, error.accepted) from None
 
