@@ -113,6 +113,14 @@ def test_a_folder_whose_classes_differ_is_refused_before_anything_is_made(folder
         plan(dataset=str(folder))
 
 
+def test_a_set_of_one_class_is_refused_before_anything_is_made(folder):
+    for part in ("train", "val"):
+        for name in ("red", "green"):
+            (folder / part / name).rename(folder / f"{part}-{name}")
+    with pytest.raises(DataError, match="has 1 class folders; at least 2 are needed"):
+        plan(dataset=str(folder))
+
+
 def test_the_printed_ratios_have_the_printed_geometric_means():
     rows = table5.table(probes(2.0))
     means = table5.ratios(rows).set_index("whose")
