@@ -123,7 +123,8 @@ def declare(name: str) -> DataSet:
 def there(name: str) -> bool:
     """Say whether a set's pictures are here without a download."""
     dataset = declare(name)
-    return dataset.fractals is not None or SETS.get(name, SETS["cifar10"]).origin == "embedded" or _laid_out(dataset)
+    embedded = dataset.fractals is not None or (name in SETS and SETS[name].origin == "embedded")
+    return embedded or _laid_out(dataset)
 
 
 def _laid_out(dataset: DataSet) -> bool:
