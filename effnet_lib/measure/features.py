@@ -1,7 +1,7 @@
 """What a network with published weights sees in pictures: pooled features, computed once and kept.
 
 Features are kept under results/cache/features, named by content (the data's fingerprint, the weights' checksum, the
-input size), in files of at most 250 pictures: a stopped extraction goes on, and a larger one begins with what a smaller
+input size), in files of at most 100 pictures: a stopped extraction goes on, and a larger one begins with what a smaller
 one has left.
 """
 
@@ -33,7 +33,7 @@ from ..files import write_aside
 if TYPE_CHECKING:
     from torch import nn
 
-SHARD = 250  # pictures a file: 1.3 MB, 5 to 15 s of work for one core
+SHARD = 100  # pictures a file: 0.5 MB, 2 to 5 s of work for one core; what a kill costs at most
 BATCH = 16  # pictures a forward pass: larger ones fall out of a core's cache (42, 37 and 9 a second at 16, 32 and 64)
 
 
