@@ -17,6 +17,7 @@ from .transferred import Series, title
 
 Networks = Mapping[str, Mapping[int, Measurement]]
 MARKS = {"probe": "o", "finetune": "D", "scratch": "s"}
+CROSSES = {"probe": "x", "finetune": "X", "scratch": "P"}  # of a single measurement, which has no interval
 DASHES = ("-", "--", ":", "-.")
 SHORT = {"Inception-v4": "Inc-v4", "ResNet-152": "RN-152"}
 OURS, OTHERS = COLOURS["compound"], COLOURS["baseline"]  # EfficientNet is what compound scaling made
@@ -46,8 +47,8 @@ def figure(
     made.text(
         0.008,
         0.022,
-        "Left: measured; bars: 95 % intervals over draws and test pictures; ×: one draw, no interval.  Right, hollow: "
-        "printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. Inc: Inception, "
+        "Left: measured; bars: 95 % intervals over draws and test pictures; crosses: one measurement, no interval.  "
+        "Right, hollow: printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. Inc: Inception, "
         "RN: ResNet.",
         fontsize=8,
         color="0.3",
@@ -79,7 +80,7 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], rows: pd.DataFrame, 
             tops[title(name)] = max(tops.get(title(name), (x, -1.0)), (x, high))
         points.sort(key=lambda point: point[0])
         words = line.words + (f" ({points[0][3]} draws)" if points[0][3] > 1 and line.method == "probe" else "")
-        marker = "x" if all(n == 1 for *_, n in points) and line.method == "probe" else MARKS[line.method]
+        marker = (CROSSES if all(n == 1 for *_, n in points) else MARKS)[line.method]
         x, y = [point[0] for point in points], [point[1] for point in points]
         alpha = 1.0 if number == 0 else 0.75
         axes.plot(x, y, DASHES[number % 4], marker=marker, color=OURS, label=words, markersize=6, lw=1.3, alpha=alpha)
