@@ -48,8 +48,8 @@ def figure(
         0.008,
         0.022,
         "Left: measured; bars: 95 % intervals over draws and test pictures; crosses: one measurement, no interval.  "
-        "Right, hollow: printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. Inc: Inception, "
-        "RN: ResNet.",
+        "Right, hollow: printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. "
+        "Inc: Inception, RN: ResNet.",
         fontsize=8,
         color="0.3",
     )
