@@ -57,11 +57,9 @@ def test_a_notebook_is_thin_and_begins_with_prose(notebook):
     assert not any(cell.source.strip() == "" for cell in notebook.cells)
 
 
-MEASURING = {module.NOTEBOOK: module for module in all_artefacts().values() if hasattr(module, "tasks")}
-
-
-def test_parameters_are_commented_and_have_the_defaults_of_the_library(notebook, request):
-    module = MEASURING.get(request.node.callspec.id)
+@pytest.mark.parametrize("module", all_artefacts().values(), ids=lambda module: module.ID)
+def test_parameters_are_commented_and_have_the_defaults_of_the_library(module):
+    notebook = nbformat.read(paths.notebooks_root() / f"{module.NOTEBOOK}.ipynb", as_version=4)
     cell = parameters_cell(notebook)
     assert cell is code(notebook)[0]
     assert cell.source.startswith("# Parameters\n")  # how `resolve` finds it in a kernel's history
@@ -70,10 +68,11 @@ def test_parameters_are_commented_and_have_the_defaults_of_the_library(notebook,
     for node in body:
         assert len(cell.source.splitlines()[node.lineno - 1].partition("  # ")[2]) > 10
     declared = {node.target.id: ast.literal_eval(node.value) for node in body}
-    own = {name: default for name, (default, _) in module.PARAMETERS.items()} if module else {}
+    measures = hasattr(module, "tasks")
+    own = {name: default for name, (default, _) in getattr(module, "PARAMETERS", {}).items()}
     assert declared == {name: (asdict(Parameters()) | own)[name] for name in declared} and set(own) <= set(declared)
     common = list(asdict(Parameters()))[:8]  # in every notebook that trains
-    assert {"profile", "train", "fresh", "dry_run"} <= set(declared) if module else common == list(declared)[:8]
+    assert {"profile", "train", "fresh", "dry_run"} <= set(declared) if measures else common == list(declared)[:8]
 
 
 def test_parameters_are_checked_by_the_next_cell(notebook):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..errors import ParameterError, nearest
-from . import amoebanet, densenet, efficientnet, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
+from . import amoebanet, densenet, efficientnet, lite, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
 
 
 class Architecture(Protocol):
@@ -49,6 +49,7 @@ FAMILIES = {
     "amoebanet": _of_values(amoebanet.AmoebaNet),
     "densenet": _of_values(densenet.DenseNet),
     "efficientnet": _of_stages(efficientnet.EfficientNet, efficientnet.Stage),
+    "efficientnet_lite": _of_stages(lite.Lite, efficientnet.Stage),
     "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
     "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
     "polynet": _of_values(polynet.PolyNet),

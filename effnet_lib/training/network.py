@@ -10,7 +10,8 @@ from .feed import Job
 def build(job: Job, device: torch.device | None = None) -> nn.Module:
     """Build the seeded network of a run on a device (channels_last) or, without one, plainly.
 
-    Residual branches start at zero where the recipe asks for it.
+    Residual branches start at zero where the recipe asks for it. A job may have a method `prepare(model)`, which
+    changes the network before its first step: to start from weights that exist, for example.
     """
     torch.manual_seed(job.seed)
     model = job.arch.build(job.recipe.dropout, job.recipe.drop_path)
@@ -22,6 +23,8 @@ def build(job: Job, device: torch.device | None = None) -> nn.Module:
     if job.recipe.zero_gamma:
         for norm in job.arch.residual_norms(model):
             nn.init.zeros_(norm.weight)
+    if hasattr(job, "prepare"):
+        job.prepare(model)
     if device is not None:
         model = model.to(device, memory_format=torch.channels_last)
         if device.type == "cpu":

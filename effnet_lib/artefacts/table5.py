@@ -1,0 +1,199 @@
+"""Table 5 and Figure 6: published ImageNet weights on other data sets, by linear probe and full fine-tuning."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .. import paper, pretrained
+from ..claims import Claim, Judged, judge
+from ..data import transfer_sets
+from ..errors import ParameterError
+from ..intervals import Estimate, contrast
+from ..measure import finetune
+from ..measure.transfer import FineTune, Probe
+from ..parameters import Parameters, flag, listed, whole
+from ..profiles import Profile
+from ..sweep import cores
+from ..transferred import Records, accuracy, outcomes, series, title
+from ..transferred import ratios as ratios
+from ..transferred import table as table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ID = "table5"
+NOTEBOOK = "table5_transfer"
+TITLE = "Table 5 and Figure 6: transfer learning"
+METHODS = ("probe", "finetune", "scratch")
+PARAMETERS = {
+    "models": (None, listed(pretrained.NAMES)),
+    "methods": (None, listed(METHODS)),
+    "train_pictures": (None, whole(2)),
+    "test_pictures": (None, whole(2)),
+    "px": (None, whole(32)),
+    "epochs": (None, whole(1)),
+    "steps": (None, whole(1)),
+    "grid": (False, flag),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a profile measures.
+
+    `draws`: sets of `train_pictures` (None: a share of the set) that share no picture. `whole`: also one probe on the
+    whole training set. `tuned`: networks to train fully, with their input size (None: their own).
+    """
+
+    models: tuple[str, ...] = pretrained.LITE
+    methods: tuple[str, ...] = ("probe",)
+    draws: int = 3
+    train_pictures: int | None = None
+    test_pictures: int | None = None
+    whole: bool = False
+    tuned: tuple[tuple[str, int | None], ...] = ()
+    epochs: int = 10
+    steps: int | None = None
+    micro_batch: int = 32
+    precision: str = "fp32"
+
+
+SETTINGS = {
+    "smoke": Setting(models=("lite0", "lite2"), draws=2, train_pictures=40, test_pictures=40),
+    "cpu": Setting(test_pictures=1000),
+    # Fifths of CIFAR-10's training set: independent training sets, so that a difference has an interval.
+    "photos": Setting(
+        methods=("probe", "finetune"),
+        draws=5,
+        train_pictures=10_000,
+        whole=True,
+        tuned=(("lite0", 96),),
+        epochs=3,
+        micro_batch=64,
+    ),
+    "gpu": Setting(methods=("finetune",), tuned=(("lite0", None), ("lite2", None)), micro_batch=0, precision="bf16"),
+    "imagenet": Setting(
+        models=pretrained.PAPER,
+        methods=("finetune",),
+        draws=1,
+        tuned=tuple((name, None) for name in pretrained.PAPER),
+        steps=finetune.STEPS,
+        micro_batch=0,
+        precision="bf16",
+    ),
+}
+FEW = {"cifar10": 500, "digits": 380, "fractals-10": 130}  # training pictures a draw of profile cpu
+OFFLINE = ("digits", "fractals-10")
+
+
+def data_sets(parameters: Parameters, profile: Profile) -> tuple[str, ...]:
+    """Return the sets of a profile: the one asked for, else CIFAR-10, and without it what needs no download."""
+    if parameters.dataset:
+        return (parameters.dataset,)
+    if profile.name == "imagenet":
+        return tuple(one.id for one in transfer_sets.SETS.values() if one.printed)
+    if profile.name == "smoke":
+        return ("digits",)
+    return ("cifar10",) if profile.name != "cpu" or transfer_sets.there("cifar10") else OFFLINE
+
+
+def tasks(parameters: Parameters, profile: Profile) -> list[Probe | FineTune]:
+    """List the measurements. Raises ParameterError or DataError before any is made."""
+    setting, own = SETTINGS[profile.name], parameters.own
+    models, methods = own["models"] or setting.models, own["methods"] or setting.methods
+    workers = parameters.workers
+    if workers is None:
+        workers = 0 if profile.in_process else cores()
+    found: list[Probe | FineTune] = []
+    for name in data_sets(parameters, profile):
+        dataset = transfer_sets.declare(name)
+        train = own["train_pictures"] or setting.train_pictures or _few(dataset, parameters.seeds or setting.draws)
+        test = own["test_pictures"] or setting.test_pictures
+        if test and test >= dataset.val_pictures:
+            test = None
+        for given, pictures in (("train_pictures", train), ("test_pictures", test)):
+            if pictures and pictures < dataset.classes:
+                raise ParameterError(given, pictures, f"at least one picture a class, {dataset.classes} for {name}")
+        if "probe" in methods:
+            plan = [(train, draw) for draw in range(parameters.seeds or setting.draws)]
+            plan += [(None, 0)] if setting.whole and not own["train_pictures"] else []
+            found += [Probe(model, dataset, some, draw, test, workers) for some, draw in plan for model in models]
+        tuned = dict(setting.tuned) or dict.fromkeys(models)
+        tuned = {model: tuned.get(model) for model in own["models"] or tuned}
+        for method in ("finetune", "scratch"):
+            if method in methods:
+                found += [
+                    FineTune(
+                        model,
+                        dataset,
+                        own["px"] or px,
+                        own["epochs"] or setting.epochs,
+                        own["steps"] or (None if own["epochs"] else setting.steps),
+                        method == "scratch",
+                        seed,
+                        setting.micro_batch,
+                        setting.precision,
+                        finetune.RATES if own["grid"] else (),
+                        finetune.DECAYS if own["grid"] else (),
+                        parameters.device,
+                    )
+                    for model, px in tuned.items()
+                    for seed in range(parameters.seeds or 1)
+                ]
+    return found
+
+
+def _few(dataset, draws: int) -> int:
+    return FEW.get(dataset.id) or max(
+        2 * dataset.classes, min(50 * dataset.classes, dataset.train_pictures // (2 * draws))
+    )
+
+
+def claims(records: Records) -> list[Judged]:
+    """Judge "a larger model of the family transfers better" on what is measured; the comparisons need B0 to B7.
+
+    A seed of a probe is a draw of training pictures that shares none with the others; the test pictures are common to
+    all, so differences are paired by picture and by draw. A probe on the whole training set is a single one (n = 1),
+    since a second would be the same numbers.
+    """
+    listed_claims = []
+    for line, networks in series(records).items():
+        sizes = [name for name in ("lite0", "lite2") if name in networks]
+        if len(sizes) == 2:
+            effect = contrast(outcomes(networks), {"lite2": 1.0, "lite0": -1.0})
+            listed_claims.append(Claim(f"Lite2 beats Lite0 on {line.label} ({line.words})", effect))
+    for data, label in dict.fromkeys((line.data, line.label) for line in series(records)):
+        tuned = [one for one in series(records).items() if one[0].data == data and one[0].method == "finetune"]
+        control = {
+            one.epochs: nets for one, nets in series(records).items() if (one.data, one.method) == (data, "scratch")
+        }
+        for line, networks in tuned:
+            for name in sorted(set(networks) & set(control.get(line.epochs, {}))):
+                both = outcomes({"tuned": networks[name], "scratch": control[line.epochs][name]})
+                effect = contrast(both, {"tuned": 1.0, "scratch": -1.0})
+                words = f"{title(name)}'s ImageNet weights beat training from scratch on {label} ({line.words})"
+                listed_claims.append(Claim(words, effect))
+    printed = paper.table(5).dropna(subset=["other_accuracy_percent"])
+    means = paper.table(5).set_index(["dataset", "comparison"])["params_ratio"]
+    for comparison, others in (
+        ("public", "the public models (NASNet-A, Inception-v4, ResNet-152)"),
+        ("best", "GPipe and DAT"),
+    ):
+        part = printed[printed["comparison"] == comparison]
+        wins = int((part["efficientnet_accuracy_percent"] > part["other_accuracy_percent"]).sum())
+        listed_claims.append(
+            Claim(
+                f"EfficientNets beat {others} with fewer parameters: needs B0 to B7 fine-tuned on all eight sets",
+                Estimate(),
+                printed=f"more accurate on {wins} of {len(part)}, {means['Geo-Mean', comparison]:g}x fewer parameters",
+            )
+        )
+    return judge(listed_claims)
+
+
+def draw(records: Records, rows: pd.DataFrame) -> "Figure":
+    """Draw Figure 6: what is measured, a panel a data set, and what the paper prints on axes of its own."""
+    from .. import transfer_panels  # drawing needs matplotlib, planning and measuring do not
+
+    return transfer_panels.figure(TITLE, series(records), rows, accuracy)
