@@ -77,11 +77,8 @@ def test_it_refuses_in_one_line(given, words):
     assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "imports", ["effnet_lib, timm", "timm, effnet_lib", "effnet_lib.timm_hook, timm.models, effnet_lib"]
-)
-def test_either_import_may_come_first(imports):
-    code = f"import {imports}; print(timm.is_model('effnet_scaled'), len(timm.list_models('effnet*')))"
+def test_timm_may_be_imported_later():
+    code = "import effnet_lib, timm; print(timm.is_model('effnet_scaled'), len(timm.list_models('effnet*')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "1"] and done.stderr == ""
 
