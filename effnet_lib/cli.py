@@ -1,7 +1,8 @@
-"""The command line: effnet list | run | tune | queue | train | status | publish."""
+"""The command line: effnet list | run | tune | queue | train | status | publish | export."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from . import commands
 from .errors import EffnetError
@@ -75,6 +76,11 @@ def parser() -> argparse.ArgumentParser:
     publish = command("publish", commands.publish, "check records, copy them to figures/published, redraw")
     publish.add_argument("--from", dest="source", metavar="DIR", help="another machine's folder of records")
     publish.add_argument("--profile", nargs="*", help="profiles to redraw (default: all but smoke)")
+
+    export = command("export", commands.export, "write trained networks as safetensors and ONNX, each with its record")
+    export.add_argument("key", help="the beginning of a stored run's key, or all")
+    export.add_argument("folder", type=Path, metavar="DIR")
+    export.add_argument("--format", nargs="+", metavar="FORMAT", help="of safetensors, onnx (default: both)")
     return top
 
 

@@ -170,3 +170,16 @@ def publish(args: Namespace) -> int:
         for path in redraw(name):
             say(f"drawn: {_short(path)}")
     return 0
+
+
+def export(args: Namespace) -> int:
+    """Write trained networks as safetensors and ONNX."""
+    from . import export as exports
+    from .runs import RunStore
+
+    store, formats = RunStore(), exports.check_formats(args.format or exports.FORMATS)
+    for record in exports.stored(store, args.key):
+        about = exports.export(store, record, args.folder, formats)
+        error = f", ONNX within {about['onnx']['max_relative_error']:.1e} of it" if "onnx" in about else ""
+        say(f"{_short(args.folder.resolve())}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
+    return 0
