@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test test-slow lint lock lab clean FORCE
+.PHONY: help setup test test-slow lint lock lab gallery clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ lock:  ## rewrites requirements.lock
 
 lab: setup  ## JupyterLab on this machine only, opened with its token
 	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks
+
+gallery: setup  ## all artefacts as one static site, figures/gallery/index.html
+	$(BIN)/effnet gallery $(ARGS)
 
 clean:  ## removes .venv and caches, never data, results or figures
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks

@@ -1,4 +1,4 @@
-"""The command line: effnet list | run | tune | queue | train | status | publish | export."""
+"""The command line: effnet list | run | tune | queue | train | status | publish | export | gallery."""
 
 import argparse
 import sys
@@ -81,6 +81,10 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("key", help="the beginning of a stored run's key, or all")
     export.add_argument("folder", type=Path, metavar="DIR")
     export.add_argument("--format", nargs="+", metavar="FORMAT", help="of safetensors, onnx (default: both)")
+
+    gallery = command("gallery", commands.gallery, "write figures/gallery/index.html: all artefacts as one static site")
+    gallery.add_argument("--readme", action="store_true", help="renew the README's table of artefacts instead")
+    gallery.add_argument("--to", type=Path, metavar="DIR", help="another folder for it")
     return top
 
 

@@ -7,7 +7,8 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from .errors import ParameterError, nearest
+from . import paths
+from .errors import EffnetError, ParameterError, nearest
 from .profiles import PROFILES, profile
 from .stopping import interrupting
 
@@ -169,6 +170,10 @@ def publish(args: Namespace) -> int:
     for name in names:
         for path in redraw(name):
             say(f"drawn: {_short(path)}")
+    if paths.published_root() == paths.ROOT / "figures" / "published":
+        from .gallery.readme import renew
+
+        renew()
     return 0
 
 
@@ -182,4 +187,22 @@ def export(args: Namespace) -> int:
         about = exports.export(store, record, args.folder, formats)
         error = f", ONNX within {about['onnx']['max_relative_error']:.1e} of it" if "onnx" in about else ""
         say(f"{_short(args.folder.resolve())}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
+    return 0
+
+
+def gallery(args: Namespace) -> int:
+    """Write the gallery, or the README's table of artefacts."""
+    if args.readme:
+        from .gallery.readme import renew
+
+        say(f"README.md: {'the table is renewed' if renew() else 'the table is up to date'}")
+        return 0
+    try:
+        from .gallery.site import build
+    except ModuleNotFoundError as error:
+        raise EffnetError(f"{error.name} is missing; pip install 'effnet-lib[notebooks]' brings it") from None
+
+    index = build(args.to)
+    size = sum(path.stat().st_size for path in index.parent.iterdir()) / 1e6
+    say(f"{_short(index)}: {len(list(index.parent.glob('*.html')))} pages, {size:.1f} MB")
     return 0

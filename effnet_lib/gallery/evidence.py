@@ -1,0 +1,259 @@
+"""What lies in the figures' folders for each artefact: picture, table, claims, executed notebook, and from what."""
+
+import ast
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from .. import paths
+from ..artefacts import all_artefacts
+from ..claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
+from ..errors import EffnetError
+from ..profiles import PROFILES
+from ..publish import environment
+
+VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_ENOUGH)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One artefact in one profile, shipped with the library or made here; what is missing is None or empty.
+
+    `parameters` are rows (name, value, comment) of the executed notebook; `marks` say what of another version is shown;
+    `about` is provenance, label -> text.
+    """
+
+    artefact: ModuleType
+    profile: str
+    shipped: bool
+    picture: Path | None = None
+    pdf: Path | None = None
+    csv: Path | None = None
+    table: pd.DataFrame | None = None
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    notebook: Path | None = None
+    parameters: list[tuple[str, str, str]] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    about: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to show beyond a notebook that found no record."""
+        return bool(self.picture or self.claims or (self.table is not None and len(self.table)))
+
+    @property
+    def label(self) -> str:
+        return f"{self.profile}, {'shipped' if self.shipped else 'yours'}"
+
+    @property
+    def slug(self) -> str:
+        """The beginning of the names of its files in the site."""
+        return f"{self.artefact.ID}-{self.profile}" + ("" if self.shipped else "-yours")
+
+    def tally(self) -> dict[str, int]:
+        """Return how many claims have each verdict."""
+        return {word: sum(claim["verdict"] == word for claim in self.claims) for word in VERDICTS}
+
+
+def question(artefact: ModuleType) -> str:
+    """Return in a sentence or two what an artefact tests: its module's docstring behind the name of the figure."""
+    first = " ".join((artefact.__doc__ or artefact.TITLE).split("\n\n")[0].split())
+    return first.partition(". ")[2] or first
+
+
+def collect() -> dict[ModuleType, list[Evidence]]:
+    """Return the evidence of every artefact, in the order of `effnet list`; shipped evidence first."""
+    layers = ((paths.published_root(), True), (paths.figures_root(), False))
+    found: dict[ModuleType, list[Evidence]] = {}
+    for module in all_artefacts().values():
+        places = [(root / profile, profile, shipped) for root, shipped in layers for profile in PROFILES]
+        read = (_read(module, *place) for place in places)
+        found[module] = [evidence for evidence in read if evidence]
+    return found
+
+
+def _read(module: ModuleType, folder: Path, profile: str, shipped: bool) -> Evidence | None:
+    """Read what one folder has of an artefact, or None where it has nothing."""
+    stem = folder / module.NOTEBOOK
+    there = {kind: path for kind in ("png", "pdf", "csv", "ipynb") if (path := _with(stem, kind)).is_file()}
+    path = _with(stem, "claims.json")
+    if not there and not path.is_file():
+        return None
+    marks: list[str] = []
+    claims = _claims(path, marks) if path.is_file() else []
+    table = _table(there["csv"], marks) if "csv" in there else None
+    parameters = _parameters(there["ipynb"], marks) if "ipynb" in there else []
+    return Evidence(
+        artefact=module,
+        profile=profile,
+        shipped=shipped,
+        picture=there.get("png"),
+        pdf=there.get("pdf"),
+        csv=there.get("csv"),
+        table=table,
+        claims=claims,
+        notebook=there.get("ipynb"),
+        parameters=parameters,
+        marks=marks,
+        about=_about(table),
+    )
+
+
+def _with(stem: Path, kind: str) -> Path:
+    return stem.with_name(f"{stem.name}.{kind}")
+
+
+def _claims(path: Path, marks: list[str]) -> list[dict[str, Any]]:
+    """Read verdicts; those of another protocol are kept, and marked."""
+    try:
+        rows = json.loads(path.read_text())
+        kept = [{name: row.get(name) for name in ("printed", "measured", "interval", "n", "protocol")} for row in rows]
+        kept = [
+            row | {"claim": str(full["claim"]), "verdict": str(full["verdict"])}
+            for row, full in zip(kept, rows, strict=True)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        marks.append(f"{path.name} cannot be read ({type(error).__name__})")
+        return []
+    for other in sorted({str(row["protocol"]) for row in kept if row["protocol"] != PROTOCOL}):
+        marks.append(f"verdicts by protocol {other}, where this version of the library has {PROTOCOL}")
+    return kept
+
+
+def _table(path: Path, marks: list[str]) -> pd.DataFrame | None:
+    try:
+        return pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return None
+    except (ValueError, OSError) as error:
+        marks.append(f"{path.name} cannot be read ({type(error).__name__})")
+        return None
+
+
+def _parameters(path: Path, marks: list[str]) -> list[tuple[str, str, str]]:
+    """Return name, value and comment of an executed notebook's parameters, papermill's over its own."""
+    try:
+        cells = json.loads(path.read_text())["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, TypeError, KeyError) as error:
+        marks.append(f"{path.name} cannot be read ({type(error).__name__})")
+        return []
+    found: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        if source.startswith("# Parameters"):
+            for name, value, comment in _assigned(source):
+                found[name] = (value, comment or found.get(name, ("", ""))[1])
+    return [(name, *rest) for name, rest in found.items()]
+
+
+def _assigned(source: str) -> Iterable[tuple[str, str, str]]:
+    """Yield name, value as written and trailing comment of a cell's assignments."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return
+    lines = source.splitlines()
+    for node in body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and getattr(node, "value", None):
+            comment = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode().partition("#")[2]
+            yield target.id, ast.unparse(node.value), comment.strip()
+
+
+def _about(table: pd.DataFrame | None) -> dict[str, str]:
+    """Return what a table itself says of devices, dates and seeds."""
+    if table is None:
+        return {}
+    words = {}
+    for column, label in (("device", "device"), ("date", "date")):
+        if column in table:
+            values = sorted(set(table[column].dropna().astype(str)))
+            words[label] = f"{values[0]} to {values[-1]}" if column == "date" and len(values) > 1 else ", ".join(values)
+    if "seeds" in table and len(table):
+        least, most = int(table["seeds"].min()), int(table["seeds"].max())
+        words["seeds a model"] = str(least) if least == most else f"{least} to {most}"
+    return words
+
+
+def strangers() -> list[dict[str, str]]:
+    """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
+    from ..measurements import SCHEMA as MEASURED
+    from ..measurements import is_measurement
+    from ..runs import SCHEMA, SEMANTICS
+
+    found = []
+    folders = (
+        paths.published_root() / "records",
+        paths.results_root() / "records",
+        paths.results_root() / "measurements",
+    )
+    for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
+        try:
+            text = path.read_text()
+            body = json.loads(text)
+            schema, semantics = body["schema"], body["spec"].get("semantics", SEMANTICS)
+            made = {name: str(body["provenance"].get(name, "")) for name in ("date", "device")}
+            top1 = body["result"].get("top1")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            found.append({"key": path.stem[:12], "why": f"not a record ({type(error).__name__})"})
+            continue
+        reads = MEASURED if is_measurement(text) else SCHEMA
+        why = [f"schema {schema}, this version reads {reads}"] if schema != reads else []
+        why += [f"semantics {semantics}, this version runs {SEMANTICS}"] if semantics != SEMANTICS else []
+        if why:
+            top1 = f"{top1:.2f} %" if isinstance(top1, float) else ""
+            found.append({"key": path.stem[:12], "why": "; ".join(why), "top1": top1, **made})
+    return found
+
+
+def provenance(evidence: Evidence) -> dict[str, str]:
+    """Return what is known of where, when and from what some evidence was made: its table's words, its records' facts.
+
+    Shipped pictures are drawn from shipped records alone, so these alone are looked at.
+    """
+    if not evidence.shipped:
+        return evidence.about | _records(evidence)
+    with environment(EFFNET_RESULTS=str(paths.published_root() / "none of yours")):
+        return evidence.about | _records(evidence)
+
+
+def _records(evidence: Evidence) -> dict[str, str]:
+    """Return the provenance of the records that an artefact is drawn from: runs, data, versions, hosts, keys.
+
+    The plan under the executed notebook's own parameters says which they are; where it cannot be made any more
+    (a folder of pictures that is gone), the reason stands there instead.
+    """
+    from ..parameters import resolve
+    from ..tasks import Tasks
+    from ..work import Work
+
+    module = evidence.artefact
+    try:
+        given = {name: ast.literal_eval(value) for name, value, _ in evidence.parameters}
+        checked = resolve(
+            given | {"profile": evidence.profile, "device": "cpu", "train": False, "dry_run": False}, module
+        )
+        found = (Tasks if hasattr(module, "tasks") else Work).of(module, checked).records()
+    except (EffnetError, ValueError) as error:
+        return {"records": f"the plan cannot be made here: {error}"}
+    records = [one for value in found.values() for one in (value.values() if isinstance(value, dict) else [value])]
+    if not records:
+        return {}
+    made = [record.provenance for record in records]
+    words = {"records": f"{len(records)}: " + ", ".join(sorted(record.key[:8] for record in records))}
+    for label, values in {
+        "data": {str(record.spec["data"]) for record in records if "data" in record.spec},
+        "data fingerprint": {str(one["data_fingerprint"])[:16] for one in made if one.get("data_fingerprint")},
+        "versions": {", ".join(f"{name} {of}" for name, of in sorted(one["versions"].items())) for one in made},
+        "device": {str(one["device"]) for one in made},
+        "date": {str(one["date"])[:10] for one in made},
+        "machines": {str(one["host"]) for one in made},
+    }.items():
+        if values:
+            words[label] = " | ".join(sorted(values))
+    return words
