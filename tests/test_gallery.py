@@ -17,7 +17,8 @@ from effnet_lib.artefacts import all_artefacts, artefact
 from effnet_lib.claims import PROTOCOL
 from effnet_lib.errors import StoreError
 from effnet_lib.gallery import notebooks, readme
-from effnet_lib.gallery.evidence import collect, question, strangers
+from effnet_lib.gallery.evidence import collect, question
+from effnet_lib.gallery.provenance import strangers
 from effnet_lib.gallery.site import build
 
 STEM = artefact("fig8").NOTEBOOK

@@ -6,7 +6,8 @@ from .. import paths
 from ..claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from ..errors import StoreError
 from ..files import write_aside
-from .evidence import Evidence, collect, provenance, question
+from .evidence import Evidence, collect, question
+from .provenance import provenance
 
 BEGIN = "<!-- artefacts: written by `effnet gallery --readme` -->"
 END = "<!-- /artefacts -->"

@@ -18,6 +18,7 @@ from ..profiles import PROFILES
 from . import evidence as found
 from . import notebooks
 from .evidence import Evidence
+from .provenance import provenance, strangers
 
 _BRACKETS, _LAST = re.compile(r"\s*\([^()]*\)"), re.compile(r"\s*\([^()]*[a-z][^()]*\)$")
 THUMBNAIL = 640  # columns
@@ -56,7 +57,7 @@ def _write(folder: Path) -> None:
         shown[module] = [pages.section(evidence) for evidence in all_of_it]
         pages.page(f"{module.ID}.html", "artefact.html", depth=module.TITLE, artefact=_card(module, shown[module]))
     cards = [_card(module, sections) for module, sections in shown.items()]
-    pages.page("index.html", "index.html", depth="", cards=cards, board=_board(shown), strangers=found.strangers())
+    pages.page("index.html", "index.html", depth="", cards=cards, board=_board(shown), strangers=strangers())
 
 
 class _Pages:
@@ -130,7 +131,7 @@ class _Pages:
             "tally": evidence.tally(),
             "parameters": evidence.parameters,
             "marks": marks,
-            "about": found.provenance(evidence) if evidence.measured else evidence.about,
+            "about": provenance(evidence) if evidence.measured else evidence.about,
         }
 
 
