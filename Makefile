@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  make <id>       regenerates one figure or table; there is one for each notebook:'
-	@echo '                  $(notdir $(basename $(sort $(wildcard notebooks/*.ipynb))))'
+	@echo '                  $(filter-out index explore,$(notdir $(basename $(sort $(wildcard notebooks/*.ipynb)))))'
 	@echo 'Options: PROFILE=smoke|cpu|...  ARGS="..." (passed on)  JOBS=2 (test processes)  PYTHON=python3.12'
 
 setup: $(STAMP)  ## makes or updates .venv
@@ -46,8 +46,8 @@ lock:  ## rewrites requirements.lock
 	$(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --annotation-style line --custom-compile-command 'make lock' -q -o requirements.lock $(ARGS)
 
-lab: setup  ## JupyterLab on this machine only, opened with its token
-	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks
+lab: setup  ## JupyterLab on this machine only, with its token, opened on an index of the notebooks
+	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks/index.ipynb
 
 gallery: setup  ## all artefacts as one static site, figures/gallery/index.html
 	$(BIN)/effnet gallery $(ARGS)
