@@ -157,6 +157,13 @@ def test_a_factor_by_hand_leaves_the_rule(explorer):
     assert explorer.scaling == Scaling(1.2, 2.0, 1.15) and "by hand" in explorer.rule.value
 
 
+def test_a_browser_that_sends_a_value_back_moves_nothing(explorer):
+    explorer.phi.value = 1.0
+    said = explorer.rule.value
+    explorer.factors["depth"].value = 1.2000000000000002
+    assert explorer.scaling == compound(1.0) and explorer.rule.value == said
+
+
 def test_beyond_a_slider_the_numbers_are_the_exact_ones(explorer):
     explorer.triple["alpha"].value = 2.0
     explorer.phi.value = 4.0

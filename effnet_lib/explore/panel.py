@@ -29,7 +29,7 @@ class Explorer:
     def __init__(self):
         self.study = measured.study()
         self.points = measured.points(self.study)
-        self.plane = Plane(self.points, self.study.dataset.label)
+        self.plane = Plane(self.points, self.study.dataset.label.partition(",")[0])
         self.family = widgets.Dropdown(options=list(networks.FAMILIES), description="family")
         self.phi = _slider("φ", 0.0, 0.0, 7.0, 0.05)
         self.triple = {name: _slider(symbol, value, 1.0, 2.0, 0.01) for name, (symbol, value) in TRIPLE.items()}
@@ -58,15 +58,12 @@ class Explorer:
         self._by_phi()
 
     def _layout(self) -> widgets.Widget:
-        left = widgets.VBox(
-            [self.family, self.phi, *self.triple.values(), self.rule, *self.factors.values(), self.numbers]
-        )
-        budget = widgets.VBox(
-            [widgets.HTML("<b>What fits?</b>"), widgets.HBox([self.flops, self.megabytes]), self.fits]
-        )
-        right = widgets.VBox([self.picture, widgets.HBox([self.table, budget])])
+        """Put the sliders beside the numbers, and the picture right below: all that moves fits one screen."""
         wrap = widgets.Layout(flex_flow="row wrap")
-        return widgets.HBox([left, right], layout=wrap)
+        sliders = widgets.VBox([self.family, self.phi, *self.triple.values(), self.rule, *self.factors.values()])
+        budget = [widgets.HTML("<b>What fits?</b>"), widgets.HBox([self.flops, self.megabytes]), self.fits]
+        tables = widgets.HBox([self.table, widgets.VBox(budget)], layout=wrap)
+        return widgets.VBox([widgets.HBox([sliders, self.numbers], layout=wrap), self.picture, tables])
 
     def _by_phi(self, change=None) -> None:
         if self._setting:
@@ -87,16 +84,23 @@ class Explorer:
         self.scaling, self._setting = scaling, True
         try:
             for name, slider in self.factors.items():
-                slider.value = round(min(max(getattr(scaling, name), slider.min), slider.max), 2)
+                slider.value = self._shown(name)
         finally:
             self._setting = False
 
     def _by_hand(self, change) -> None:
-        if self._setting:
+        wanted = {name: round(slider.value, 2) for name, slider in self.factors.items()}
+        # A browser sends a value back when it first shows it, off by what floating point makes of a step.
+        if self._setting or wanted == {name: self._shown(name) for name in self.factors}:
             return
-        self.scaling = Scaling(**{name: slider.value for name, slider in self.factors.items()})
+        self.scaling = Scaling(**wanted)
         self._say_rule("; d, w and r by hand")
         self._show()
+
+    def _shown(self, name: str) -> float:
+        """Return where a factor's slider stands for the present scaling."""
+        slider = self.factors[name]
+        return round(min(max(getattr(self.scaling, name), slider.min), slider.max), 2)
 
     def _anew(self, change) -> None:
         self._show()

@@ -63,7 +63,10 @@ class Pictures:
     def __init__(self):
         import ipywidgets as widgets
 
-        self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="a picture of yours")
+        wide = widgets.Layout(width="auto")
+        self.upload = widgets.FileUpload(
+            accept="image/*", multiple=False, description="a picture of yours", layout=wide
+        )
         self.which = widgets.Dropdown(
             options=[("the best label", 0), ("the second", 1), ("the third", 2)], description="map of"
         )
