@@ -12,7 +12,12 @@ from PIL import Image
 from .. import paper, plotting
 from .networks import published
 
-FAMILY_MARKERS = {"efficientnet": "o", "mobilenet_v1": "s", "mobilenet_v2": "^", "resnet": "D"}
+FAMILIES = {
+    "efficientnet": ("o", "EfficientNet"),
+    "mobilenet_v1": ("s", "MobileNetV1"),
+    "mobilenet_v2": ("^", "MobileNetV2"),
+    "resnet": ("D", "ResNet"),
+}
 
 
 class Plane:
@@ -57,10 +62,9 @@ class Plane:
     @staticmethod
     def _measured(axes, table: pd.DataFrame, dataset: str) -> None:
         for family, rows in table.groupby("family"):
+            marker, name = FAMILIES[family]
             colour = plotting.COLOURS["baseline"]
-            axes.plot(
-                rows["flops"] / 1e6, rows["top1"], FAMILY_MARKERS[family], color=colour, ms=5, alpha=0.7, label=family
-            )
+            axes.plot(rows["flops"] / 1e6, rows["top1"], marker, color=colour, ms=5, alpha=0.7, label=name)
         if table.empty:
             axes.text(0.5, 0.5, "nothing is measured yet", transform=axes.transAxes, ha="center", va="center")
             axes.set(xlim=(1, 1000), ylim=(0, 100))
