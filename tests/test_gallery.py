@@ -1,18 +1,20 @@
 """The gallery: every artefact has its page, whatever is there of it; nothing active, nothing from elsewhere."""
 
+import io
 import json
 import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from effnet_lib import cli, paths
+from effnet_lib import cli, paths, plotting
 from effnet_lib.artefacts import all_artefacts, artefact
 from effnet_lib.claims import PROTOCOL
 from effnet_lib.errors import StoreError
@@ -208,6 +210,20 @@ def test_it_takes_the_old_ones_place_whole_and_nothing_elses(folder, roots):
 def test_the_command_says_what_it_wrote(folder, capsys):
     assert cli.main(["gallery"]) == 0
     assert re.search(r"gallery/index\.html: \d+ pages, \d\.\d MB\n", capsys.readouterr().out)
+
+
+def test_a_smaller_figure_keeps_every_methods_colour(tmp_path):
+    figure, axes = plt.subplots(figsize=(14, 4), layout="constrained")
+    colours = list(plotting.COLOURS.values())
+    for index, colour in enumerate(colours):
+        axes.plot([0, 1], [index, index + 1], color=colour, lw=1.5)
+    figure.savefig(tmp_path / "figure.png", dpi=200)
+    plt.close(figure)
+    made = Image.open(io.BytesIO(notebooks.smaller((tmp_path / "figure.png").read_bytes()))).convert("RGB")
+    assert made.width == notebooks.COLUMNS
+    pixels = np.asarray(made).reshape(-1, 3).astype(int)
+    for colour in colours:
+        assert np.abs(pixels - np.multiply(255, colour)).max(1).min() < 12
 
 
 def test_a_formula_that_cannot_be_set_stays_readable():

@@ -31,7 +31,8 @@ TAGS = [
     "code",
 ]
 _STYLE = re.compile(r"<(style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-COLUMNS = 1600  # pixels: twice the widest column of the page
+COLUMNS, INLINE = 1600, 1100  # pixels: of the figure on its own, and of one among a notebook's cells
+DRAWN = 5000  # colours among 20,000 pixels: a drawing has fewer
 
 
 class _Renderer(IPythonRenderer):
@@ -56,7 +57,10 @@ def formula(tex: str) -> str:
     except ValueError:
         return f"<code>{escape(source)}</code>"
     svg = re.sub(
-        rb"<metadata>.*?</metadata>|<!--.*?-->|<\?xml.*?\?>|<!DOCTYPE.*?>", b"", picture.getvalue(), flags=re.DOTALL
+        rb'<metadata>.*?</metadata>|<g id="patch_1">.*?</g>|<!--.*?-->|<\?xml.*?\?>|<!DOCTYPE.*?>',
+        b"",
+        picture.getvalue(),
+        flags=re.DOTALL,
     )
     size = dict(re.findall(r'(width|height)="([\d.]+)pt"', svg.decode()))
     data = base64.b64encode(re.sub(rb">\s+<", b"><", svg).strip()).decode()
@@ -72,7 +76,7 @@ def markdown(source: str) -> str:
 
 
 def smaller(data: bytes, columns: int = COLUMNS) -> bytes:
-    """Return a PNG of at most so many columns in 256 colours: a third of the bytes, and nothing to be seen of it.
+    """Return a PNG of at most so many columns and 256 colours: a third of the bytes, and nothing to be seen of it.
 
     Raises ValueError for what is no picture.
     """
@@ -83,9 +87,13 @@ def smaller(data: bytes, columns: int = COLUMNS) -> bytes:
     except (UnidentifiedImageError, OSError) as error:
         raise ValueError("not a picture") from error
     if picture.width > columns:
-        picture = picture.resize((columns, round(picture.height * columns / picture.width)), Image.Resampling.LANCZOS)
+        size = (columns, round(picture.height * columns / picture.width))
+        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     out = io.BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    # A drawing has its few colours and what antialiasing makes of them; where maps lie on photographs, dots carry on.
+    drawn = picture.resize((200, 100)).getcolors(DRAWN) is not None
+    made = picture.quantize(256, dither=Image.Dither.NONE if drawn else Image.Dither.FLOYDSTEINBERG)
+    made.save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
@@ -102,7 +110,7 @@ def _clean(notebook: nbformat.NotebookNode) -> None:
                 data["text/html"] = sanitise.sanitize_html_tags(_STYLE.sub("", data["text/html"]))
             if "image/png" in data:
                 try:
-                    made = smaller(base64.b64decode(data["image/png"]))
+                    made = smaller(base64.b64decode(data["image/png"]), INLINE)
                     data["image/png"] = base64.b64encode(made).decode()
                 except ValueError:
                     data.pop("image/png")
@@ -118,8 +126,14 @@ def render(path: Path) -> str:
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, AttributeError) as error:
         raise ValueError(f"{path.name} is not a notebook") from error
     _clean(notebook)
+    body, _ = _exporter().from_notebook_node(notebook)
+    return body
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    """Return nbconvert's exporter, whose templates take longer to compile than a notebook to fill in."""
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.register_filter("markdown2html", markdown)
     exporter.register_filter("markdown2html_mistune", markdown)
-    body, _ = exporter.from_notebook_node(notebook)
-    return body
+    return exporter

@@ -92,9 +92,9 @@ class _Pages:
         picture = thumbnail = notebook = None
         if evidence.picture:
             try:
-                data = evidence.picture.read_bytes()
+                data = notebooks.smaller(evidence.picture.read_bytes())
                 picture, thumbnail = f"{slug}.png", f"{slug}-small.png"
-                write_aside(self.folder / picture, notebooks.smaller(data, notebooks.COLUMNS))
+                write_aside(self.folder / picture, data)
                 write_aside(self.folder / thumbnail, notebooks.smaller(data, THUMBNAIL))
             except ValueError:
                 picture = thumbnail = None
