@@ -3,7 +3,7 @@
 The bar: 1,000 scaled networks in under 1 s, and at least 100 times faster a network than torch's
 FlopCounterMode and fvcore's FlopCountAnalysis. Torch counts on the meta device, which computes nothing.
 fvcore traces, which torch 2.14 refuses on that device: it counts at 32 px on the CPU, and the time of a plain
-forward pass is taken off. Expected on one core of a 2023 Xeon: 0.07 s, and 2,000 to 5,000 times faster; half
+forward pass is taken off. Expected on one core of a 2023 Xeon: 0.1 s, and 1,500 to 5,000 times faster; half
 a minute at most.
 """
 

@@ -20,9 +20,8 @@ class Counts(NamedTuple):
 def count(arch: Architecture) -> Counts:
     """Count one network without building it; equals torch's FlopCounterMode / 2 and the parameter sum."""
     params = madds = activations = 0
-    for inp, out, taps, px, groups, bias, norm, repeats in arch.layers():
-        weights = taps * (inp // groups) * out
-        params += repeats * (weights + out * (bias + 2 * norm))
-        madds += repeats * weights * px * px
-        activations += repeats * out * px * px
+    for layer in arch.layers():
+        params += layer.params
+        madds += layer.madds
+        activations += layer.values
     return Counts(params, madds, activations)

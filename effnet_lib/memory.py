@@ -39,9 +39,9 @@ def training_bytes(
     if optimiser not in STATE:
         raise ParameterError("optimiser", optimiser, " or ".join(STATE))
     weights = statistics = 0
-    for inp, out, taps, _, groups, bias, norm, repeats in arch.layers():
-        weights += 4 * repeats * out * (taps * (inp // groups) + bias + 2 * norm)
-        statistics += 4 * repeats * out * 2 * norm
+    for layer in arch.layers():
+        weights += 4 * layer.params
+        statistics += 4 * 2 * layer.normed
     copies = 2 + STATE[optimiser]  # weights, gradients, state
     _, activations = _activations(arch, batch, precision)
     # In single precision, pictures that are not padded are what autograd saves: counted twice, 2 % at the very most.
@@ -70,9 +70,9 @@ def _activations(arch: Architecture, batch: int, precision: str) -> tuple[int, i
         raise ParameterError("precision", precision, " or ".join(SIZE))
     size, cast = SIZE[precision], precision != "fp32"
     fixed = 0
-    for inp, out, taps, _, groups, _, norm, repeats in arch.layers():
-        fixed += repeats * out * 8 * norm  # the batch's mean and 1 / standard deviation, in single precision
-        fixed += repeats * out * taps * (inp // groups) * size * cast
+    for layer in arch.layers():
+        fixed += 8 * layer.normed  # the batch's mean and 1 / standard deviation, in single precision
+        fixed += layer.weights * size * cast
     # The loss saves log-probabilities in single precision (cast logits too), int64 labels and whether each counts.
     fixed += batch * (arch.classes * (4 + size * cast) + 9)
     saved = most = 0
@@ -88,7 +88,8 @@ def _saved_values(arch: Architecture) -> Iterator[Kept]:
         yield from arch.saved_values()
         return
     yield Kept(3 * arch.px**2)
-    for _, out, _, px, _, _, norm, repeats in arch.layers():
+    for layer in arch.layers():
+        values = layer.values // layer.repeats
         # Inputs of the norm, of the activation and of the next layer, as if each had all and none were in place; what
         # a linear layer saves less and a squeeze-excitation more is not seen.
-        yield from [Kept((2 + norm) * out * px**2, 2 * out * px**2)] * repeats
+        yield from [Kept((2 + layer.norm) * values, 2 * values)] * layer.repeats

@@ -116,6 +116,10 @@ def _end_labels(axes: Axes, ends: Sequence) -> None:
         place = {"textcoords": "offset points", "va": "center" if near else "bottom", "fontsize": 8}
         x, offset = (far, (10, 0)) if near else (row.flops_ratio, (7, 4))
         axes.annotate(text, (x, y), offset, color=COLOURS[row.method], path_effects=HALO, **place)
+        if near and row.flops_ratio < far:  # a label that stands away from its point is led to it
+            x, y = axes.transData.transform((far, y))
+            away = axes.transData.inverted().transform((x + 18, y))
+            axes.plot(*zip((row.flops_ratio, row.gain), away, strict=True), color=COLOURS[row.method], lw=0.5, zorder=1)
 
 
 def _dots(axes: Axes, arch, records: Records, row, colour) -> None:

@@ -87,7 +87,7 @@ PROFILES = {
             "smoke",
             "seconds: tiny networks on ten embedded fractal classes, to test the machinery",
             "fractals-10",
-            replace(SHORT, epochs=3, batch=16, min_area=0.7),
+            replace(SHORT, epochs=2, batch=16, min_area=0.7),
             (Base(0.25, 0.25, 32),),
             seeds=1,
             widths=(1.0, 2.6, 5.0),

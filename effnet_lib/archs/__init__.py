@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..errors import ParameterError, nearest
-from . import efficientnet, mobilenet_v1, mobilenet_v2, resnet
+from . import amoebanet, densenet, efficientnet, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
 
 
 class Architecture(Protocol):
@@ -30,6 +30,11 @@ def to_data(arch: Architecture) -> dict[str, Any]:
     return {"family": arch.family, **asdict(arch)}
 
 
+def _of_values(arch: type) -> Callable[[dict[str, Any]], Architecture]:
+    """Return the reader of a family whose networks are plain values."""
+    return lambda data: arch(**data)
+
+
 def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architecture]:
     """Return the reader of a family whose networks are numbers and a tuple of stages."""
 
@@ -41,10 +46,15 @@ def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architectu
 
 
 FAMILIES = {
+    "amoebanet": _of_values(amoebanet.AmoebaNet),
+    "densenet": _of_values(densenet.DenseNet),
     "efficientnet": _of_stages(efficientnet.EfficientNet, efficientnet.Stage),
     "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
     "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
+    "polynet": _of_values(polynet.PolyNet),
     "resnet": _of_stages(resnet.ResNet, resnet.Stage),
+    "resnext": _of_values(resnext.ResNeXt),
+    "senet": _of_values(resnext.SENet),
 }
 
 

@@ -7,7 +7,9 @@ class Layer(NamedTuple):
     """A convolution, or a linear layer as a 1 x 1 convolution on one pixel.
 
     `taps` is kernel height x width, `px` the output height = width, `repeats` how many identical copies
-    follow each other, `norm` whether a batch norm (2 parameters a channel) follows.
+    follow each other, `norm` whether a batch norm (2 parameters a channel) follows. `height` is the output height
+    where it is not `px`, `before` says whether a batch norm precedes the layer, `shared` whether its copies have one
+    set of weights (and biases) in common, but each its own norms.
     """
 
     inp: int
@@ -18,6 +20,34 @@ class Layer(NamedTuple):
     bias: bool = False
     norm: bool = True
     repeats: int = 1
+    height: int = 0
+    before: bool = False
+    shared: bool = False
+
+    @property
+    def normed(self) -> int:
+        """Channels of the batch norms of all copies."""
+        return self.repeats * (self.out * self.norm + self.inp * self.before)
+
+    @property
+    def weights(self) -> int:
+        """Weights of the convolutions of all copies, biases not among them; shared ones count once."""
+        return (1 if self.shared else self.repeats) * self.taps * (self.inp // self.groups) * self.out
+
+    @property
+    def params(self) -> int:
+        """Trained values of all copies."""
+        return self.weights + (1 if self.shared else self.repeats) * self.out * self.bias + 2 * self.normed
+
+    @property
+    def values(self) -> int:
+        """Output elements of all copies for one picture."""
+        return self.repeats * self.out * self.px * (self.height or self.px)
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of all copies for one picture; norms have none that count."""
+        return self.values * self.taps * (self.inp // self.groups)
 
 
 class Kept(NamedTuple):

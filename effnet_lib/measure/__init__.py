@@ -1,1 +1,1 @@
-"""What is measured of trained networks: one measurement a module, and no drawing."""
+"""One measurement of a network each, apart from the study's trainings: what a `tasks.Task` does."""

@@ -1,0 +1,168 @@
+"""Table 4: latency for one picture on one core of a CPU, and where FLOPS say something else."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .. import latencies, paper
+from ..comparators import NETWORKS, network
+from ..errors import ParameterError
+from ..latencies import Reading
+from ..measure import runtimes
+from ..measure.latency import SMALL, Entry, Latency
+from ..measure.ratios import AtLeast, Ratio
+from ..measurements import MeasurementStore
+from ..parameters import Parameters, listed, whole
+from ..profiles import Profile
+from ..tasks import Tasks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ID = "table4"
+NOTEBOOK = "table4_latency"
+TITLE = "Table 4: latency on one core of a CPU"
+YARDSTICK = "EfficientNet-B0"  # runs beside every network of the survey
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks of which the paper says how many times faster the second is; `printed` None: it does not."""
+
+    slower: str
+    faster: str
+    rounds: int
+    printed: float | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a profile measures: pairs with their rounds, and the networks of the second table with theirs."""
+
+    pairs: tuple[Pair, ...]
+    survey: tuple[str, ...]
+    survey_rounds: int
+
+
+def _printed_pairs() -> tuple[Pair, ...]:
+    found = []
+    for number, rows in paper.table(4).groupby("pair"):
+        slower, faster = rows[rows["speedup"].isna()].iloc[0], rows[rows["speedup"].notna()].iloc[0]
+        # A round of the second pair takes 10 to 15 s.
+        found.append(Pair(slower["model"], faster["model"], {1: 20, 2: 9}[number], float(faster["speedup"])))
+    return tuple(found)
+
+
+PAIRS = _printed_pairs()
+# All of Table 2, but GPipe, which the pair measures: 8 times as many FLOPS as B7.
+SURVEY = tuple(name for name in NETWORKS if name != "GPipe")
+PLANS = {
+    "smoke": Plan((Pair(SMALL.name, YARDSTICK, 5),), (YARDSTICK, "EfficientNet-B1", "ResNet-50"), 2),
+    "cpu": Plan(PAIRS, SURVEY, 3),
+}
+
+
+def _models(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not parts:
+        raise ParameterError(name, value, "names of networks with commas between them")
+    try:
+        return tuple(dict.fromkeys(network(part).name for part in parts))
+    except ParameterError as error:
+        raise ParameterError(name, error.value, error.accepted) from None
+
+
+PARAMETERS = {
+    "rounds": (None, whole(1)),
+    "runtimes": ("eager", listed(runtimes.RUNTIMES)),
+    "models": (None, _models),
+}
+
+
+def planned(parameters: Parameters) -> tuple[Latency, ...]:
+    """Return the groups of a profile; those that are drawn only have `cpu`'s.
+
+    In another runtime than eager the faster network of a pair runs in eager mode too, in the same rounds: what the
+    runtime gains is paired as well.
+    """
+    plan, own = PLANS.get(parameters.profile, PLANS["cpu"]), parameters.own
+    groups = []
+    for pair in plan.pairs:
+        for runtime in own["runtimes"]:
+            entries = (Entry(pair.slower, runtime), Entry(pair.faster, runtime))
+            beside = (Entry(pair.faster),) if runtime != "eager" else ()
+            words = f"{pair.slower} / {pair.faster}, {runtime}"  # a notebook cuts a cell after 50 characters
+            groups.append(Latency(words, entries + beside, own["rounds"] or pair.rounds))
+    first = own["runtimes"][0]
+    names = own["models"] or plan.survey
+    rest = tuple(Entry(name, first) for name in names if name != YARDSTICK or first != "eager")
+    words = f"{len(names)} networks, {first}"
+    groups.append(Latency(words, (Entry(YARDSTICK), *rest), own["rounds"] or plan.survey_rounds, together=False))
+    return tuple(groups)
+
+
+def tasks(parameters: Parameters, profile: Profile) -> tuple[Latency, ...]:
+    """List the groups to measure: in `smoke` and `cpu`; the other profiles draw what is stored of `cpu`.
+
+    Raises ParameterError for a runtime that cannot run here and RunFailed for too little memory, before anything is
+    measured.
+    """
+    if parameters.profile not in PLANS:
+        return ()
+    found = planned(parameters)
+    measures = profile.trains if parameters.train == "auto" else parameters.train
+    if measures and not parameters.dry_run:
+        store = MeasurementStore(shipped=profile.shipped and not parameters.fresh)
+        for task in found:
+            if not latencies.stored(store, task):
+                for entry in task.entries:
+                    runtimes.check(entry.runtime)
+                task.refuse()
+    return found
+
+
+def readings(work: Tasks) -> list[Reading]:
+    """Return what is stored of a plan: this machine's, and beside it what other machines shipped."""
+    every = planned(work.parameters)
+    own = {task: found for task in every if (found := latencies.stored(work.store, task))}
+    return latencies.readings(every, own, [] if work.parameters.fresh else latencies.shipped(work.store))
+
+
+def table(work: Tasks) -> pd.DataFrame:
+    """Return a row a network and runtime, this machine's and others' (`latencies.table`)."""
+    return latencies.table(readings(work))
+
+
+def against_flops(work: Tasks, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the second table: latency against FLOPS in the first runtime asked for."""
+    return latencies.against_flops(rows, work.parameters.own["runtimes"][0])
+
+
+def claims(work: Tasks) -> list[AtLeast]:
+    """Judge, in the first runtime asked for, "faster" and "faster by the printed factor" for both pairs.
+
+    By CPU time: on a quiet machine it is wall time, on another one it is nearer to it. What was measured here comes
+    before what was shipped.
+    """
+    runtime = work.parameters.own["runtimes"][0]
+    found = sorted(readings(work), key=lambda reading: not reading.here)
+    judged = []
+    for pair in PAIRS:
+        wanted = [r for r in found if r.entry(pair.slower, runtime) and r.entry(pair.faster, runtime)]
+        wanted = [r for r in wanted if r.task.together]
+        measured = wanted[0].ratio(pair.slower, pair.faster, runtime) if wanted else Ratio()
+        busy = wanted[0].busy if wanted else ()
+        words = f"{pair.faster} is {{}} than {pair.slower} ({runtimes.RUNTIMES[runtime].words}, one core)"
+        judged.append(AtLeast(words.format("faster"), 1.0, measured, busy))
+        judged.append(AtLeast(words.format(f"at least {pair.printed:g}x faster"), pair.printed, measured, busy))
+    return judged
+
+
+def draw(work: Tasks, rows: pd.DataFrame) -> "Figure":
+    """Draw speed-ups and latencies as dots with intervals, beside what is printed, and latency against FLOPS."""
+    from .. import dots  # drawing needs matplotlib, measuring does not
+
+    return dots.draw(TITLE, rows, against_flops(work, rows), work.parameters.own["runtimes"][0])
