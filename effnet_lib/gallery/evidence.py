@@ -61,7 +61,8 @@ class Evidence:
 def question(artefact: ModuleType) -> str:
     """Return in a sentence or two what an artefact tests: its module's docstring behind the name of the figure."""
     first = " ".join((artefact.__doc__ or artefact.TITLE).split("\n\n")[0].split())
-    return first.partition(". ")[2] or first
+    words = first.partition(". ")[2] or first.removeprefix(f"{artefact.TITLE.partition(':')[0]}: ")
+    return words[0].upper() + words[1:]
 
 
 def collect() -> dict[ModuleType, list[Evidence]]:
