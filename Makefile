@@ -16,12 +16,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test test-slow lint lock lab clean FORCE
+.PHONY: help setup test test-slow test-browser chromium lint lock lab gallery clean FORCE
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  make <id>       regenerates one figure or table; there is one for each notebook:'
-	@echo '                  $(notdir $(basename $(sort $(wildcard notebooks/*.ipynb))))'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  make <id>         regenerates one figure or table; there is one for each notebook:'
+	@echo '                    $(filter-out index explore,$(notdir $(basename $(sort $(wildcard notebooks/*.ipynb)))))'
 	@echo 'Options: PROFILE=smoke|cpu|...  ARGS="..." (passed on)  JOBS=2 (test processes)  PYTHON=python3.12'
 
 setup: $(STAMP)  ## makes or updates .venv
@@ -30,12 +30,26 @@ setup: $(STAMP)  ## makes or updates .venv
 test: setup  ## the fast tests
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-test-slow: setup  ## the tests that train or draw
-	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow and not browser and not gpu' $(ARGS); rc=$$?; \
+test-slow: setup  ## the tests that train, draw, or drive a browser
+	@$(MAKE) --no-print-directory chromium || echo 'The tests that need it are skipped.'
+	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow and not gpu' $(ARGS); rc=$$?; \
 	if [ $$rc -eq 5 ]; then echo 'There are no slow tests to run.'; else exit $$rc; fi
 
+test-browser: setup chromium  ## JupyterLab in a real browser; installs Chromium where it may
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+# Debian's package; Ubuntu's of that name only points to a snap, which the last line tells from a browser.
+chromium:
+	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
+	if found >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing Chromium: once, about 80 s.'; \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true; \
+	fi; \
+	found >/dev/null || { echo 'No Chromium: install your system'"'"'s package (Debian: sudo apt-get install chromium).' >&2; exit 1; }
+
 # One process a core and one thread a process is by far the fastest on small machines.
-test test-slow: export OMP_NUM_THREADS = 1
+test test-slow test-browser: export OMP_NUM_THREADS = 1
 
 lint: setup  ## style of the code and the notebooks
 	$(BIN)/ruff check .
@@ -46,8 +60,11 @@ lock:  ## rewrites requirements.lock
 	$(or $(wildcard $(BIN)/uv),uv) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --annotation-style line --custom-compile-command 'make lock' -q -o requirements.lock $(ARGS)
 
-lab: setup  ## JupyterLab on this machine only, opened with its token
-	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks
+lab: setup  ## JupyterLab on this machine only, with its token, opened on an index of the notebooks
+	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks/index.ipynb
+
+gallery: setup  ## all artefacts as one static site, figures/gallery/index.html
+	$(BIN)/effnet gallery $(ARGS)
 
 clean:  ## removes .venv and caches, never data, results or figures
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks

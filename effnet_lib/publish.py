@@ -85,7 +85,8 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def environment(**values: str) -> Iterator[None]:
+    """Set environment variables for a while: those that move the roots of `paths`."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -104,7 +105,7 @@ def redraw(profile: str) -> list[Path]:
     with tempfile.TemporaryDirectory() as empty:
         own = str(paths.results_root()) if not PROFILES[profile].shipped else empty
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
-        with _environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
+        with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
             for name, module in all_artefacts().items():
                 plan = Tasks if hasattr(module, "tasks") else Work
                 work = plan.of(module, resolve({"profile": profile, "train": False}, module))

@@ -1,6 +1,7 @@
-"""Adding an artefact costs one module and one notebook: here one is added to a copy of the library."""
+"""Adding an artefact costs one module and one notebook: docs/adding.md is followed on a copy of the library."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,54 +12,8 @@ import pytest
 
 from effnet_lib import paths
 
-MODULE = '''
-"""Table 99: an artefact that somebody adds: one wider network."""
-
-from ..claims import Claim, judge
-from ..intervals import contrast
-from ..measured import outcomes
-from ..measured import table as table
-from ..study import Stage
-
-ID = "table99"
-NOTEBOOK = "table99_added"
-TITLE = "Table 99: an added artefact"
-
-
-def plan(study):
-    return [study.baseline, study.model("width", 1.5)]
-
-
-def stages(study):
-    yield Stage(2, 50, "Table 99", ID, tuple(study.spec(model, 0) for model in plan(study)))
-
-
-def claims(study, records):
-    gain = contrast(outcomes(records) or {}, {"w=1.5": 1.0, "baseline": -1.0})
-    return judge([Claim("a wider network is better", gain)])
-
-
-def draw(study, records, rows):
-    from .. import curves
-
-    figure, (axes,) = curves.panels(TITLE, curves.subtitle(study, records), widths=[1])
-    axes.plot(rows["flops_ratio"], rows["gain"], "o")
-    return figure
-'''
-RUN = """
-from effnet_lib.artefacts import table99
-from effnet_lib.parameters import resolve
-from effnet_lib.work import Work
-
-params = resolve(globals())
-work = Work.of(table99, params)
-print(work.summary())
-"""
-DRAW = """
-records = work.run()
-rows = table99.table(work.study, records)
-work.save(table99.draw(work.study, records, rows), rows, table99.claims(work.study, records))
-"""
+PAGE = (paths.ROOT / "docs/adding.md").read_text()
+MODULE, RUN, DRAW = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +25,7 @@ def library(tmp_path_factory) -> Path:
         shutil.copytree(paths.ROOT / name, root / name, ignore=skipped)
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copyfile(paths.ROOT / name, root / name)
-    (root / "effnet_lib/artefacts/table99.py").write_text(MODULE.lstrip())
+    (root / "effnet_lib/artefacts/table99.py").write_text(MODULE)
     notebook = nbformat.read(root / "notebooks/fig3_single_dim.ipynb", as_version=4)
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     code = [nbformat.v4.new_code_cell(text.strip()) for text in (RUN, DRAW)]
@@ -85,6 +40,11 @@ def run(library: Path, *command: str) -> str:
     done = subprocess.run(command, cwd=library, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_it_takes_thirty_lines():
+    assert "`effnet_lib/artefacts/table99.py`" in PAGE and "`notebooks/table99_added.ipynb`" in PAGE
+    assert sum(1 for line in MODULE.splitlines() if line.strip()) <= 30
 
 
 SEEN = """

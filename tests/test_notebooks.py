@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,16 +18,28 @@ from effnet_lib.artefacts import all_artefacts
 from effnet_lib.execute import run_notebook
 from effnet_lib.parameters import Parameters
 
-NOTEBOOKS = sorted(paths.notebooks_root().glob("*.ipynb"))
+EVERY = sorted(paths.notebooks_root().glob("*.ipynb"))
+OTHERS = ("explore", "index")  # no artefacts: they have no parameters and leave no figure
+NOTEBOOKS = [path for path in EVERY if path.stem not in OTHERS]
 BIN = Path(sys.executable).parent  # papermill and effnet lie beside the interpreter
+
+
+def read(path):
+    made = nbformat.read(path, as_version=4)
+    nbformat.validate(made)
+    return made
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
+    """Every artefact's notebook, read and validated."""
+    return read(request.param)
+
+
+@pytest.fixture(params=EVERY, ids=lambda path: path.stem)
+def any_notebook(request):
     """Every notebook, read and validated."""
-    made = nbformat.read(request.param, as_version=4)
-    nbformat.validate(made)
-    return made
+    return read(request.param)
 
 
 def code(notebook) -> list:
@@ -43,18 +56,25 @@ def test_every_artefact_has_its_notebook():
     assert {module.NOTEBOOK for module in all_artefacts().values()} == {path.stem for path in NOTEBOOKS}
 
 
-def test_a_notebook_is_committed_without_outputs(notebook):
-    for cell in code(notebook):
+def test_a_notebook_is_committed_without_outputs(any_notebook):
+    for cell in code(any_notebook):
         assert cell.outputs == [] and cell.execution_count is None
-    for cell in notebook.cells:
+    for cell in any_notebook.cells:
         assert set(cell.metadata) <= {"tags"}
-    assert set(notebook.metadata) == {"kernelspec", "language_info"} and notebook.metadata.kernelspec.name == "python3"
+    metadata = any_notebook.metadata
+    assert set(metadata) == {"kernelspec", "language_info"} and metadata.kernelspec.name == "python3"
 
 
-def test_a_notebook_is_thin_and_begins_with_prose(notebook):
-    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
-    assert 1 <= len(code(notebook)) <= 12
-    assert not any(cell.source.strip() == "" for cell in notebook.cells)
+def test_a_notebook_is_thin_and_begins_with_prose(any_notebook):
+    assert any_notebook.cells[0].cell_type == "markdown" and any_notebook.cells[0].source.startswith("# ")
+    assert 1 <= len(code(any_notebook)) <= 12
+    assert not any(cell.source.strip() == "" for cell in any_notebook.cells)
+
+
+def test_links_between_notebooks_lead_somewhere(any_notebook):
+    for cell in any_notebook.cells:
+        for name in re.findall(r"\]\(([^):]+\.ipynb)\)", cell.source) if cell.cell_type == "markdown" else ():
+            assert (paths.notebooks_root() / name).is_file(), name
 
 
 @pytest.mark.parametrize("module", all_artefacts().values(), ids=lambda module: module.ID)

@@ -102,9 +102,12 @@ class EfficientNet(rows.Inverted):
         """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""
         from torch import nn
 
-        pad_type = {"symmetric": "", "same": "same"}[self.padding]
-        blocks = [_timm_row(stage) for stage in self.stages]
-        return rows.build(blocks, self.stem, self.head, self.classes, nn.SiLU, dropout, drop_path, pad_type)
+        pad_type = rows.PAD_TYPES[self.padding]
+        return rows.build(self.timm_rows(), self.stem, self.head, self.classes, nn.SiLU, dropout, drop_path, pad_type)
+
+    def timm_rows(self) -> list[str]:
+        """Return timm's block string of each stage."""
+        return [_timm_row(stage) for stage in self.stages]
 
 
 def _squeezed(inp: int) -> int:

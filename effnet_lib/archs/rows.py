@@ -1,12 +1,14 @@
 """Networks that timm builds from one string a stage: the EfficientNets and MobileNets."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .layers import Layer, strided
 
 if TYPE_CHECKING:
     from torch import nn
+
+PAD_TYPES = {"symmetric": "", "same": "same"}  # ours to timm's
 
 
 def build(
@@ -24,21 +26,29 @@ def build(
     `head`: channels of the 1 x 1 convolution before the classifier, 0 for none. Block i = 0, 1, ... of n is dropped
     at rate drop_path * i / n, where it has a skip.
     """
-    from timm.models._efficientnet_builder import decode_arch_def
     from timm.models.efficientnet import EfficientNet
 
     return EfficientNet(
-        decode_arch_def([[row] for row in rows]),
+        **timm_arguments(rows, stem, head, act, pad_type),
         num_classes=classes,
-        num_features=head,
-        stem_size=stem,
-        fix_stem=True,
-        pad_type=pad_type,
-        act_layer=act,
-        round_chs_fn=lambda channels, *_: channels,
         drop_rate=dropout,
         drop_path_rate=drop_path,
     )
+
+
+def timm_arguments(rows: list[str], stem: int, head: int, act: "type[nn.Module]", pad_type: str) -> dict[str, Any]:
+    """Return what timm's EfficientNet takes for a network of these rows, whatever stands before and after them."""
+    from timm.models._efficientnet_builder import decode_arch_def
+
+    return {
+        "block_args": decode_arch_def([[row] for row in rows]),
+        "num_features": head,
+        "stem_size": stem,
+        "fix_stem": True,
+        "pad_type": pad_type,
+        "act_layer": act,
+        "round_chs_fn": lambda channels, *_: channels,
+    }
 
 
 class InRows:

@@ -1,0 +1,1 @@
+"""What `notebooks/explore.ipynb` shows: networks under sliders, and the Lite trio on a picture of yours."""
