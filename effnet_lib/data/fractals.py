@@ -33,6 +33,7 @@ SIZE = (0.82, 0.96)  # longer side of the bounding box, in frames
 PROBES, PROBE_STEPS, PROBE_PX = 5, 8, 32
 MIN_ASPECT, FILL = 0.4, (0.1, 0.7)  # of a probe's bounding box; share of its pixels that are half opaque
 SPLITS = {"train": 0, "val": 1}
+DRAWS = 6 * MAX_MAPS + 11  # random numbers of a figure: shape, pose, colours
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def stream(spec: FractalSpec, *key: int) -> np.random.PCG64:
     return np.random.PCG64(np.random.SeedSequence((spec.version, spec.seed, *key)))
 
 
-def _uniform(bits: np.random.PCG64, *shape: int) -> np.ndarray:
+def uniform(bits: np.random.PCG64, *shape: int) -> np.ndarray:
     """Draw float64 in [0, 1)."""
     return ((bits.random_raw(int(np.prod(shape))) >> np.uint64(11)) * 2.0**-53).reshape(shape)
 
@@ -97,12 +98,12 @@ def _sample_system(bits: np.random.PCG64) -> np.ndarray:
     The range for N maps is (5 + N) / 2 to (6 + N) / 2. Singular values are uniform on s2 <= s1 < MAX_SINGULAR
     given the range, by rejection. Returns (3, MAX_MAPS). Source: Anderson & Farrell, "Sampling systems".
     """
-    n = 2 + int(3 * _uniform(bits, 1)[0])
+    n = 2 + int(3 * uniform(bits, 1)[0])
     while True:
-        small, large = np.sort(_uniform(bits, n, 2) * MAX_SINGULAR).T
+        small, large = np.sort(uniform(bits, n, 2) * MAX_SINGULAR).T
         if (5 + n) / 2 <= (large + 2 * small).sum() <= (6 + n) / 2:
             break
-    u = _uniform(bits, 5, n)
+    u = uniform(bits, 5, n)
     mirrored = u[0] < 0.5
     system = np.zeros((3, MAX_MAPS), np.complex128)
     system[0, :n] = np.where(mirrored, large - small, large + small) / 2 * np.exp(2j * np.pi * u[1])
@@ -190,7 +191,7 @@ def render(points: np.ndarray, px: int) -> np.ndarray:
     return out.reshape(-1, px, px)
 
 
-def _value_noise(nodes: np.ndarray, px: int) -> np.ndarray:
+def value_noise(nodes: np.ndarray, px: int) -> np.ndarray:
     """Interpolate node values (n, g, g, 3) bilinearly to (n, px, px, 3)."""
     at = (np.arange(px, dtype=np.float32) + np.float32(0.5)) * np.float32((nodes.shape[1] - 1) / px)
     cell = at.astype(np.intp)
@@ -213,7 +214,7 @@ def _class_system(spec: FractalSpec, label: int) -> np.ndarray:
     bits = stream(spec, 0, label)
     while True:
         system = _sample_system(bits)
-        copies = jittered(system[None], _uniform(bits, PROBES, 6, MAX_MAPS), spec.jitter)
+        copies = jittered(system[None], uniform(bits, PROBES, 6, MAX_MAPS), spec.jitter)
         if _make_pictures(copies, [bits] * PROBES):
             return system
 
@@ -223,12 +224,15 @@ def class_systems(spec: FractalSpec) -> np.ndarray:
     return np.stack([_class_system(spec, k) for k in range(spec.classes)])
 
 
-def draw(systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: int) -> np.ndarray:
-    """Draw one jittered, posed and coloured picture a system: uint8 (n, px, px, 3)."""
-    n = len(systems)
-    shape, pose, colour = np.split(np.stack([_uniform(b, 6 * MAX_MAPS + 11) for b in bits]), (24, 29), axis=1)
-    nodes = [np.stack([_uniform(b, g, g, 3) for b in bits]).astype(np.float32) for g in GRIDS]
+def figures(
+    systems: np.ndarray, u: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one jittered and posed figure a system: coverage (n, px, px, 1), ends of its colour ramp (n, 2, 3), float32.
 
+    u: uniform in [0, 1), of shape (n, DRAWS).
+    """
+    n = len(systems)
+    shape, pose, colour = np.split(u, (24, 29), axis=1)
     systems = jittered(systems, shape.reshape(n, 6, MAX_MAPS), jitter)
     turn = np.exp(1j * MAX_TURN * (2 * pose[:, :1] - 1))
     # Conjugating each map by the turn r, z -> r f(z / r), turns the attractor: a stays, b -> r^2 b, c -> r c.
@@ -237,13 +241,22 @@ def draw(systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: in
     cover = render(fit(chaos_game(systems, bits), size, pose[:, 2:4].T), px)[..., None]
     flip = pose[:, 4] < 0.5
     cover[flip] = cover[flip, :, ::-1]
+    return cover, (FIGURE[0] + (FIGURE[1] - FIGURE[0]) * colour).astype(np.float32).reshape(n, 2, 3)
 
-    # Thin and dense parts get the two ends of a colour ramp, both brighter than any ground.
-    ramp = (FIGURE[0] + (FIGURE[1] - FIGURE[0]) * colour).astype(np.float32)
-    thin, dense = ramp.reshape(n, 2, 1, 1, 3).swapaxes(0, 1)
-    picture = GROUND[0] * _value_noise(nodes[0], px) + GROUND[1] * _value_noise(nodes[1], px)
-    picture += cover * (thin + (dense - thin) * cover - picture)
-    return picture.astype(np.uint8)
+
+def painted(ground: np.ndarray, cover: np.ndarray, ramp: np.ndarray) -> np.ndarray:
+    """Paint figures over a ground (..., px, px, 3); thin and dense parts get the ends of the ramp, both brighter."""
+    thin, dense = ramp[..., None, None, 0, :], ramp[..., None, None, 1, :]
+    return ground + cover * (thin + (dense - thin) * cover - ground)
+
+
+def draw(systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: int) -> np.ndarray:
+    """Draw one jittered, posed and coloured picture a system: uint8 (n, px, px, 3)."""
+    u = np.stack([uniform(b, DRAWS) for b in bits])
+    nodes = [np.stack([uniform(b, g, g, 3) for b in bits]).astype(np.float32) for g in GRIDS]
+    cover, ramp = figures(systems, u, bits, jitter, px)
+    picture = GROUND[0] * value_noise(nodes[0], px) + GROUND[1] * value_noise(nodes[1], px)
+    return painted(picture, cover, ramp).astype(np.uint8)
 
 
 def generate(

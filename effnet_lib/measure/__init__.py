@@ -1,0 +1,1 @@
+"""What is measured of trained networks: one measurement a module, and no drawing."""
