@@ -61,9 +61,14 @@ class DataSet:
         return LABELS.get(self.id.removesuffix(HOLDOUT), self.id)
 
 
+SMALL = (0.35, 0.65)  # of the frame; in a scene of 2 x 2 tiles figures have 0.41 to 0.48
 FRACTALS = {
     "fractals-10": FractalSpec(classes=10, train_per_class=40, val_per_class=20),
     "fractals-100": FractalSpec(classes=100, train_per_class=60, val_per_class=20),
+    # The first classes of the same generator, on a third to two thirds of the frame and anywhere in it: who knows only
+    # figures that fill the frame need not know where one is.
+    "fractals-10-small": FractalSpec(classes=10, train_per_class=40, val_per_class=20, size=SMALL),
+    "fractals-20-small": FractalSpec(classes=20, train_per_class=300, val_per_class=40, size=SMALL),
 }
 PHOTOS = {
     "imagenette-224": DataSet(
@@ -76,6 +81,8 @@ PHOTOS = {
 LABELS = {
     "fractals-10": "fractals, 10 classes (embedded)",
     "fractals-100": "fractals, 100 classes (embedded)",
+    "fractals-10-small": "small fractals, 10 classes (embedded)",
+    "fractals-20-small": "small fractals, 20 classes (embedded)",
     "imagenette-224": "Imagenette, 10 ImageNet classes, 224 px squares",
     "imagenette-320": "Imagenette, 10 ImageNet classes, 320 px",
     "cifar10": "CIFAR-10",

@@ -184,7 +184,7 @@ def pooled(pixels: np.ndarray, count: int) -> np.ndarray:
 
 
 def says_something(maps: np.ndarray) -> np.ndarray:
-    """Return for each map (n, h, w) whether it is finite, not constant, and speaks for its class somewhere: (n,) bool."""
+    """Return whether each map (n, h, w) is finite, not constant and speaks for its class somewhere: (n,) bool."""
     flat = maps.reshape(len(maps), -1)
     with np.errstate(invalid="ignore"):
         spread = flat.max(1) - flat.min(1) > 1e-6 * np.abs(flat).max(1)
