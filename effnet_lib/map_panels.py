@@ -41,9 +41,8 @@ def figure(title: str, work: "Work", measured: mapped.Measured, rows: pd.DataFra
     upper, lower = 1.72 * max(len(shown), 4) if shown else 0.0, 1.75 * bool(photographs)
     whole = plt.figure(figsize=(14.5, upper + lower + 1.0))
     whole.get_layout_engine().set(rect=(0, 0.035, 1, 0.965 - 0.62 / whole.get_figheight()))
-    parts = list(
-        np.atleast_1d(whole.subfigures(2 if upper and lower else 1, 1, height_ratios=[v for v in (upper, lower) if v]))
-    )
+    heights = [height for height in (upper, lower) if height]
+    parts = list(np.atleast_1d(whole.subfigures(len(heights), 1, height_ratios=heights)))
     if shown:
         left, right = parts[0].subfigures(1, 2, width_ratios=[1.25, 1])
         _grid(left, gallery, shown)

@@ -57,8 +57,9 @@ class Profile:
     `alphas`, `betas`, `gammas`: the grid search's grid, pruned to twice the baseline's FLOPS within the share
     `tolerance`, its networks rounded by `rounding`; `networks`: how many of them are trained at most; `fresh_seeds`:
     seeds on which winner and paper's triple meet again.
-    `map_base`, `map_data`: Figure 7's baseline and data set, where the profile's own show too little in a map (None:
-    the profile's own); `map_seeds`: seeds of its five models; `map_pictures`: on how many pictures their maps are measured.
+    `map_base`, `map_data`, `map_epochs`: Figure 7's baseline, data set and length of training, where the profile's own
+    show too little in a map (None: the profile's own); `map_seeds`: seeds of its five models; `map_pictures`: on how
+    many pictures their maps are measured.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Profile:
     map_base: Base | None = None
     map_data: str | None = None
     map_seeds: int = 5
+    map_epochs: int | None = None
     map_pictures: int = 200
     trains: bool = False
     shipped: bool = True
@@ -111,10 +113,10 @@ PROFILES = {
             families=("MobileNetV2",),
             networks=4,
             fresh_seeds=1,
-            map_base=Base(0.25, 0.25, 49, stride=16),
-            map_data="fractals-10-small",
+            map_base=Base(0.25, 0.25, 32, stride=8),
+            map_data="scenes-10",
             map_seeds=1,
-            map_pictures=24,
+            map_pictures=12,
             trains=True,
             shipped=False,
             in_process=True,
@@ -136,10 +138,11 @@ PROFILES = {
             fresh_seeds=2,
             # At 32 px the last map is one cell, and weights that have seen one cell only cannot be dilated: they would
             # read neighbours that they never learned. So this baseline is trained at stride 16, where 49 px is the
-            # smallest side with 4 x 4 cells; on figures that fill the frame it would not learn where one is.
+            # smallest side with 4 x 4 cells; from figures that fill the frame it would not learn where one is.
             map_base=Base(0.25, 0.25, 49, stride=16),
-            map_data="fractals-20-small",
+            map_data="scenes-20",
             map_seeds=2,
+            map_epochs=6,
             trains=True,
             shipped=False,
         ),

@@ -39,6 +39,15 @@ def parameters_cell(notebook):
     return tagged[0]
 
 
+def parameters_of(notebook) -> dict:
+    """The parameters that the notebook's own artefact brings."""
+    text = "".join(cell.source for cell in code(notebook))
+    modules = [
+        module for name, module in all_artefacts().items() if f"Work.of({name}" in text or f"Tasks.of({name}" in text
+    ]
+    return {name: one for module in modules for name, one in getattr(module, "PARAMETERS", {}).items()}
+
+
 def test_every_artefact_has_its_notebook():
     assert {module.NOTEBOOK for module in all_artefacts().values()} == {path.stem for path in NOTEBOOKS}
 
@@ -66,12 +75,13 @@ def test_parameters_are_commented_and_have_the_defaults_of_the_library(notebook)
     for node in body:
         assert len(cell.source.splitlines()[node.lineno - 1].partition("  # ")[2]) > 10
     declared = {node.target.id: ast.literal_eval(node.value) for node in body}
-    assert declared == {name: asdict(Parameters())[name] for name in declared}
+    own = {name: default for name, (default, _) in parameters_of(notebook).items()}
+    assert declared == {name: (asdict(Parameters()) | own)[name] for name in declared} and set(own) <= set(declared)
     assert list(asdict(Parameters()))[:8] == list(declared)[:8]  # the common ones, in every notebook
 
 
 def test_parameters_are_checked_by_the_next_cell(notebook):
-    assert "params = resolve(globals())" in code(notebook)[1].source
+    assert "params = resolve(globals()" in code(notebook)[1].source
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -66,7 +66,8 @@ SAYS = {  # what of the paper's sentence each measure asks
 
 def adapted(profile: Profile) -> Profile:
     """Return a profile as this figure uses it: another baseline and data set where its own show too little in a map."""
-    changed = replace(profile, seeds=profile.map_seeds, dataset=profile.map_data or profile.dataset)
+    recipe = replace(profile.recipe, epochs=profile.map_epochs or profile.recipe.epochs)
+    changed = replace(profile, recipe=recipe, seeds=profile.map_seeds, dataset=profile.map_data or profile.dataset)
     return replace(changed, candidates=(profile.map_base,)) if profile.map_base else changed
 
 

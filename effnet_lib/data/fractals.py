@@ -41,8 +41,9 @@ class FractalSpec:
     """Name a fractal data set completely.
 
     classes, train_per_class, val_per_class: counts. jitter: largest change of an image's parameters from its
-    class (both angles in radians, translation in its units; |a| and |b| by half of it, relative). size: smallest and
-    largest longer side of a figure, in frames. version: 1 is the only one. Raises ParameterError.
+    class (both angles in radians, translation in its units; |a| and |b| by half of it, relative). clutter: how
+    many further classes stand beside the one that a picture shows (then it is a scene, see `composed`; 0: a figure
+    fills each picture). version: 1 is the only one. Raises ParameterError.
     """
 
     classes: int
@@ -51,17 +52,15 @@ class FractalSpec:
     jitter: float = 0.12
     seed: int = 0
     version: int = 1
-    size: tuple[float, float] = SIZE
+    clutter: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("classes", 2), ("train_per_class", 1), ("val_per_class", 1), ("seed", 0)):
+        for name, least in (("classes", 2), ("train_per_class", 1), ("val_per_class", 1), ("seed", 0), ("clutter", 0)):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < least:
                 raise ParameterError(name, value, f"a whole number from {least}")
         if not 0 <= self.jitter <= 1:
             raise ParameterError("jitter", self.jitter, "0 to 1")
-        if not 0 < self.size[0] <= self.size[1] < 1:
-            raise ParameterError("size", self.size, "two shares of the frame, the smaller first, below 1")
         if self.version != 1:
             raise ParameterError("version", self.version, "1")
 
@@ -228,12 +227,7 @@ def class_systems(spec: FractalSpec) -> np.ndarray:
 
 
 def figures(
-    systems: np.ndarray,
-    u: np.ndarray,
-    bits: list[np.random.PCG64],
-    jitter: float,
-    px: int,
-    size: tuple[float, float] = SIZE,
+    systems: np.ndarray, u: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw one jittered and posed figure a system: coverage (n, px, px, 1), ends of its colour ramp (n, 2, 3), float32.
 
@@ -245,8 +239,8 @@ def figures(
     turn = np.exp(1j * MAX_TURN * (2 * pose[:, :1] - 1))
     # Conjugating each map by the turn r, z -> r f(z / r), turns the attractor: a stays, b -> r^2 b, c -> r c.
     systems *= np.stack((np.ones_like(turn), turn**2, turn), axis=1)
-    side = size[0] + (size[1] - size[0]) * pose[:, 1]
-    cover = render(fit(chaos_game(systems, bits), side, pose[:, 2:4].T), px)[..., None]
+    size = SIZE[0] + (SIZE[1] - SIZE[0]) * pose[:, 1]
+    cover = render(fit(chaos_game(systems, bits), size, pose[:, 2:4].T), px)[..., None]
     flip = pose[:, 4] < 0.5
     cover[flip] = cover[flip, :, ::-1]
     return cover, (FIGURE[0] + (FIGURE[1] - FIGURE[0]) * colour).astype(np.float32).reshape(n, 2, 3)
@@ -258,13 +252,11 @@ def painted(ground: np.ndarray, cover: np.ndarray, ramp: np.ndarray) -> np.ndarr
     return ground + cover * (thin + (dense - thin) * cover - ground)
 
 
-def draw(
-    systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: int, size: tuple[float, float] = SIZE
-) -> np.ndarray:
+def draw(systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: int) -> np.ndarray:
     """Draw one jittered, posed and coloured picture a system: uint8 (n, px, px, 3)."""
     u = np.stack([uniform(b, DRAWS) for b in bits])
     nodes = [np.stack([uniform(b, g, g, 3) for b in bits]).astype(np.float32) for g in GRIDS]
-    cover, ramp = figures(systems, u, bits, jitter, px, size)
+    cover, ramp = figures(systems, u, bits, jitter, px)
     picture = GROUND[0] * value_noise(nodes[0], px) + GROUND[1] * value_noise(nodes[1], px)
     return painted(picture, cover, ramp).astype(np.uint8)
 
@@ -288,7 +280,7 @@ def generate(
     for start in range(0, len(labels), BATCH):
         rows = range(start, min(start + BATCH, len(labels)))
         bits = [stream(spec, 1, SPLITS[split], *divmod(row, per_class)) for row in rows]
-        images[rows.start : rows.stop] = draw(systems[labels[rows]], bits, spec.jitter, px, spec.size)
+        images[rows.start : rows.stop] = draw(systems[labels[rows]], bits, spec.jitter, px)
         if progress is not None:
             progress(rows.stop, len(labels))
     return images, labels

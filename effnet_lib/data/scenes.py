@@ -5,7 +5,8 @@ data set that the networks are trained on. Of photographs, whose objects have no
 pictures, where the mask of an object is its tile (the grid pointing game of Böhle, Fritz & Schiele, CVPR 2021).
 
 A scene is 2 x 2 tiles. `scale` says how large it must be shown, so that objects have the size of those that a network
-was trained on: twice its input where they fill a picture, once where the data set's figures are small. Every draw derives from the set's seed and the scene's number.
+was trained on: twice its input where they fill a picture, once where its pictures are scenes themselves. Every draw
+derives from the set's seed and the scene's number.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,11 @@ import numpy as np
 
 from ..errors import ParameterError
 from . import fractals
+from .composed import SLOTS, TILES, compose, corners
 from .fractals import FractalSpec
 from .sets import DataSet, load
 
-TILES = 2  # a side
-SLOTS = TILES**2
-PICTURE, SCENE = 1, 2  # kinds of random stream: a data set's pictures use the first
+SCENE = 2  # kind of random stream: classes use 0, pictures of a data set 1
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ class Scenes:
 
 def scale(dataset: DataSet) -> int:
     """Return at how many times its input size a network is shown scenes of the data set that it was trained on."""
-    small = dataset.fractals is not None and sum(dataset.fractals.size) / 2 < 0.75  # nearer to a tile than to the frame
-    return 1 if small else TILES
+    return 1 if dataset.fractals and dataset.fractals.clutter else TILES
 
 
 def scenes(dataset: DataSet, count: int, px: int, seed: int = 0) -> Scenes:
@@ -83,7 +82,7 @@ def _of_fractals(spec: FractalSpec, count: int, px: int, seed: int) -> Scenes:
         bits = fractals.stream(spec, SCENE, seed, row)
         chosen = _classes(bits, spec.classes)
         labels[row, : len(chosen)] = chosen
-        pixels[row], masks[row, : len(chosen)] = _scene(systems[chosen], bits, spec.jitter, px)
+        pixels[row], masks[row, : len(chosen)] = compose(systems[chosen], bits, spec.jitter, px)
     return Scenes(pixels, labels[:, 0].copy(), labels, masks)
 
 
@@ -95,27 +94,6 @@ def _classes(bits: np.random.PCG64, classes: int) -> np.ndarray:
     count = 1 + int(room * u[2]) if room else 0
     others = [(target + 1 + int(v * (classes - 1))) % classes for v in u[3 : 3 + count]]
     return np.array([target] * wanted + others)
-
-
-def _corners(order: np.ndarray, side: int) -> np.ndarray:
-    """Return the corners (n, 2) as (top, left), in pixels, of tiles by their numbers."""
-    return np.stack(np.divmod(order, TILES), axis=1) * side
-
-
-def _scene(systems: np.ndarray, bits: np.random.PCG64, jitter: float, px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one scene: picture (px, px, 3) uint8 and one mask an object, (n, px, px) bool."""
-    n, side = len(systems), px // TILES
-    corners = _corners(np.argsort(fractals.uniform(bits, SLOTS), kind="stable")[:n], side)
-    nodes = [fractals.uniform(bits, 1, g, g, 3).astype(np.float32) for g in fractals.GRIDS]
-    picture = sum(grey * fractals.value_noise(node, px)[0] for grey, node in zip(fractals.GROUND, nodes, strict=True))
-    u = fractals.uniform(bits, n, fractals.DRAWS)
-    covers, colours = fractals.figures(systems, u, [bits] * n, jitter, side)
-    masks = np.zeros((n, px, px), bool)
-    for (top, left), cover, colour, mask in zip(corners, covers, colours, masks, strict=True):
-        part = (slice(top, top + side), slice(left, left + side))
-        picture[part] = fractals.painted(picture[part], cover, colour)
-        mask[part] = cover[..., 0] > 0
-    return picture.astype(np.uint8), masks
 
 
 def _mosaics(dataset: DataSet, count: int, px: int, seed: int) -> Scenes:
@@ -130,7 +108,7 @@ def _mosaics(dataset: DataSet, count: int, px: int, seed: int) -> Scenes:
         target, wanted = int(draw.integers(dataset.classes)), int(draw.integers(1, SLOTS + 1))
         own, others = np.flatnonzero(part.labels == target), np.flatnonzero(part.labels != target)
         chosen = [*draw.choice(own, wanted, replace=False), *draw.choice(others, SLOTS - wanted, replace=False)]
-        for slot, (which, (top, left)) in enumerate(zip(chosen, _corners(draw.permutation(SLOTS), side), strict=True)):
+        for slot, (which, (top, left)) in enumerate(zip(chosen, corners(draw.permutation(SLOTS), px), strict=True)):
             inside = (slice(top, top + side), slice(left, left + side))
             pixels[row][inside] = part.pixels[part.rows[which]]
             masks[row, slot][inside] = True

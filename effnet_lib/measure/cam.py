@@ -7,6 +7,7 @@ divided by the number of cells. The other methods are those of the package grad-
 """
 
 import contextlib
+import difflib
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,16 +72,10 @@ def layer_of(model: "nn.Module", layer: str = "") -> "nn.Module":
     """
     named = dict(model.named_modules())
     name = layer or ("bn2" if "bn2" in named else str(model.feature_info[-1]["module"]))
-    if not name or name not in named:
-        likely = [one for one in named if one.count(".") <= 2 and one]
-        raise ParameterError("layer", layer, nearest(str(layer), likely) if len(likely) < 30 else _hint(layer, likely))
+    if name not in named:
+        close = difflib.get_close_matches(name, named, n=1, cutoff=0.0)[0]
+        raise ParameterError("layer", layer, f"a layer of this network, such as {close} (the nearest) or bn2")
     return named[name]
-
-
-def _hint(layer: str, names: list[str]) -> str:
-    close = nearest(layer, names).rpartition("(did you mean ")[2].rstrip("?)")
-    found = close if close in names else "bn2"
-    return f"a layer of this network, such as {found} (nearest), {names[0]} or {names[-1]}"
 
 
 def class_maps(

@@ -35,8 +35,8 @@ SEED = 0  # of scenes and pictures: the same for every network
 class Settings:
     """What is measured of every network alike: it is part of the key.
 
-    `pictures`: how many scenes, and as many pictures. `px`: at which pictures (and tiles of scenes) are held, that
-    of the largest network. `scene_stride`, `picture_stride`: output strides. `grid`: cells a side of the coarsest map, to
+    `pictures`: how many scenes, and as many pictures. `px`: at which pictures (and tiles of scenes) are held, that of
+    the largest network. `scene_stride`, `picture_stride`: output strides. `grid`: cells a side of the coarsest map, to
     which all are pooled. `layer` "": the one that the classifier pools.
     """
 

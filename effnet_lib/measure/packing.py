@@ -12,7 +12,7 @@ QUALITY = 80  # of the thumbnails' JPEG
 
 
 def pack(values: np.ndarray, low: float = 0.0, high: float = 1.0, bits: int = 16) -> str:
-    """Pack numbers between `low` and `high` into base64 of unsigned integers of 8 or 16 bits; NaN has a code of its own.
+    """Pack numbers from `low` to `high` into base64 of unsigned integers of 8 or 16 bits; NaN has its own code.
 
     The largest code stands for NaN, so the error is at most (high - low) / 131068 at 16 bits.
     """
