@@ -52,9 +52,8 @@ def figure(title: str, work: "Work", measured: mapped.Measured, rows: pd.DataFra
     height = whole.get_figheight()
     whole.text(0.008, 1 - 0.2 / height, title, ha="left", va="center", fontsize=12, fontweight="bold")
     whole.text(0.008, 1 - 0.42 / height, _subtitle(work, measured), ha="left", va="center", fontsize=8.5, color="0.3")
-    whole.text(
-        0.008, 0.16 / height, _footnote(work, measured, gallery), ha="left", va="center", fontsize=7.5, color="0.35"
-    )
+    foot = _footnote(measured, gallery)
+    whole.text(0.008, 0.16 / height, foot, ha="left", va="center", fontsize=7.5, color="0.35")
     return whole
 
 
@@ -70,13 +69,13 @@ def _subtitle(work: "Work", measured: mapped.Measured) -> str:
     numbers = sorted({len(runs) for runs in networks.values()})
     seeds = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     return (
-        f"{work.study.dataset.label} · baseline {work.study.base} · {work.study.profile.recipe.epochs} epochs · {seeds} "
-        f"seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · {devices} · "
-        f"{when} · {origin}"
+        f"{work.study.dataset.label} · baseline {work.study.base} · {work.study.profile.recipe.epochs} epochs · "
+        f"{seeds} seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · "
+        f"{devices} · {when} · {origin}"
     )
 
 
-def _footnote(work: "Work", measured: mapped.Measured, gallery: mapped.Gallery) -> str:
+def _footnote(measured: mapped.Measured, gallery: mapped.Gallery) -> str:
     settings, notes = mapped.settings(measured), []
     if settings:
         low = min(mapped.agreement(measured).values(), key=lambda row: row["same"])["same"]
@@ -155,7 +154,7 @@ def _measures(part: SubFigure, rows: pd.DataFrame) -> None:
         axes.set_xlabel("")
         axes.tick_params(labelsize=7.5)
         axes.set_ylabel("points" if measure == "road" else "%", fontsize=8)
-    for axes in panels[-1]:
+    for axes in (panels[-1, 0], panels[-2, -1]):
         axes.set_xlabel(plotting.FLOPS_RATIO, fontsize=8)
     _legend(panels[-1, -1], models)
 

@@ -116,8 +116,8 @@ class Gallery:
         order = [i for i in np.random.default_rng(0).permutation(self.count) if speaks[i]]
         every = [i for i in order if right[:, i].all()][:together]
         single = [i for i in order if right[:, i].sum() == 1 and len(self.methods) > 1]
-        first = {int(right[:, i].argmax()): i for i in reversed(single)}
-        picked = [*every, *[i for i in single if i in first.values()][:alone]]
+        first = {int(right[:, i].argmax()): i for i in reversed(single)}.values()
+        picked = [*every, *sorted(single, key=lambda i: i not in first)[:alone]]
         rest = sorted((i for i in order if i not in picked), key=lambda i: -right[:, i].sum())
         return [int(i) for i in (picked + rest)[: together + alone]]
 

@@ -76,7 +76,7 @@ def test_the_packages_other_methods_give_maps_in_cells(network, pictures, method
 def test_an_inner_layer_is_for_methods_that_are_defined_there(network, pictures):
     grids = cam.class_maps(network, pictures[:1], torch.tensor([1]), "layercam", "blocks.2").grids
     assert grids.shape == (1, 12, 12)
-    with pytest.raises(ParameterError, match="layer='blocks.2' is not accepted.*pools"):
+    with pytest.raises(ParameterError, match=r"layer='blocks.2' is not accepted.*pools"):
         cam.class_maps(network, pictures[:1], torch.tensor([1]), layer="blocks.2")
 
 
@@ -101,7 +101,9 @@ def test_what_does_not_exist_is_refused_in_one_line(network, pictures, change, w
 
 
 def test_a_network_without_a_pooled_linear_head_is_refused(pictures):
-    with pytest.raises(ParameterError, match="model='Convolutional' is not accepted.*global mean and one linear layer"):
+    with pytest.raises(
+        ParameterError, match=r"model='Convolutional' is not accepted.*global mean and one linear layer"
+    ):
         cam.class_maps(Convolutional(), pictures)
     flat = wide().build()
     flat.reset_classifier(5, "max")
