@@ -64,9 +64,7 @@ def main() -> None:
     whole = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     over = 100 * (mapped / bare - 1)
-    print(
-        f"{PICTURES} maps in input pixels: {whole:.2f} s (bar {MOST_SECONDS:g} s), peak {peak:.2f} GiB (bar {MOST_GIB:g})"
-    )
+    print(f"{PICTURES} maps in pixels: {whole:.2f} s (bar {MOST_SECONDS:g} s), peak {peak:.2f} GiB (bar {MOST_GIB:g})")
     print(f"CAM over the forward pass: {over:+.1f} % of {bare:.2f} s (bar {MOST_OVERHEAD:g} %), n = {options.rounds}")
     for method in ("cam", "gradcam"):
         for _ in range(2):

@@ -208,9 +208,8 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     assert [axes.get_title() for axes in figure.axes[:6]] == ["original", *map_panels.HEADS.values()]
     pictures = [axes for axes in figure.axes if axes.images]
     assert len(pictures) == 5 * 6
-    shown = (
-        pictures[1].images[0].get_array()
-    )  # the first picture's baseline: its peak cell (1, 2) is at pixel (16, 32) of 49
+    # The first picture's baseline: its peak cell (1, 2) is centred on pixel (16, 32) of 49.
+    shown = pictures[1].images[0].get_array()
     side = len(shown)
     at = np.unravel_index(np.dot(shown, (0.2126, 0.7152, 0.0722)).argmax(), (side, side))
     assert np.abs(np.array(at) - np.array([16.5, 32.5]) / 49 * side + 0.5).max() <= 1

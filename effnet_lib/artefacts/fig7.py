@@ -162,13 +162,14 @@ def table(work: Work, records: Records, measured: dict[Task, Measurement]) -> pd
     """
     pooled, native, found = (mapped.scores(measured, level) for level in ("pooled", "native", "untrained"))
     agreement, rows = mapped.agreement(measured), []
-    unit = complexity.count(work.study.baseline.arch).madds
-    for method, model in models(work.study).items() if work.models else ():
+    planned = models(work.study) if work.models else {}
+    for method, model in planned.items():
         seeds = mapped.networks(measured).get(method, {})
         if not seeds:
             continue
         counts = complexity.count(model.arch)
-        row = {"row": method, "px": model.arch.px, "flops": counts.madds, "flops_ratio": counts.madds / unit}
+        row = {"row": method, "px": model.arch.px, "flops": counts.madds}
+        row["flops_ratio"] = counts.madds / complexity.count(work.study.baseline.arch).madds
         row |= {"seeds": len(seeds), "cells": next(iter(seeds.values())).result["cells"]["count"]}
         row["top1"] = pd.Series([run.top1 for run in records.get(model, {}).values()], dtype=float).mean()
         row |= agreement[method]
