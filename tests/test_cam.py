@@ -1,5 +1,7 @@
 """Class activation maps: their definition, where their cells lie, and what is refused."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -71,6 +73,19 @@ def test_the_packages_other_methods_give_maps_in_cells(network, pictures, method
     assert grids.min() >= 0 and grids.max() <= 1
     assert all(value.grad is None for value in network.parameters())
     assert capsys.readouterr().err == ""  # no progress bars
+
+
+def test_the_packages_tool_is_gone_at_once_with_its_graph(network, pictures):
+    """A cycle would keep hundreds of megabytes until the garbage collector comes round."""
+    from pytorch_grad_cam.base_cam import BaseCAM
+
+    gc.collect()
+    gc.disable()
+    try:
+        cam.class_maps(network, pictures[:1], torch.tensor([1]), "gradcam")
+        assert not [one for one in gc.get_objects() if isinstance(one, BaseCAM)]
+    finally:
+        gc.enable()
 
 
 def test_an_inner_layer_is_for_methods_that_are_defined_there(network, pictures):

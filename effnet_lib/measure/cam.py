@@ -143,7 +143,8 @@ def _packaged(model, features_of, pictures, classes, name: str) -> "tuple[torch.
     tool = getattr(pytorch_grad_cam, name)(model=model, target_layers=[features_of])
     try:
         # The package would enlarge maps as if cell i lay in the middle of a square: we take them in cells.
-        tool.get_target_width_height = lambda given: tool.activations_and_grads.activations[0].shape[:1:-1]
+        kept = tool.activations_and_grads  # not `tool`: a cycle would hold the graph until the collector comes round
+        tool.get_target_width_height = lambda given: kept.activations[0].shape[:1:-1]
         with quiet:
             grids = tool(input_tensor=pictures, targets=targets)
         logits = tool.outputs.detach()
