@@ -38,7 +38,7 @@ def figure(title: str, work: "Work", measured: mapped.Measured, rows: pd.DataFra
     plotting.theme()
     gallery, photographs = mapped.Gallery(measured), mapped.photographs(measured)[:PHOTOGRAPHS]
     shown = gallery.chosen() if gallery.runs else []
-    upper, lower = 1.72 * max(len(shown), 4) if shown else 0.0, 1.75 * bool(photographs)
+    upper, lower = 1.72 * max(len(shown), 4) if gallery.runs else 0.0, 1.75 * bool(photographs)
     whole = plt.figure(figsize=(14.5, upper + lower + 1.0))
     whole.get_layout_engine().set(rect=(0, 0.035, 1, 0.965 - 0.62 / whole.get_figheight()))
     heights = [height for height in (upper, lower) if height]
@@ -47,6 +47,8 @@ def figure(title: str, work: "Work", measured: mapped.Measured, rows: pd.DataFra
         left, right = parts[0].subfigures(1, 2, width_ratios=[1.25, 1])
         _grid(left, gallery, shown)
         _measures(right, rows)
+    elif gallery.runs:
+        _measures(parts[0], rows)
     if photographs:
         _photographs(parts[-1], photographs)
     height = whole.get_figheight()
@@ -84,8 +86,12 @@ def _footnote(measured: mapped.Measured, gallery: mapped.Gallery) -> str:
                 f"maps of the trained weights at output stride {settings.picture_stride}: at least {low:.0f} % of the "
                 "predictions stay the same"
             )
-        notes.append(f"measures: all maps pooled to {settings.grid}x{settings.grid}, bars 95 % over seeds and pictures")
-    if gallery.runs:
+        several = any(len(runs) > 1 for runs in mapped.networks(measured).values())
+        bars = "bars: 95 % over seeds and pictures" if several else "crosses: one seed, no interval"
+        notes.append(f"all maps pooled to {settings.grid}x{settings.grid}; {bars}")
+    if gallery.runs and not gallery.chosen():
+        notes.append("no picture is drawn: of none does every network's map say something")
+    elif gallery.runs:
         notes.append("✓ right, ✗ wrong (seed 0); map of the class named at the left")
         if gallery.outlines is not None:
             notes.append("white: that class's objects")
@@ -130,7 +136,7 @@ def _grid(part: SubFigure, gallery: mapped.Gallery, shown: list[int]) -> None:
                 at = (np.arange(len(outline)) + 0.5) * side / len(outline) - 0.5
                 axes.contour(at, at, outline, [0.5], colors="white", linewidths=0.5)
     for axes, method in zip(panels[0], ("original", *gallery.methods), strict=True):
-        axes.set_title(HEADS.get(method, method), fontsize=9, color=COLOURS.get(method, "0.15"), fontweight="bold")
+        axes.set_title(HEADS.get(method, method), fontsize=8, color=COLOURS.get(method, "0.15"), fontweight="bold")
     for axes in panels.flat:
         _bare(axes)
 

@@ -116,6 +116,7 @@ PROFILES = {
             map_base=Base(0.25, 0.25, 32, stride=8),
             map_data="scenes-10",
             map_seeds=1,
+            map_epochs=2,
             map_pictures=12,
             trains=True,
             shipped=False,

@@ -14,7 +14,7 @@ from readable import assert_readable, labels
 from effnet_lib import map_panels, mapped, paths, queue
 from effnet_lib.artefacts import fig7
 from effnet_lib.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
-from effnet_lib.errors import DataError, ParameterError, RunFailed
+from effnet_lib.errors import DataError, EffnetError, ParameterError, RunFailed
 from effnet_lib.measure import faithfulness, localisation, maps
 from effnet_lib.measure.packing import pack, thumbnail
 from effnet_lib.measurements import Measurement, MeasurementStore
@@ -95,7 +95,7 @@ def test_every_network_is_measured_and_settings_are_part_of_the_key():
     tasks = fig7.tasks(parameters(), PROFILES["cpu"])
     networks = [task for task in tasks if isinstance(task, maps.NetworkMaps)]
     assert len(networks) == 10 and {task.name for task in networks} == set(GAINS)
-    assert isinstance(tasks[0], maps.Thumbnails) and len(set(tasks)) == len(tasks)
+    assert sum(isinstance(task, maps.Thumbnails) for task in tasks) == 1 and len(set(tasks)) == len(tasks)
     other = [t for t in fig7.tasks(parameters(method="layercam"), PROFILES["cpu"]) if isinstance(t, maps.NetworkMaps)]
     assert not {json.dumps(t.spec()) for t in networks} & {json.dumps(t.spec()) for t in other}
     assert json.loads(json.dumps(networks[0].spec()))["run"] == networks[0].run.key
@@ -218,6 +218,14 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
 def test_more_evidence_is_lighter_also_in_grey():
     light = [luminance(colour) for colour in plt.get_cmap(map_panels.HEAT)(np.linspace(0, 1, 50))]
     assert (np.diff(light) > 0).all() and light[-1] - light[0] > 0.8
+
+
+def test_thumbnails_alone_are_no_figure():
+    work = work_of()
+    alone = {task: one for task, one in invented(work).items() if isinstance(task, maps.Thumbnails)}
+    assert alone and fig7.drawable(alone) == {} == fig7.drawable({})
+    with pytest.raises(EffnetError, match="nothing is measured yet"):
+        fig7.draw(work, alone, fig7.table(work, {}, alone))
 
 
 def test_it_redraws_from_shipped_measurements_alone():

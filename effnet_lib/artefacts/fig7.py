@@ -54,13 +54,13 @@ LEAST_SEEDS = 5  # the protocol's, before a verdict
 OTHERS = ("baseline", "depth", "width", "resolution")
 MEASURES = localisation.MEASURES + faithfulness.MEASURES
 SAYS = {  # what of the paper's sentence each measure asks
-    "energy": "focuses on more relevant regions: more of its evidence lies on the objects",
-    "pointing": "focuses on more relevant regions: its peak lies on an object more often",
-    "iou": "shows more object details: at its best threshold it fits the objects better",
-    "coverage": "captures all objects: it covers more of the one that it sees least",
-    "road": "marks what the decision rests on (ROAD)",
-    "insertion": "marks what the decision rests on (insertion)",
-    "deletion": "marks what the decision rests on (deletion, turned so that positive is better)",
+    "energy": "focuses on more relevant regions: its maps have more of their evidence on the objects",
+    "pointing": "focuses on more relevant regions: its maps have their peak on an object more often",
+    "iou": "shows more object details: its maps fit the objects better at their best threshold",
+    "coverage": "captures all objects: its maps cover more of the object that they see least",
+    "road": "is more relevant to the decision, by ROAD: its maps order pixels better",
+    "insertion": "is more relevant to the decision, by insertion: its maps order pixels better",
+    "deletion": "is more relevant to the decision, by deletion (sign turned): its maps order pixels better",
 }
 
 
@@ -120,7 +120,7 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Task]:
         for (model, _), spec in work.specs.items()
         if own["measure"] == "auto" or work.study.store.find(spec)
     ]
-    return [Thumbnails(work.study.dataset, settings), *networks, *shown]
+    return [*networks, Thumbnails(work.study.dataset, settings), *shown]
 
 
 def settings_of(work: Work, method: str = "cam", layer: str = "") -> Settings:
@@ -145,6 +145,11 @@ def measuring(parameters: Parameters) -> Parameters:
     """Return the parameters for `Tasks`: `measure`, where it is given, says whether maps are made, not `train`."""
     measure = parameters.own["measure"]
     return parameters if measure == "auto" else replace(parameters, train=measure)
+
+
+def drawable(measured: dict[Task, Measurement]) -> dict[Task, Measurement]:
+    """Return the measurements; none where there are only thumbnails, of which nothing can be drawn."""
+    return {} if all(isinstance(task, Thumbnails) for task in measured) else measured
 
 
 def weights(measure: str, one: str, other: str) -> dict[str, float]:
@@ -201,7 +206,7 @@ def claims(work: Work, measured: dict[Task, Measurement]) -> list[Judged]:
     ]
     for measure, words in SAYS.items():
         parts = [contrast(pooled[measure], weights(measure, "compound", other)) for other in OTHERS]
-        listed.append(Claim(f"The compound model {words} than each other model's", parts, printed="pictures only"))
+        listed.append(Claim(f"Compound scaling {words} than each other model's", parts, printed="pictures only"))
     return [_enough(one) for one in judge(listed)]
 
 
@@ -215,6 +220,6 @@ def draw(work: Work, measured: dict[Task, Measurement], rows: pd.DataFrame) -> "
     """Draw the grid of maps, localisation and faithfulness against FLOPS, and the Lite trio on photographs."""
     from .. import map_panels  # drawing needs matplotlib, planning and measuring do not
 
-    if not measured:
+    if not drawable(measured):
         raise EffnetError("nothing is measured yet: there is no map to draw")
     return map_panels.figure(TITLE, work, measured, rows)
