@@ -24,18 +24,24 @@ LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the bas
 
 @dataclass(frozen=True)
 class Base:
-    """A proxy baseline: B0 scaled to a width and a depth, trained at `px`."""
+    """A proxy baseline: B0 scaled to a width and a depth, trained at `px`.
+
+    `stride`: of the last feature map; below 32, the last strides are left out (Figure 7, where a map must show more).
+    """
 
     width: float
     depth: float
     px: int
+    stride: int = 32
 
     def arch(self, classes: int, scaling: Scaling = UNSCALED, padding: str = "symmetric"):
         """Scale the baseline; coefficients multiply, then round once from B0's own table."""
-        return efficientnet.scale(Scaling(self.depth, self.width) * scaling, self.px, classes, padding)
+        made = efficientnet.scale(Scaling(self.depth, self.width) * scaling, self.px, classes, padding)
+        return efficientnet.at_stride(made, self.stride)
 
     def __str__(self) -> str:
-        return f"B0 x (w {self.width:g}, d {self.depth:g}) at {self.px} px"
+        name = f"B0 x (w {self.width:g}, d {self.depth:g}) at {self.px} px"
+        return name if self.stride == 32 else f"{name}, stride {self.stride}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,9 @@ class Profile:
     `alphas`, `betas`, `gammas`: the grid search's grid, pruned to twice the baseline's FLOPS within the share
     `tolerance`, its networks rounded by `rounding`; `networks`: how many of them are trained at most; `fresh_seeds`:
     seeds on which winner and paper's triple meet again.
+    `map_base`, `map_data`, `map_epochs`: Figure 7's baseline, data set and length of training, where the profile's own
+    show too little in a map (None: the profile's own); `map_seeds`: seeds of its five models; `map_pictures`: on how
+    many pictures their maps are measured.
     """
 
     name: str
@@ -74,6 +83,11 @@ class Profile:
     rounding: str = "fine"
     networks: int = 12
     fresh_seeds: int = 5
+    map_base: Base | None = None
+    map_data: str | None = None
+    map_seeds: int = 5
+    map_epochs: int | None = None
+    map_pictures: int = 200
     trains: bool = False
     shipped: bool = True
     in_process: bool = False
@@ -99,6 +113,11 @@ PROFILES = {
             families=("MobileNetV2",),
             networks=4,
             fresh_seeds=1,
+            map_base=Base(0.25, 0.25, 32, stride=8),
+            map_data="scenes-10",
+            map_seeds=1,
+            map_epochs=2,
+            map_pictures=12,
             trains=True,
             shipped=False,
             in_process=True,
@@ -118,6 +137,13 @@ PROFILES = {
             levels=(LEVEL_A,),
             networks=7,
             fresh_seeds=2,
+            # At 32 px the last map is one cell, and weights that have seen one cell only cannot be dilated: they would
+            # read neighbours that they never learned. So this baseline is trained at stride 16, where 49 px is the
+            # smallest side with 4 x 4 cells; from figures that fill the frame it would not learn where one is.
+            map_base=Base(0.25, 0.25, 49, stride=16),
+            map_data="scenes-20",
+            map_seeds=2,
+            map_epochs=6,
             trains=True,
             shipped=False,
         ),

@@ -67,6 +67,8 @@ class Model:
             return f"{self.family} {what}"
         if self.method == "published":
             return f"B{self.coefficient:g}"
+        if self.method == "compound" and not self.coefficient:  # multipliers as printed, which are no alpha^phi
+            return f"compound {self.on.depth:g}/{self.on.width:g}/{self.on.resolution:g}"
         name = f"{symbol}={self.coefficient:g}" if symbol else self.method
         return name if self.on == UNSCALED else f"{name} (d={self.on.depth:g}, r={self.on.resolution:g})"
 

@@ -42,7 +42,7 @@ class Work:
     @classmethod
     def of(cls, artefact: ModuleType, parameters: Parameters) -> "Work":
         """Plan an artefact. Raises ParameterError or DataError before anything is trained or written."""
-        chosen = profile(parameters.profile)
+        chosen = getattr(artefact, "adapted", lambda profile: profile)(profile(parameters.profile))
         changed = {n: getattr(parameters, n) for n in (*COEFFICIENTS, *OTHERS) if getattr(parameters, n)}
         chosen = dataclasses.replace(chosen, **changed)
         store = RunStore(shipped=chosen.shipped and not parameters.fresh)

@@ -52,6 +52,15 @@ def parameters_cell(notebook):
     return tagged[0]
 
 
+def parameters_of(notebook) -> dict:
+    """The parameters that the notebook's own artefact brings."""
+    text = "".join(cell.source for cell in code(notebook))
+    modules = [
+        module for name, module in all_artefacts().items() if f"Work.of({name}" in text or f"Tasks.of({name}" in text
+    ]
+    return {name: one for module in modules for name, one in getattr(module, "PARAMETERS", {}).items()}
+
+
 def test_every_artefact_has_its_notebook():
     assert {module.NOTEBOOK for module in all_artefacts().values()} == {path.stem for path in NOTEBOOKS}
 

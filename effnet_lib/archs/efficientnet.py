@@ -1,7 +1,7 @@
 """EfficientNet as plain data: Table 1 of the paper, scaled in depth, width and resolution."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ParameterError
@@ -152,6 +152,22 @@ def scale(
         head=rule.end(HEAD, scaling.width),
         padding=padding,
     )
+
+
+def at_stride(arch: EfficientNet, stride: int) -> EfficientNet:
+    """Return the network without its last strides, so that the last map's stride (32 in B0) is at most `stride`.
+
+    A network of its own, to be trained: its blocks read other neighbours. Equal at 32. Raises ParameterError unless
+    `stride` is 32, 16 or 8.
+    """
+    if stride not in (8, 16, 32):
+        raise ParameterError("stride", stride, "32, 16 or 8")
+    stages, total = [], 2
+    for stage in arch.stages:
+        kept = stage.stride if total * stage.stride <= stride else 1
+        total *= kept
+        stages.append(replace(stage, stride=kept))
+    return replace(arch, stages=tuple(stages))
 
 
 def published(name: str, classes: int = 1000, rule: Rule = REFERENCE) -> EfficientNet:

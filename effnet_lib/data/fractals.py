@@ -41,8 +41,9 @@ class FractalSpec:
     """Name a fractal data set completely.
 
     classes, train_per_class, val_per_class: counts. jitter: largest change of an image's parameters from its
-    class (both angles in radians, translation in its units; |a| and |b| by half of it, relative). version:
-    1 is the only one. Raises ParameterError.
+    class (both angles in radians, translation in its units; |a| and |b| by half of it, relative). clutter: how
+    many further classes stand beside the one that a picture shows (then it is a scene, see `composed`; 0: a figure
+    fills each picture). version: 1 is the only one. Raises ParameterError.
     """
 
     classes: int
@@ -51,9 +52,10 @@ class FractalSpec:
     jitter: float = 0.12
     seed: int = 0
     version: int = 1
+    clutter: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("classes", 2), ("train_per_class", 1), ("val_per_class", 1), ("seed", 0)):
+        for name, least in (("classes", 2), ("train_per_class", 1), ("val_per_class", 1), ("seed", 0), ("clutter", 0)):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < least:
                 raise ParameterError(name, value, f"a whole number from {least}")

@@ -1,9 +1,12 @@
 """Scenes with several objects, and each object's exact mask: what a class activation map can be held against.
 
-Of embedded fractals: one to four objects of one class among distractors of other classes, whose systems are those of
-the data set that the networks are trained on. Of photographs, whose objects have no exact mask: mosaics of validation
+Of embedded fractals: one to four objects of one class, and distractors of other classes, whose systems are those of the
+data set that the networks are trained on. Of photographs, whose objects have no exact mask: mosaics of validation
 pictures, where the mask of an object is its tile (the grid pointing game of Böhle, Fritz & Schiele, CVPR 2021).
-Every draw derives from the set's seed and the scene's number.
+
+A scene is 2 x 2 tiles. `scale` says how large it must be shown, so that objects have the size of those that a network
+was trained on: twice its input where they fill a picture, once where its pictures are scenes themselves. Every draw
+derives from the set's seed and the scene's number.
 """
 
 from dataclasses import dataclass
@@ -12,13 +15,11 @@ import numpy as np
 
 from ..errors import ParameterError
 from . import fractals
+from .composed import SLOTS, TILES, compose, corners
 from .fractals import FractalSpec
 from .sets import DataSet, load
 
-MOST = 4  # objects of the class in one scene
-SLOTS = 6  # of the class and distractors together
-PICTURE, SCENE = 1, 2  # kinds of random stream: a data set's pictures use the first
-DETAIL = 6  # sides are multiples of 6 px, so that halves and thirds of a scene are whole pixels
+SCENE = 2  # kind of random stream: classes use 0, pictures of a data set 1
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Scenes:
         return len(self.target)
 
     @property
+    def px(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
     def objects(self) -> np.ndarray:
         """Which objects are of the class asked for, (n, SLOTS) bool."""
         return self.labels == self.target[:, None]
@@ -48,19 +53,19 @@ class Scenes:
         return (self.masks & self.objects[:, :, None, None]).any(axis=1)
 
 
-def source_px(largest: int) -> int:
-    """Return the side at which scenes are rendered for networks of up to `largest` px: enlarged for none of them."""
-    return -(-largest // DETAIL) * DETAIL
+def scale(dataset: DataSet) -> int:
+    """Return at how many times its input size a network is shown scenes of the data set that it was trained on."""
+    return 1 if dataset.fractals and dataset.fractals.clutter else TILES
 
 
 def scenes(dataset: DataSet, count: int, px: int, seed: int = 0) -> Scenes:
     """Return `count` scenes of a data set's classes at `px` pixels: of fractals, else mosaics of its photographs.
 
-    `px` is a multiple of 6. The same seed gives the same scenes, and more of them begin with the same ones.
+    `px` is even. The same seed gives the same scenes, and more of them begin with the same ones.
     Raises ParameterError for another size or count, DataError where the photographs are missing.
     """
-    if px < DETAIL or px % DETAIL:
-        raise ParameterError("px", px, f"a multiple of {DETAIL}")
+    if px < TILES or px % TILES:
+        raise ParameterError("px", px, "an even number of pixels")
     if count < 1:
         raise ParameterError("count", count, "a whole number of at least 1")
     if dataset.fractals:
@@ -77,58 +82,35 @@ def _of_fractals(spec: FractalSpec, count: int, px: int, seed: int) -> Scenes:
         bits = fractals.stream(spec, SCENE, seed, row)
         chosen = _classes(bits, spec.classes)
         labels[row, : len(chosen)] = chosen
-        pixels[row], masks[row, : len(chosen)] = _scene(systems[chosen], bits, spec.jitter, px)
+        pixels[row], masks[row, : len(chosen)] = compose(systems[chosen], bits, spec.jitter, px)
     return Scenes(pixels, labels[:, 0].copy(), labels, masks)
 
 
 def _classes(bits: np.random.PCG64, classes: int) -> np.ndarray:
-    """Draw one to four objects of one class, then one or two distractors of others: (2 to 6,)."""
-    u = fractals.uniform(bits, 5)
-    target = int(u[0] * classes)
-    others = [(target + 1 + int(v * (classes - 1))) % classes for v in u[3 : 3 + 1 + int(2 * u[2])]]
-    return np.array([target] * (1 + int(MOST * u[1])) + others)
-
-
-def _places(bits: np.random.PCG64, count: int, px: int) -> tuple[np.ndarray, int]:
-    """Draw distinct squares of a 2 x 2 or 3 x 3 grid: corners (count, 2) as (top, left), and their side, in pixels."""
-    grid = 2 if count <= 4 else 3
-    side = px // grid
-    order = np.argsort(fractals.uniform(bits, grid * grid), kind="stable")[:count]
-    return np.stack(np.divmod(order, grid), axis=1) * side, side
-
-
-def _scene(systems: np.ndarray, bits: np.random.PCG64, jitter: float, px: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one scene: picture (px, px, 3) uint8 and one mask an object, (n, px, px) bool."""
-    n = len(systems)
-    corners, side = _places(bits, n, px)
-    nodes = [fractals.uniform(bits, 1, g, g, 3).astype(np.float32) for g in fractals.GRIDS]
-    picture = sum(grey * fractals.value_noise(node, px)[0] for grey, node in zip(fractals.GROUND, nodes, strict=True))
-    u = fractals.uniform(bits, n, fractals.DRAWS)
-    covers, colours = fractals.figures(systems, u, [bits] * n, jitter, side)
-    masks = np.zeros((n, px, px), bool)
-    for (top, left), cover, colour, mask in zip(corners, covers, colours, masks, strict=True):
-        part = (slice(top, top + side), slice(left, left + side))
-        picture[part] = fractals.painted(picture[part], cover, colour)
-        mask[part] = cover[..., 0] > 0
-    return picture.astype(np.uint8), masks
+    """Draw one to four objects of one class, and distractors of others while there is room, one at least: (2 to 4,)."""
+    u = fractals.uniform(bits, 6)
+    target, wanted = int(u[0] * classes), 1 + int(SLOTS * u[1])
+    room = SLOTS - wanted
+    count = 1 + int(room * u[2]) if room else 0
+    others = [(target + 1 + int(v * (classes - 1))) % classes for v in u[3 : 3 + count]]
+    return np.array([target] * wanted + others)
 
 
 def _mosaics(dataset: DataSet, count: int, px: int, seed: int) -> Scenes:
-    """Tile 2 x 2 validation photographs: one to three of the class, the others of other classes."""
-    side = px // 2
+    """Tile 2 x 2 validation photographs: one to four of the class, the others of other classes."""
+    side = px // TILES
     part = load(dataset, "val", side)
     pixels = np.empty((count, px, px, 3), np.uint8)
     labels = np.full((count, SLOTS), -1)
     masks = np.zeros((count, SLOTS, px, px), bool)
     for row in range(count):
         draw = np.random.default_rng([SCENE, seed, row])
-        target, wanted = int(draw.integers(dataset.classes)), int(draw.integers(1, MOST))
+        target, wanted = int(draw.integers(dataset.classes)), int(draw.integers(1, SLOTS + 1))
         own, others = np.flatnonzero(part.labels == target), np.flatnonzero(part.labels != target)
-        chosen = [*draw.choice(own, wanted, replace=False), *draw.choice(others, MOST - wanted, replace=False)]
-        for slot, (picture, place) in enumerate(zip(chosen, draw.permutation(MOST), strict=True)):
-            top, left = (side * int(v) for v in divmod(place, 2))
+        chosen = [*draw.choice(own, wanted, replace=False), *draw.choice(others, SLOTS - wanted, replace=False)]
+        for slot, (which, (top, left)) in enumerate(zip(chosen, corners(draw.permutation(SLOTS), px), strict=True)):
             inside = (slice(top, top + side), slice(left, left + side))
-            pixels[row][inside] = part.pixels[part.rows[picture]]
+            pixels[row][inside] = part.pixels[part.rows[which]]
             masks[row, slot][inside] = True
-            labels[row, slot] = part.labels[picture]
+            labels[row, slot] = part.labels[which]
     return Scenes(pixels, labels[:, 0].copy(), labels, masks)

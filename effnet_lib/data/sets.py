@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from .. import paths
 from ..errors import DataError, ParameterError, nearest
-from . import folders
+from . import composed, folders
 from .fractals import FractalSpec, generate
 
 HOLDOUT = "/holdout"
@@ -64,6 +64,10 @@ class DataSet:
 FRACTALS = {
     "fractals-10": FractalSpec(classes=10, train_per_class=40, val_per_class=20),
     "fractals-100": FractalSpec(classes=100, train_per_class=60, val_per_class=20),
+    # The first classes of the same generator, each among others: a network that only ever saw figures that fill the
+    # frame need not know where one is.
+    "scenes-10": FractalSpec(classes=10, train_per_class=40, val_per_class=20, clutter=10),
+    "scenes-20": FractalSpec(classes=20, train_per_class=150, val_per_class=40, clutter=20),
 }
 PHOTOS = {
     "imagenette-224": DataSet(
@@ -76,6 +80,8 @@ PHOTOS = {
 LABELS = {
     "fractals-10": "fractals, 10 classes (embedded)",
     "fractals-100": "fractals, 100 classes (embedded)",
+    "scenes-10": "fractal scenes, 10 classes among clutter (embedded)",
+    "scenes-20": "fractal scenes, 20 classes among clutter (embedded)",
     "imagenette-224": "Imagenette, 10 ImageNet classes, 224 px squares",
     "imagenette-320": "Imagenette, 10 ImageNet classes, 320 px",
     "cifar10": "CIFAR-10",
@@ -144,10 +150,14 @@ def content_fingerprint(dataset: DataSet) -> str:
     return found
 
 
+def _generate(spec: FractalSpec, split: str, px: int) -> tuple[np.ndarray, np.ndarray]:
+    return composed.generate(spec, split, px) if spec.clutter else generate(spec, split, px)
+
+
 @lru_cache
 def _generated_fingerprint(spec: FractalSpec) -> str:
     """Hash one picture a class: a change of the generator shows in any of them."""
-    pictures, _ = generate(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
+    pictures, _ = _generate(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
     return hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
@@ -218,7 +228,7 @@ def load(dataset: DataSet, part: str, px: int) -> Part:
         if not path.is_file():
             wanted = np.arange(len(labels)) if whole else chosen
             if dataset.fractals:
-                array = generate(dataset.fractals, source, px)[0][wanted]
+                array = _generate(dataset.fractals, source, px)[0][wanted]
             else:
                 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
                 array = folders.decode([files[i] for i in wanted], px, cores)  # once, and everybody waits for it

@@ -1,1 +1,1 @@
-"""One measurement of a network each, apart from the study's trainings: what a `tasks.Task` does."""
+"""What is measured of trained networks: one measurement a module, and no drawing."""

@@ -7,6 +7,7 @@ divided by the number of cells. The other methods are those of the package grad-
 """
 
 import contextlib
+import difflib
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,16 +72,10 @@ def layer_of(model: "nn.Module", layer: str = "") -> "nn.Module":
     """
     named = dict(model.named_modules())
     name = layer or ("bn2" if "bn2" in named else str(model.feature_info[-1]["module"]))
-    if not name or name not in named:
-        likely = [one for one in named if one.count(".") <= 2 and one]
-        raise ParameterError("layer", layer, nearest(str(layer), likely) if len(likely) < 30 else _hint(layer, likely))
+    if name not in named:
+        close = difflib.get_close_matches(name, named, n=1, cutoff=0.0)[0]
+        raise ParameterError("layer", layer, f"a layer of this network, such as {close} (the nearest) or bn2")
     return named[name]
-
-
-def _hint(layer: str, names: list[str]) -> str:
-    close = nearest(layer, names).rpartition("(did you mean ")[2].rstrip("?)")
-    found = close if close in names else "bn2"
-    return f"a layer of this network, such as {found} (nearest), {names[0]} or {names[-1]}"
 
 
 def class_maps(
@@ -148,7 +143,8 @@ def _packaged(model, features_of, pictures, classes, name: str) -> "tuple[torch.
     tool = getattr(pytorch_grad_cam, name)(model=model, target_layers=[features_of])
     try:
         # The package would enlarge maps as if cell i lay in the middle of a square: we take them in cells.
-        tool.get_target_width_height = lambda given: tool.activations_and_grads.activations[0].shape[:1:-1]
+        kept = tool.activations_and_grads  # not `tool`: a cycle would hold the graph until the collector comes round
+        tool.get_target_width_height = lambda given: kept.activations[0].shape[:1:-1]
         with quiet:
             grids = tool(input_tensor=pictures, targets=targets)
         logits = tool.outputs.detach()
@@ -184,7 +180,7 @@ def pooled(pixels: np.ndarray, count: int) -> np.ndarray:
 
 
 def says_something(maps: np.ndarray) -> np.ndarray:
-    """Return for each map (n, h, w) whether it is finite, not constant, and speaks for its class somewhere: (n,) bool."""
+    """Return whether each map (n, h, w) is finite, not constant and speaks for its class somewhere: (n,) bool."""
     flat = maps.reshape(len(maps), -1)
     with np.errstate(invalid="ignore"):
         spread = flat.max(1) - flat.min(1) > 1e-6 * np.abs(flat).max(1)

@@ -1,0 +1,104 @@
+"""How much a network's own decision depends on what a map marks: ROAD, insertion and deletion.
+
+All three read only the order of a map's pixels. They ask the network that was trained, whichever way the map was made.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+MEASURES = ("road", "insertion", "deletion")
+WORDS = {"road": "ROAD", "insertion": "insertion", "deletion": "deletion"}
+PERCENTILES = (80, 90)  # of ROAD: 20 and 10 % of the pixels at either end are removed; objects of a scene have 15 %
+STEPS = 4  # of insertion and deletion
+BLUR = 1 / 8  # standard deviation of what a removed pixel shows, in sides of the picture
+
+
+def ranks(maps: np.ndarray) -> np.ndarray:
+    """Return each pixel's place in its map's order, above 0 and at most 1, (n, px, px) float32; no two are equal.
+
+    The package's thresholds are percentiles: of a map with many equal values they would remove all of it or nothing.
+    Equal pixels are ordered by an arbitrary but fixed draw, since any order of the scan would favour one border.
+    """
+    n, px, _ = maps.shape
+    flat = maps.reshape(n, -1)
+    mixed = np.random.default_rng(0).permutation(px * px)
+    order = mixed[np.argsort(flat[:, mixed], axis=1, kind="stable")]
+    placed = np.empty(flat.shape, np.float32)
+    np.put_along_axis(placed, order, np.arange(1, px * px + 1, dtype=np.float32)[None] / (px * px), axis=1)
+    return placed.reshape(maps.shape)
+
+
+def road(
+    model: "nn.Module",
+    pictures: "torch.Tensor",
+    maps: np.ndarray,
+    classes: "torch.Tensor",
+    percentiles: tuple[int, ...] = PERCENTILES,
+) -> np.ndarray:
+    """Return ROAD (Rong et al., ICML 2022) of each picture, (n,), by the package grad-cam: higher is better.
+
+    Half the difference in the class's probability between removing the least and the most relevant pixels, averaged
+    over percentiles; a removed pixel is interpolated from its neighbours, with noise that is the same every time.
+    `pictures` (n, 3, px, px) standardised, `maps` (n, px, px), `classes` (n,).
+    """
+    import torch
+    from pytorch_grad_cam.metrics.road import ROADCombined
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputSoftmaxTarget
+
+    targets = [ClassifierOutputSoftmaxTarget(int(one)) for one in classes]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return np.asarray(ROADCombined(list(percentiles))(pictures, ranks(maps), targets, model), np.float64)
+
+
+def insertion_deletion(
+    model: "nn.Module", pictures: "torch.Tensor", maps: np.ndarray, classes: "torch.Tensor", steps: int = STEPS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return insertion (higher is better) and deletion (lower is better) of each picture, (n,) each.
+
+    The mean probability of the class while the most relevant pixels are first put into a blurred picture, or blurred
+    out of the picture, in `steps` equal steps (Petsiuk et al., RISE, 2018; trapezoids). Shapes as in `road`.
+    """
+    import torch
+    from torchvision.transforms.functional import gaussian_blur
+
+    px = pictures.shape[-1]
+    blurred = gaussian_blur(pictures, 2 * (px // 4) + 1, BLUR * px)
+    order = torch.from_numpy(ranks(maps)).to(pictures.device)[:, None]
+    rows = torch.arange(len(pictures), device=pictures.device)
+
+    def probability(shown: "torch.Tensor") -> "torch.Tensor":
+        with torch.inference_mode():
+            return model(shown).softmax(1)[rows, classes]
+
+    ends = probability(blurred), probability(pictures)
+    curves = {"insertion": [ends[0]], "deletion": [ends[1]]}
+    for step in range(1, steps):
+        chosen = order > 1 - step / steps
+        curves["insertion"].append(probability(torch.where(chosen, pictures, blurred)))
+        curves["deletion"].append(probability(torch.where(chosen, blurred, pictures)))
+    curves["insertion"].append(ends[1])
+    curves["deletion"].append(ends[0])
+    areas = (torch.trapezoid(torch.stack(curve), dx=1 / steps, dim=0) for curve in curves.values())
+    inserted, deleted = (area.double().cpu().numpy() for area in areas)
+    return inserted, deleted
+
+
+def faithful(
+    model: "nn.Module", pictures: "torch.Tensor", maps: np.ndarray, classes: "torch.Tensor", batch: int = 50
+) -> dict[str, np.ndarray]:
+    """Return all three measures of each picture, (n,) float64, `batch` pictures at a time. Shapes as in `road`."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in MEASURES}
+    model.eval()
+    for start in range(0, len(pictures), batch):
+        part = slice(start, start + batch)
+        found["road"].append(road(model, pictures[part], maps[part], classes[part]))
+        inserted, deleted = insertion_deletion(model, pictures[part], maps[part], classes[part])
+        found["insertion"].append(inserted)
+        found["deletion"].append(deleted)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
