@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import nbformat
 
@@ -15,7 +17,7 @@ from .errors import StoreError
 from .execute import run_notebook
 from .files import write_aside
 from .measurements import Measurement, is_measurement, key_of, parse_measurement
-from .parameters import resolve
+from .parameters import Parameters, resolve
 from .profiles import PROFILES
 from .queue import stages
 from .runs import RunRecord, RunStore, parse_record
@@ -36,7 +38,7 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
 def planned_measurements(profiles: Iterable[str]) -> set[str]:
     """Return the keys of every measurement that a landed artefact asks for in these profiles."""
     modules = [module for module in all_artefacts().values() if hasattr(module, "tasks")]
-    plans = [Tasks.of(module, resolve({"profile": name}, module)) for module in modules for name in profiles]
+    plans = [Tasks.of(module, _parameters(module, name)) for module in modules for name in profiles]
     return {key_of(task.kind, task.spec()) for plan in plans for task in plan.tasks}
 
 
@@ -84,6 +86,15 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
     return [record.key for record in new]
 
 
+def _given(module: ModuleType, profile: str) -> dict[str, Any]:
+    """Return with which parameters a published notebook is executed; a module's PUBLISHED shows more than default."""
+    return {"profile": profile, "train": False} | getattr(module, "PUBLISHED", {})
+
+
+def _parameters(module: ModuleType, profile: str) -> Parameters:
+    return resolve(_given(module, profile), module)
+
+
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
     """Set environment variables for a while: those that move the roots of `paths`."""
@@ -108,11 +119,11 @@ def redraw(profile: str) -> list[Path]:
         with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
             for name, module in all_artefacts().items():
                 plan = Tasks if hasattr(module, "tasks") else Work
-                work = plan.of(module, resolve({"profile": profile, "train": False}, module))
+                work = plan.of(module, _parameters(module, profile))
                 if not PROFILES[profile].shipped and work.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one
                 if work.records():
-                    made.append(run_notebook(name, {"profile": profile, "train": False}))
+                    made.append(run_notebook(name, _given(module, profile)))
                     _anonymise(made[-1])
     return made
 
