@@ -82,7 +82,7 @@ PARAMETERS = {
 }
 
 # What ships shows what one would deploy today beside what the paper measured; compiling GPipe takes too long for it.
-PUBLISHED = {"runtimes": ",".join(name for name in runtimes.RUNTIMES if name != "compile")}
+SHIPPED_WITH = {"runtimes": ",".join(name for name in runtimes.RUNTIMES if name != "compile")}
 
 
 def planned(parameters: Parameters) -> tuple[Latency, ...]:
