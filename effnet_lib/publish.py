@@ -87,7 +87,7 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
 
 
 def _given(module: ModuleType, profile: str) -> dict[str, Any]:
-    """Return with which parameters a published notebook is executed; a module's SHIPPED_WITH shows more than default."""
+    """Return what a published notebook is executed with; a module's SHIPPED_WITH shows more than its defaults."""
     return {"profile": profile, "train": False} | getattr(module, "SHIPPED_WITH", {})
 
 
