@@ -163,7 +163,7 @@ def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
     parts = []
     if rows["gain_low"].notna().any():
         parts.append(
-            "bars: 95 % interval of the difference (pooled seed sd, paired pictures); small dots: single seeds"
+            "bars: 95 % interval of the difference (pooled seeds, paired pictures); small dots: single seeds"
         )
     if (rows["seeds"] < 2).any():
         parts.append("cross: one seed, no interval")
@@ -175,6 +175,6 @@ def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
         parts.append(f"{LIMITED} training loss above the baseline's: optimisation-limited")
     smallest = rows["final_px"].min()
     largest = rows["final_px"].max()
-    larger = ", larger where the x axis says so" if maps else f" to {largest}×{largest}"
+    larger = ", larger where written" if maps else f" to {largest}×{largest}"
     parts.append(f"last feature map {smallest}×{smallest}" + (larger if largest > smallest else ""))
     figure.text(0.008, 0.018, "; ".join(parts), ha="left", va="center", fontsize=7.5, color="0.35")
