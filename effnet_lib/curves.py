@@ -162,9 +162,7 @@ def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
     """Explain bars, crosses and marks under the panels; `maps`: the x axes say where the last feature map grows."""
     parts = []
     if rows["gain_low"].notna().any():
-        parts.append(
-            "bars: 95 % interval of the difference (pooled seeds, paired pictures); small dots: single seeds"
-        )
+        parts.append("bars: 95 % interval of the difference (pooled seeds, paired pictures); small dots: single seeds")
     if (rows["seeds"] < 2).any():
         parts.append("cross: one seed, no interval")
     if rows["gain"].isna().any():
