@@ -76,7 +76,8 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
-def _train(name: str, value: Any) -> str | bool:
+def auto_or_flag(name: str, value: Any) -> str | bool:
+    """Accept "auto", or what `flag` accepts."""
     if value == "auto":
         return value
     try:
@@ -166,7 +167,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "seeds": whole(1),
     "device": _device,
     "workers": whole(0),
-    "train": _train,
+    "train": auto_or_flag,
     "fresh": flag,
     "dry_run": flag,
     "widths": _coefficients,

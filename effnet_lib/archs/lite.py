@@ -4,7 +4,6 @@ Without squeeze-excitation, ReLU6 instead of SiLU; stem, head, and the first and
 (the reference implementation's `efficientnet_lite_builder`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +11,7 @@ from ..errors import ParameterError
 from ..scaling import REFERENCE, Rule
 from . import rows
 from .efficientnet import HEAD, STEM, TABLE1, Stage
-from .layers import Layer
+from .mobilenet_v2 import MobileNetV2
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,13 +38,7 @@ class Lite(rows.Inverted):
     stages: tuple[Stage, ...]
     head: int
 
-    @staticmethod
-    def _block(inp: int, stage: Stage, px_in: int, px_out: int, repeats: int) -> Iterator[Layer]:
-        mid = inp * stage.expand
-        if stage.expand > 1:
-            yield Layer(inp, mid, 1, px_in, repeats=repeats)
-        yield Layer(mid, mid, stage.kernel**2, px_out, groups=mid, repeats=repeats)
-        yield Layer(mid, stage.channels, 1, px_out, repeats=repeats)
+    _block = staticmethod(MobileNetV2._block)  # the same inverted bottleneck
 
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
         """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,14 +11,14 @@ from .. import complexity, mapped, paper
 from ..archs import Architecture
 from ..claims import NOT_ENOUGH, Claim, Judged, judge
 from ..data.scenes import scale
-from ..errors import EffnetError, ParameterError
+from ..errors import EffnetError
 from ..measure import faithfulness, localisation
 from ..measure.cam import check_method, layer_of
 from ..measure.cells import stride_for
 from ..measure.maps import NetworkMaps, Settings, Thumbnails
 from ..measure.photographs import Photograph, class_index, photographs
 from ..measurements import Measurement
-from ..parameters import Parameters, flag, text
+from ..parameters import Parameters, auto_or_flag, text
 from ..profiles import Profile
 from ..scaling import Scaling
 from ..scores import contrast
@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _measure(name: str, value: Any) -> str | bool:
-    if value == "auto":
-        return value
-    try:
-        return flag(name, value)
-    except ParameterError:
-        raise ParameterError(name, value, "auto, True or False") from None
-
-
 ID = "fig7"
 NOTEBOOK = "fig7_cam"
 TITLE = "Figure 7: class activation maps"
@@ -47,7 +38,7 @@ PARAMETERS = {
     "layer": (None, text),
     "images": (None, text),
     "label": (None, text),
-    "measure": ("auto", _measure),
+    "measure": ("auto", auto_or_flag),
 }
 LEAST_CELLS = 4  # a side: no map that is drawn or measured is coarser
 LEAST_SEEDS = 5  # the protocol's, before a verdict
