@@ -27,6 +27,7 @@ HEADS = {
 }
 HEAT = "inferno"  # its lightness rises steadily: in grey, more evidence is still lighter
 SHARE = 0.62  # of the heat in a mixture with the picture in grey
+SHADES = 40  # of each colour in a mixture: too fine to see, and the files are smaller by a quarter than with 255
 LONGEST = 15  # letters of a class's name in a caption
 PHOTOGRAPHS = 3  # drawn; more are measured and stand in the notebook
 CONTROLS = {"uniform": ":", "centre prior": "--", "untrained": "-."}
@@ -101,7 +102,8 @@ def _footnote(measured: mapped.Measured, gallery: mapped.Gallery) -> str:
 def blend(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Mix a picture (h, w, 3) uint8, in grey, with a map (h, w) of 0 to 1 in colour: (h, w, 3) of 0 to 1."""
     grey = (pixels @ (0.299, 0.587, 0.114) / 255)[..., None]
-    return (1 - SHARE) * grey + SHARE * plt.get_cmap(HEAT)(heat)[..., :3]
+    mixed = (1 - SHARE) * grey + SHARE * plt.get_cmap(HEAT)(heat)[..., :3]
+    return (mixed * SHADES).round() / SHADES
 
 
 def _bare(axes: Axes) -> None:
@@ -123,12 +125,12 @@ def _grid(part: SubFigure, gallery: mapped.Gallery, shown: list[int]) -> None:
     for row, index in zip(panels, shown, strict=True):
         pixels = gallery.pictures[index]
         side = len(pixels)
-        row[0].imshow(pixels)
+        row[0].imshow(pixels, interpolation="none")
         row[0].set_xlabel(short(gallery.names[gallery.classes[index]]), fontsize=8)
         for axes, method, good in zip(row[1:], gallery.methods, right[:, index], strict=True):
             cells = Cells(**gallery.runs[method].result["cells"])
             heat = to_pixels(gallery.grids[method][index][None], cells, side)[0]
-            axes.imshow(blend(pixels, heat / heat.max()))
+            axes.imshow(blend(pixels, heat / heat.max()), interpolation="none")
             said = short(gallery.names[gallery.predicted[method][index]])
             axes.set_xlabel(f"{said} {gallery.sure[method][index]:.2f} {'✓' if good else '✗'}", fontsize=7.5)
             if gallery.outlines is not None:
@@ -184,13 +186,13 @@ def _photographs(part: SubFigure, found: list) -> None:
             result = one.result["models"][names[-1] if name == "original" else name]
             pixels = picture(result["thumbnail"])
             if name == "original":
-                axes.imshow(pixels)
+                axes.imshow(pixels, interpolation="none")
                 axes.set_title("original", fontsize=8)
                 axes.set_xlabel(short(one.result["name"]), fontsize=7.5)
                 continue
             cells = Cells(**result["cells"])
             heat = to_pixels(unpack(result["grid"], (1, cells.count, cells.count), bits=8), cells, len(pixels))[0]
-            axes.imshow(blend(pixels, heat / heat.max()))
+            axes.imshow(blend(pixels, heat / heat.max()), interpolation="none")
             axes.set_title(f"Lite{name[-1]}", fontsize=8, color=COLOURS["compound"], fontweight="bold")
             axes.set_xlabel(f"{short(result['mapped'])}\n{result['mapped_probability']:.2f}", fontsize=7.5)
     for axes in panels:

@@ -54,11 +54,14 @@ def ratio_axis(axes: Axes, smallest: float, largest: float) -> None:
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write a figure as stem.png (200 dpi), .pdf and .svg, without dates in the files."""
+    """Write a figure as stem.png (200 dpi; 130 with photographs in it), .pdf and .svg, without dates in the files."""
     import io
+
+    # Photographs hardly compress: Figure 7 at 200 dpi is 1.8 MB, and its thumbnails show no more than at 130.
+    dpi = 130 if any(axes.images for axes in figure.get_axes()) else 200
 
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
     for kind, fields in metadata.items():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=200, metadata=fields)
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=fields)
         write_aside(stem.with_name(f"{stem.name}.{kind}"), buffer.getvalue())
