@@ -29,7 +29,7 @@ HEAT = "inferno"  # its lightness rises steadily: in grey, more evidence is stil
 SHARE = 0.62  # of the heat in a mixture with the picture in grey
 SHADES = 40  # of each colour in a mixture: too fine to see, and the files are smaller by a quarter than with 255
 LONGEST = 15  # letters of a class's name in a caption
-PHOTOGRAPHS = 3  # drawn; more are measured and stand in the notebook
+PANELS_WIDE = 12  # of photographs and their maps: of the trio three photographs; more stand in the notebook
 CONTROLS = {"uniform": ":", "centre prior": "--", "untrained": "-."}
 PANELS = localisation.WORDS | faithfulness.WORDS
 
@@ -37,7 +37,9 @@ PANELS = localisation.WORDS | faithfulness.WORDS
 def figure(title: str, work: "Work", measured: mapped.Measured, rows: pd.DataFrame) -> Figure:
     """Draw what is measured: the grid at the left, the measures at the right, photographs below; parts may lack."""
     plotting.theme()
-    gallery, photographs = mapped.Gallery(measured), mapped.photographs(measured)[:PHOTOGRAPHS]
+    gallery, photographs = mapped.Gallery(measured), mapped.photographs(measured)
+    if photographs:
+        photographs = photographs[: max(1, PANELS_WIDE // (1 + len(photographs[0].result["models"])))]
     shown = gallery.chosen() if gallery.runs else []
     upper, lower = 1.72 * max(len(shown), 4) if gallery.runs else 0.0, 1.75 * bool(photographs)
     whole = plt.figure(figsize=(14.5, upper + lower + 1.0))
@@ -68,7 +70,7 @@ def _subtitle(work: "Work", measured: mapped.Measured) -> str:
     origin = "shipped" if all(one.shipped for one in every) else "measured here"
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     if not networks:
-        return f"EfficientNet-Lite, ImageNet weights · {devices} · {when} · {origin}"
+        return f"published ImageNet weights · {devices} · {when} · {origin}"
     numbers = sorted({len(runs) for runs in networks.values()})
     seeds = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     return (
@@ -193,7 +195,7 @@ def _photographs(part: SubFigure, found: list) -> None:
             cells = Cells(**result["cells"])
             heat = to_pixels(unpack(result["grid"], (1, cells.count, cells.count), bits=8), cells, len(pixels))[0]
             axes.imshow(blend(pixels, heat / heat.max()), interpolation="none")
-            axes.set_title(f"Lite{name[-1]}", fontsize=8, color=COLOURS["compound"], fontweight="bold")
+            axes.set_title(name.capitalize(), fontsize=8, color=COLOURS["compound"], fontweight="bold")
             axes.set_xlabel(f"{short(result['mapped'])}\n{result['mapped_probability']:.2f}", fontsize=7.5)
     for axes in panels:
         _bare(axes)

@@ -287,6 +287,7 @@ BAD = {
     "unknown class": ({"label": "Egyptian ca"}, ParameterError, r"label='Egyptian ca'.*the nearest is 'egyptian cat'"),
     "unknown layer": ({"layer": "bm2"}, ParameterError, r"layer='bm2' is not accepted.*such as bn2"),
     "unknown method": ({"method": "gradcam+"}, ParameterError, r"method='gradcam\+'.*did you mean gradcam\+\+"),
+    "unknown network": ({"models": "b0,b8"}, ParameterError, r"models='b8' is not accepted.*did you mean b7"),
     "measure": (
         {"measure": "maybe"},
         ParameterError,
@@ -316,6 +317,52 @@ def test_a_photograph_of_yours_is_mapped_by_the_trio(folder):
     measured = {task: Measurement(task.kind, task.spec(), result, WHERE)}
     figure = fig7.draw(plan, measured, fig7.table(Work.of(fig7, plan.parameters), {}, measured))
     assert_readable(figure, labels(figure))
+
+
+def hub_of(monkeypatch, tmp_path) -> list[str]:
+    """Let the hub hold untrained weights of timm's; return the list of what is asked of it."""
+    hub, timm = pytest.importorskip("huggingface_hub"), pytest.importorskip("timm")
+    from safetensors.torch import save_file
+
+    asked = []
+
+    def download(repository, file):
+        asked.append(repository)
+        path = tmp_path / f"{len(asked)}.safetensors"
+        save_file(timm.create_model(repository.removeprefix("timm/").removesuffix(".aa_in1k")).state_dict(), path)
+        return str(path)
+
+    monkeypatch.setattr(hub, "hf_hub_download", download)
+    return asked
+
+
+@pytest.mark.slow
+def test_the_papers_networks_map_a_photograph_where_the_hub_answers(folder, tmp_path, monkeypatch):
+    asked = hub_of(monkeypatch, tmp_path)
+    given = {"images": str(folder / "good.png"), "profile": "gpu", "train": True, "models": "b0,b1"}
+    plan = Tasks.of(fig7, parameters(**given))
+    assert asked == ["timm/tf_efficientnet_b0.aa_in1k", "timm/tf_efficientnet_b1.aa_in1k"]
+    task = plan.tasks[-1]
+    result = task.measure()
+    assert [one["cells"]["count"] for one in result["models"].values()] == [7, 8]  # 224 and 240 px, stride 32
+    measured = {task: Measurement(task.kind, task.spec(), result, WHERE)}
+    figure = fig7.draw(plan, measured, fig7.table(Work.of(fig7, plan.parameters), {}, measured))
+    titles = [axes.get_title() for part in figure.subfigs for axes in part.get_axes()]
+    assert titles == ["original", "B0", "B1"]
+
+
+def test_a_network_that_the_hub_does_not_give_is_said_before_any_work(folder, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def download(*args):
+        raise LocalEntryNotFoundError("nobody answers")
+
+    monkeypatch.setattr(hub, "hf_hub_download", download)
+    given = {"images": str(folder / "good.png"), "models": "b0"}
+    assert Tasks.of(fig7, parameters(**given, dry_run=True)).tasks
+    with pytest.raises(DataError, match="model=b0: no network reaches timm's hub"):
+        Tasks.of(fig7, parameters(**given))
 
 
 @pytest.mark.slow

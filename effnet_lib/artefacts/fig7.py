@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .. import complexity, mapped, paper
+from .. import complexity, mapped, paper, pretrained
 from ..archs import Architecture
 from ..claims import NOT_ENOUGH, Claim, Judged, judge
 from ..data.scenes import scale
@@ -16,9 +16,9 @@ from ..measure import faithfulness, localisation
 from ..measure.cam import check_method, layer_of
 from ..measure.cells import stride_for
 from ..measure.maps import NetworkMaps, Settings, Thumbnails
-from ..measure.photographs import Photograph, class_index, photographs
+from ..measure.photographs import TRIO, Photograph, class_index, photographs
 from ..measurements import Measurement
-from ..parameters import Parameters, auto_or_flag, text
+from ..parameters import Parameters, auto_or_flag, listed, text
 from ..profiles import Profile
 from ..scaling import Scaling
 from ..scores import contrast
@@ -38,6 +38,7 @@ PARAMETERS = {
     "layer": (None, text),
     "images": (None, text),
     "label": (None, text),
+    "models": (None, listed(pretrained.NAMES)),
     "measure": ("auto", auto_or_flag),
 }
 LEAST_CELLS = 4  # a side: no map that is drawn or measured is coarser
@@ -93,14 +94,17 @@ def stages(study: Study) -> Iterator[Stage]:
 
 
 def tasks(parameters: Parameters, profile: Profile) -> list[Task]:
-    """List what is measured: every network of the plan, thumbnails of the pictures, photographs with the Lite trio.
+    """List what is measured: every network of the plan, thumbnails, photographs with published weights.
 
     Raises ParameterError or DataError for a layer, a class or photographs that are not there, before any work.
     """
     own, work = parameters.own, Work.of(sys.modules[__name__], parameters)
     index, layer = class_index(own["label"]), own["layer"] or ""
     pictures = photographs(own["images"])
-    shown: list[Task] = [Photograph(path, own["method"], layer, index) for path in pictures]
+    named = own["models"] or TRIO
+    for name in own["models"] or () if pictures and not parameters.dry_run else ():
+        pretrained.weights_file(name)  # one that cannot be had is said before anything is measured
+    shown: list[Task] = [Photograph(path, own["method"], layer, index, named) for path in pictures]
     if not work.models:
         return shown
     if layer:
