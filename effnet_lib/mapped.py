@@ -3,7 +3,8 @@
 import numpy as np
 
 from .measure import faithfulness, localisation
-from .measure.maps import DRAWN, OUTLINE, NetworkMaps, Settings, Thumbnails
+from .measure.maps import NetworkMaps
+from .measure.material import DRAWN, OUTLINE, Settings, Thumbnails
 from .measure.packing import picture, unpack
 from .measure.photographs import Photograph
 from .measurements import Measurement

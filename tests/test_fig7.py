@@ -15,7 +15,7 @@ from effnet_lib import map_panels, mapped, paths, queue
 from effnet_lib.artefacts import fig7
 from effnet_lib.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.errors import DataError, EffnetError, ParameterError, RunFailed
-from effnet_lib.measure import faithfulness, localisation, maps
+from effnet_lib.measure import faithfulness, localisation, maps, material
 from effnet_lib.measure.packing import pack, thumbnail
 from effnet_lib.measurements import Measurement, MeasurementStore
 from effnet_lib.parameters import resolve
@@ -95,7 +95,7 @@ def test_every_network_is_measured_and_settings_are_part_of_the_key():
     tasks = fig7.tasks(parameters(), PROFILES["cpu"])
     networks = [task for task in tasks if isinstance(task, maps.NetworkMaps)]
     assert len(networks) == 10 and {task.name for task in networks} == set(GAINS)
-    assert sum(isinstance(task, maps.Thumbnails) for task in tasks) == 1 and len(set(tasks)) == len(tasks)
+    assert sum(isinstance(task, material.Thumbnails) for task in tasks) == 1 and len(set(tasks)) == len(tasks)
     other = [t for t in fig7.tasks(parameters(method="layercam"), PROFILES["cpu"]) if isinstance(t, maps.NetworkMaps)]
     assert not {json.dumps(t.spec()) for t in networks} & {json.dumps(t.spec()) for t in other}
     assert json.loads(json.dumps(networks[0].spec()))["run"] == networks[0].run.key
@@ -139,12 +139,12 @@ def invented(work: Work, gains: dict = GAINS, seeds: int = 5, shipped: bool = Fa
                 "agreement": {"pictures": 400, "same": {"dilated": 0.9}, "top1": {}},
             }
             found[task] = Measurement(task.kind, task.spec(), result, WHERE, shipped)
-    thumbs = maps.Thumbnails(work.study.dataset, settings)
+    thumbs = material.Thumbnails(work.study.dataset, settings)
     grey = np.full((98, 98, 3), 120, np.uint8)
-    outlines = np.zeros((64, maps.OUTLINE, maps.OUTLINE), bool)
+    outlines = np.zeros((64, material.OUTLINE, material.OUTLINE), bool)
     outlines[:, 10:25, 20:40] = True
     result = {
-        "thumbnails": [thumbnail(grey, maps.THUMBNAIL)] * 64,
+        "thumbnails": [thumbnail(grey, material.THUMBNAIL)] * 64,
         "classes": classes.tolist(),
         "names": [f"class {k}" if k else "a class with a very long name" for k in range(20)],
         "outlines": pack_bits(outlines.ravel()),
@@ -222,7 +222,7 @@ def test_more_evidence_is_lighter_also_in_grey():
 
 def test_thumbnails_alone_are_no_figure():
     work = work_of()
-    alone = {task: one for task, one in invented(work).items() if isinstance(task, maps.Thumbnails)}
+    alone = {task: one for task, one in invented(work).items() if isinstance(task, material.Thumbnails)}
     assert alone and fig7.drawable(alone) == {} == fig7.drawable({})
     with pytest.raises(EffnetError, match="nothing is measured yet"):
         fig7.draw(work, alone, fig7.table(work, {}, alone))

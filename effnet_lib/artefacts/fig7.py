@@ -15,7 +15,8 @@ from ..errors import EffnetError
 from ..measure import faithfulness, localisation
 from ..measure.cam import check_method, layer_of
 from ..measure.cells import stride_for
-from ..measure.maps import NetworkMaps, Settings, Thumbnails
+from ..measure.maps import NetworkMaps
+from ..measure.material import Settings, Thumbnails
 from ..measure.photographs import TRIO, Photograph, class_index, photographs
 from ..measurements import Measurement
 from ..parameters import Parameters, auto_or_flag, listed, text
