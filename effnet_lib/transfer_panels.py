@@ -94,7 +94,8 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], rows: pd.DataFrame, 
         axes, [2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 15, 20, 30, 50, 70], min(everything) * 0.93, max(everything) * 1.08
     )
     axes.margins(y=0.22)
-    axes.set_ylim(top=min(axes.get_ylim()[1], 102))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.12 * (high - low), min(high, 102))  # below the lowest bar there is room for the legend
     axes.set_title(f"{next(iter(lines)).label}, measured", loc="left", fontsize=10)
     axes.set_ylabel(f"accuracy ({metric}, %)")
     axes.set_xlabel("parameters without classifier (millions)")
