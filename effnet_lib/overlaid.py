@@ -110,7 +110,7 @@ def _end_labels(axes: Axes, ends: Sequence) -> None:
     below = -np.inf
     for row in sorted(ends, key=lambda row: row.gain):
         text = row.model.replace("phi", "φ")
-        near = np.log2(far / row.flops_ratio) < CLOSE
+        near = np.log2(far / row.flops_ratio) < 2 * CLOSE  # others may stand between
         y = max(row.gain, below + 0.05 * (high - low)) if near else row.gain
         below = y if near else below
         place = {"textcoords": "offset points", "va": "center" if near else "bottom", "fontsize": 8}

@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from effnet_lib.data import folders, sets
+from effnet_lib.data import composed, folders, sets
 from effnet_lib.data.fractals import FractalSpec, generate
 from effnet_lib.data.sets import HOLDOUT, DataSet, content_fingerprint, declare, load, split_part
 from effnet_lib.errors import DataError, ParameterError
@@ -142,6 +143,24 @@ def test_fractals_need_no_folder():
     np.testing.assert_array_equal(held["val"].pixels[held["val"].rows], images[chosen])
     assert content_fingerprint(tiny) == content_fingerprint(replace(tiny, id="other"))
     assert content_fingerprint(tiny) != content_fingerprint(replace(tiny, fractals=replace(spec, seed=1)))
+
+
+@pytest.mark.parametrize("clutter", [0, 2])
+def test_some_rows_are_the_pictures_that_all_of_them_are(clutter):
+    spec, rows = FractalSpec(classes=3, train_per_class=5, val_per_class=2, clutter=clutter), np.array([1, 4, 5, 13])
+    render = composed.generate if clutter else generate
+    (images, labels), (some, theirs) = render(spec, "train", 32), render(spec, "train", 32, rows=rows)
+    np.testing.assert_array_equal(some, images[rows])
+    np.testing.assert_array_equal(theirs, labels[rows])
+
+
+def test_two_workers_share_the_parts_of_one_resolution(tiny_data, tmp_path):
+    """While another one is at the training set the validation set is made, and nobody waits."""
+    load(tiny_data, "probe", 32)
+    folder = next((tmp_path / "results" / "cache").rglob("*.npy")).parent
+    with FileLock(folder / "train-32.lock"):
+        sets.make(tiny_data, [("train", 32), ("val", 32), ("val", 37)])
+    assert sorted(path.name for path in folder.glob("*.npy")) == ["probe-of-train-32.npy", "val-32.npy", "val-37.npy"]
 
 
 @pytest.mark.parametrize("name", [*sets.FRACTALS, *sets.PHOTOS])

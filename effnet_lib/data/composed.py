@@ -35,20 +35,21 @@ def compose(systems: np.ndarray, bits: np.random.PCG64, jitter: float, px: int) 
     return picture.astype(np.uint8), masks
 
 
-def generate(spec: FractalSpec, split: str, px: int) -> tuple[np.ndarray, np.ndarray]:
+def generate(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Render one split of scenes: images uint8 (n, px, px, 3) and labels int64 (n,), class by class.
 
     One to three figures of the class, and clutter on one tile at least. Arguments as in `fractals.generate`.
     """
     per_class = spec.train_per_class if split == "train" else spec.val_per_class
     systems = fractals.class_systems(replace(spec, classes=spec.classes + spec.clutter))
-    labels = np.repeat(np.arange(spec.classes, dtype=np.int64), per_class)
-    images = np.empty((len(labels), px, px, 3), np.uint8)
-    for row, label in enumerate(labels):
-        bits = fractals.stream(spec, 1, fractals.SPLITS[split], *divmod(row, per_class))
+    rows = np.arange(spec.classes * per_class) if rows is None else rows
+    labels = rows // per_class
+    images = np.empty((len(rows), px, px, 3), np.uint8)
+    for image, row, label in zip(images, rows, labels, strict=True):
+        bits = fractals.stream(spec, 1, fractals.SPLITS[split], *divmod(int(row), per_class))
         u = fractals.uniform(bits, 2 + SLOTS)
         wanted = 1 + int((SLOTS - 1) * u[0])
         others = 1 + int((SLOTS - wanted) * u[1])
         clutter = spec.classes + (u[2 : 2 + others] * spec.clutter).astype(int)
-        images[row], _ = compose(systems[[*[label] * wanted, *clutter]], bits, spec.jitter, px)
+        image[:], _ = compose(systems[[*[label] * wanted, *clutter]], bits, spec.jitter, px)
     return images, labels

@@ -14,6 +14,7 @@ use only +, -, *, / and floor on coefficients rounded to 2^-16: the same bytes f
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -221,9 +222,12 @@ def _class_system(spec: FractalSpec, label: int) -> np.ndarray:
             return system
 
 
+@lru_cache(maxsize=4)
 def class_systems(spec: FractalSpec) -> np.ndarray:
     """Draw the system of each class: complex128 (classes, 3, MAX_MAPS), class k whatever the other counts."""
-    return np.stack([_class_system(spec, k) for k in range(spec.classes)])
+    systems = np.stack([_class_system(spec, k) for k in range(spec.classes)])
+    systems.flags.writeable = False  # everybody who asks gets this one array
+    return systems
 
 
 def figures(
@@ -262,25 +266,30 @@ def draw(systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: in
 
 
 def generate(
-    spec: FractalSpec, split: str, px: int, progress: Callable[[int, int], None] | None = None
+    spec: FractalSpec,
+    split: str,
+    px: int,
+    progress: Callable[[int, int], None] | None = None,
+    rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Render one split: images uint8 (n, px, px, 3) and labels int64 (n,), class by class.
 
-    split: "train" or "val". px: 32 to 2048. progress(done, total) is called after each batch.
-    Raises ParameterError.
+    split: "train" or "val". px: 32 to 2048. progress(done, total) is called after each batch. rows: only these of the
+    split's pictures, (n,) whole numbers. Raises ParameterError.
     """
     if split not in SPLITS:
         raise ParameterError("split", split, ", ".join(SPLITS))
     if not isinstance(px, Integral) or not 32 <= px <= 2048:
         raise ParameterError("px", px, "a whole number from 32 to 2048")
     per_class = spec.train_per_class if split == "train" else spec.val_per_class
-    labels = np.repeat(np.arange(spec.classes, dtype=np.int64), per_class)
-    images = np.empty((len(labels), px, px, 3), np.uint8)
+    rows = np.arange(spec.classes * per_class) if rows is None else rows
+    labels = rows // per_class
+    images = np.empty((len(rows), px, px, 3), np.uint8)
     systems = class_systems(spec)
-    for start in range(0, len(labels), BATCH):
-        rows = range(start, min(start + BATCH, len(labels)))
-        bits = [stream(spec, 1, SPLITS[split], *divmod(row, per_class)) for row in rows]
-        images[rows.start : rows.stop] = draw(systems[labels[rows]], bits, spec.jitter, px)
+    for start in range(0, len(rows), BATCH):
+        batch = slice(start, min(start + BATCH, len(rows)))
+        bits = [stream(spec, 1, SPLITS[split], *divmod(int(row), per_class)) for row in rows[batch]]
+        images[batch] = draw(systems[labels[batch]], bits, spec.jitter, px)
         if progress is not None:
-            progress(rows.stop, len(labels))
+            progress(batch.stop, len(rows))
     return images, labels

@@ -4,16 +4,18 @@ An id says which pictures and which encoding: the same photographs at another si
 is the tuning split: 80 % of the training set to fit on, a stratified 20 % to look at.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from .. import paths
 from ..errors import DataError, ParameterError, nearest
@@ -150,14 +152,14 @@ def content_fingerprint(dataset: DataSet) -> str:
     return found
 
 
-def _generate(spec: FractalSpec, split: str, px: int) -> tuple[np.ndarray, np.ndarray]:
-    return composed.generate(spec, split, px) if spec.clutter else generate(spec, split, px)
+def _generate(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = None) -> np.ndarray:
+    return (composed.generate if spec.clutter else generate)(spec, split, px, rows=rows)[0]
 
 
 @lru_cache
 def _generated_fingerprint(spec: FractalSpec) -> str:
     """Hash one picture a class: a change of the generator shows in any of them."""
-    pictures, _ = _generate(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
+    pictures = _generate(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
     return hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
@@ -204,12 +206,20 @@ def part_rows(dataset: DataSet, part: str, labels: np.ndarray) -> np.ndarray:
     return np.arange(len(labels))
 
 
-def load(dataset: DataSet, part: str, px: int) -> Part:
+def make(dataset: DataSet, parts: Iterable[tuple[str, int]]) -> None:
+    """Decode or generate several (part, px), but not one that another worker is at: two share the work of both."""
+    for part, px in parts:
+        with contextlib.suppress(Timeout):  # whoever loads it later waits for the other worker
+            load(dataset, part, px, wait=False)
+
+
+def load(dataset: DataSet, part: str, px: int, wait: bool = True) -> Part:
     """Return the pictures and labels of train, val or probe at one resolution.
 
     `probe` is a stratified fifth of the pictures that are trained on, to measure the training loss on. Decoded or
     generated once a resolution, then kept under results/cache and mapped, so that all workers share the memory.
-    Of an `ID/holdout` set, train is the fit part and val the held-out part.
+    Of an `ID/holdout` set, train is the fit part and val the held-out part. Raises filelock.Timeout where another
+    process is at it, unless told to `wait`.
     """
     source = source_part(dataset, part)
     content = content_fingerprint(dataset)
@@ -224,11 +234,11 @@ def load(dataset: DataSet, part: str, px: int) -> Part:
     whole = part == "train" or len(chosen) == len(labels)
     path = _cache() / f"{plain}-{content[:12]}" / f"{source if whole else part + '-of-' + source}-{px}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with FileLock(path.with_suffix(".lock"), timeout=-1 if wait else 0):
         if not path.is_file():
             wanted = np.arange(len(labels)) if whole else chosen
             if dataset.fractals:
-                array = _generate(dataset.fractals, source, px)[0][wanted]
+                array = _generate(dataset.fractals, source, px, wanted)
             else:
                 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
                 array = folders.decode([files[i] for i in wanted], px, cores)  # once, and everybody waits for it

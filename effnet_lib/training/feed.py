@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..archs import Architecture
-from ..data.sets import DataSet, Part, load
+from ..data.sets import DataSet, Part, load, make
 from ..data.stream import Stream, minival
 from . import augment, autoaugment
 from .distributed import ALONE, Group
@@ -147,12 +147,15 @@ class Feed:
                 return Streamed(Stream.of(dataset, name, px), device)
             return Memory(load(dataset, name, px), device)
 
-        parts = {
-            "train": part("train", px if streams else source),
-            "val": part("val", px),
-            "larger": part("val", round(LARGER_TEST * px)),
-            "probe": part("probe", px),
+        sizes = {
+            "train": ("train", px if streams else source),
+            "val": ("val", px),
+            "larger": ("val", round(LARGER_TEST * px)),
+            "probe": ("probe", px),
         }
+        if not streams:
+            make(dataset, sizes.values())
+        parts = {name: part(*size) for name, size in sizes.items()}
         if job.recipe.minival:
             rows, reserved = minival(len(parts["train"]), job.recipe.minival)
             whole = parts["train"] if streams else part("train", px)
