@@ -185,6 +185,12 @@ def test_pictures_are_chosen_by_rule():
     assert chosen[0] not in gallery.chosen()
 
 
+def test_the_table_says_where_and_when_it_was_measured():
+    work = work_of()
+    rows = fig7.table(work, {}, invented(work)).set_index("row")
+    assert set(rows.loc[list(GAINS), "device"]) == {"a processor"} and rows.loc["depth", "date"] == "2020-01-01"
+
+
 def test_the_table_has_a_row_a_model_and_the_three_controls():
     work = work_of()
     rows = fig7.table(work, {}, invented(work)).set_index("row")

@@ -179,6 +179,8 @@ def table(work: Work, records: Records, measured: dict[Task, Measurement]) -> pd
             low, high = estimate.interval95 or (None, None)
             row |= {measure: estimate.value, f"{measure}_low": low, f"{measure}_high": high}
             row[f"{measure}_native"] = contrast(native[measure], {method: 1.0}).value
+        made = [one.provenance for one in seeds.values()]
+        row |= {"device": made[0]["device"], "date": max(one["date"][:10] for one in made)}
         rows.append(row)
     for name, values in (mapped.controls(measured) | mapped.untrained(found)).items():
         rows.append({"row": name} | values)
