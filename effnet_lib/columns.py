@@ -51,9 +51,9 @@ def measured(panels: Mapping[str, Axes], titles: Mapping[str, str], records: Rec
             if row.method != "baseline":
                 line = {"color": COLOURS[row.method], "linewidth": 1.2, "alpha": 0.6, "zorder": 2}
                 axes.plot([1, row.flops_ratio], [0, row.gain], LINES[row.method], **line)
-        if part.empty:
+        if not (part["method"] != "baseline").any():
             words = {"xycoords": "axes fraction", "ha": "center", "fontsize": 8, "color": "0.4"}
-            axes.annotate("not measured", (0.5, 0.6), **words)
+            axes.annotate("not measured" if part.empty else "only the baseline is measured", (0.5, 0.6), **words)
         plotting.ratio_axis(axes, 1.0, max(rows["flops_ratio"]))
     low, high = (end([axes.get_ylim()[i] for axes in panels.values()]) for i, end in enumerate((min, max)))
     for family, axes in panels.items():

@@ -75,7 +75,9 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> N
     )
     axes.set_yticks(ticks, labels)
     low, high = axes.get_xlim()
-    axes.set_xlim(min(low, -1.0), max(high, delta + 1.0))
+    low = min(low, -1.0)
+    # The numbers at the right end take up to a quarter of the width: neither line may run through them.
+    axes.set_xlim(low, max(high, delta + 1.0, delta + 0.38 * (delta - low)))
     axes.grid(axis="y", visible=False)
 
 
@@ -83,9 +85,7 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
     """Draw one effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without one."""
     colour = COLOURS[method]
     if estimate.value is None:
-        axes.annotate(
-            "not measured", (0, y), (4, 0), textcoords="offset points", va="center", fontsize=7.5, color="0.4"
-        )
+        _at_right(axes, y, "not measured", (-2, 0), "center")
         return
     if not estimate.testable:
         axes.plot(estimate.value, y, "x", color=colour, markersize=7, markeredgewidth=2)
@@ -93,15 +93,9 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
         axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
         axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
         axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=7, markeredgecolor="white")
-    text = f"{estimate.value:+.1f}, n = {estimate.n}"
-    axes.annotate(
-        text,
-        (1.0, y),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(-2, 6),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=7,
-        color="0.35",
-    )
+    _at_right(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}", (-2, 6), "bottom")
+
+
+def _at_right(axes: Axes, y: float, text: str, offset: tuple[float, float], va: str) -> None:
+    place = {"xycoords": axes.get_yaxis_transform(), "xytext": offset, "textcoords": "offset points"}
+    axes.annotate(text, (1.0, y), ha="right", va=va, fontsize=7, color="0.35", **place)
