@@ -367,6 +367,7 @@ def test_a_network_that_the_hub_does_not_give_is_said_before_any_work(folder, mo
     monkeypatch.setattr(hub, "hf_hub_download", download)
     given = {"images": str(folder / "good.png"), "models": "b0"}
     assert Tasks.of(fig7, parameters(**given, dry_run=True)).tasks
+    assert Tasks.of(fig7, parameters(**given, train=False)).tasks  # a figure is redrawn without weights
     with pytest.raises(DataError, match="model=b0: no network reaches timm's hub"):
         Tasks.of(fig7, parameters(**given))
 

@@ -103,8 +103,9 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Task]:
     index, layer = class_index(own["label"]), own["layer"] or ""
     pictures = photographs(own["images"])
     named = own["models"] or TRIO
-    for name in own["models"] or () if pictures and not parameters.dry_run else ():
-        pretrained.weights_file(name)  # one that cannot be had is said before anything is measured
+    if own["models"] and pictures and work.trains and not parameters.dry_run:
+        for name in named:
+            pretrained.weights_file(name)  # one that cannot be had is said before anything is measured
     shown: list[Task] = [Photograph(path, own["method"], layer, index, named) for path in pictures]
     if not work.models:
         return shown
