@@ -12,7 +12,7 @@ import pytest
 
 from effnet_lib.errors import DataError, RunFailed
 from effnet_lib.runs import RunSpec, RunStore
-from effnet_lib.sweep import Report, Sweep, cost, estimator, run_all
+from effnet_lib.sweep import Report, Sweep, cost, estimator, processes, run_all
 from effnet_lib.sweep.processes import ENVIRONMENT, _Pool
 from effnet_lib.training import loop
 from effnet_lib.training.engine import Engine
@@ -168,3 +168,21 @@ def test_workers_give_the_same_results_as_this_process(sweep, store, tiny_data, 
         assert one["correct"] == other["correct"] and one["history"] == other["history"]
         assert store.weights(spec.key).read_bytes() == here.weights(spec.key).read_bytes()
     assert dict(os.environ) == before and not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError, BrokenPipeError, EOFError])
+def test_a_process_starts_from_a_new_server_where_the_old_one_is_just_being_killed(error, monkeypatch):
+    monkeypatch.setattr(processes, "GLANCE", 0.0)
+    refusals = iter([error, error])
+
+    def start() -> None:
+        if refusal := next(refusals, None):
+            raise refusal
+
+    processes._launch(SimpleNamespace(start=start))
+    assert next(refusals, None) is None
+
+    monkeypatch.setattr(processes, "BURIAL", 0.0)
+    refusals = iter(lambda: error, None)  # a server that lives and refuses everybody
+    with pytest.raises(error):
+        processes._launch(SimpleNamespace(start=start))

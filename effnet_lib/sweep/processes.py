@@ -28,6 +28,7 @@ ENVIRONMENT = {
 }
 EXIT = {STORED: 0, PAUSED: 3, FAILED: 4, BUSY: 5}
 LOST = 255  # multiprocessing's exit code of a process whose server is gone
+BURIAL = 10.0  # seconds for the kernel to bury a killed server, before which no new one starts
 
 
 def run(sweep: Sweep) -> None:
@@ -86,7 +87,7 @@ class _Pool:
         arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.engine, sweep.deadline)
         process = context.Process(target=_child, args=arguments)
         with stopping.held():  # a process that nobody knows of would go on in a notebook's kernel
-            process.start()
+            _launch(process)
             self.running[process.sentinel] = (process, spec, fitted)
 
     def _stop(self) -> None:
@@ -114,6 +115,22 @@ class _Pool:
             self.sweep.store.fail(fitted.key, _cause(process.exitcode))
             how = FAILED
         self.sweep.ended(spec, how, fitted)
+
+
+def _launch(process: multiprocessing.Process) -> None:
+    """Start a process, from a new server where somebody kills the one that is there.
+
+    Between a server's last breath and its burial it counts as alive, but takes no connection any more. Raises
+    ConnectionError or EOFError where one that lives takes none either.
+    """
+    end = time.monotonic() + BURIAL
+    while True:
+        try:
+            return process.start()
+        except (ConnectionError, EOFError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(GLANCE / 10)
 
 
 def _cause(code: int) -> str:
