@@ -39,7 +39,8 @@ def series(records: Records) -> dict[Series, dict[str, dict[int, Measurement]]]:
     """Return the records as series -> network -> seed (of a probe, its draw of training pictures) -> measurement."""
     found: dict[Series, dict[str, dict[int, Measurement]]] = {}
     for task, record in records.items():
-        label, pictures = transfer_sets.label(task.dataset), record.result["train_pictures"]
+        label = transfer_sets.label(task.dataset, record.provenance.get("data_fingerprint", ""))
+        pictures = record.result["train_pictures"]
         if isinstance(task, Probe):
             line, seed = Series(task.dataset.id, label, "probe", pictures), task.block
         else:

@@ -19,7 +19,7 @@ from effnet_lib.measurements import Measurement
 from effnet_lib.parameters import resolve
 from effnet_lib.runs import pack_bits
 from effnet_lib.tasks import Tasks
-from effnet_lib.transferred import geometric_mean
+from effnet_lib.transferred import geometric_mean, series
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 CIFAR = transfer_sets.declare("cifar10")
@@ -139,6 +139,19 @@ def test_our_rows_stand_below_the_print_with_their_interval():
     assert list(ours["params_m"].round(1)) == [3.4, 4.1, 4.8] and set(ours["other_model"]) == {"NASNet-A"}
     single = table5.table(probes(2.0, draws=1))
     assert single["low"].isna().all()
+
+
+def test_another_encoding_of_a_set_is_called_so_and_never_mixed_with_the_official_one():
+    [copy] = transfer_sets.COPIES
+    lossy = {
+        task: replace(one, provenance=one.provenance | {"data_fingerprint": copy})
+        for task, one in probes(2.0, draws=1, train_pictures=None).items()
+    }
+    found = series(probes(2.0, draws=1) | lossy)
+    assert [line.label for line in found] == ["CIFAR-10", "CIFAR-10 as JPEG, quality 75"]
+    ours = table5.table(lossy).query("source != 'printed'")
+    assert set(ours["dataset"]) == {"CIFAR-10 as JPEG, quality 75"} and set(ours["other_model"]) == {"NASNet-A"}
+    assert "Lite2 beats Lite0 on CIFAR-10 as JPEG, quality 75 (" in table5.claims(lossy)[0].line()
 
 
 @pytest.mark.parametrize(
