@@ -122,8 +122,9 @@ def redraw(profile: str) -> list[Path]:
                 work = plan.of(module, _parameters(module, profile))
                 if not PROFILES[profile].shipped and work.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one
-                # A baseline alone, which other artefacts train too, is no figure yet.
-                if any(getattr(one, "method", "") != "baseline" for one in work.records()):
+                # A baseline alone, which other artefacts train too, is no figure yet, nor is what no profile measured.
+                own = [one for one in work.records() if not getattr(one, "any_profile", False)]
+                if any(getattr(one, "method", "") != "baseline" for one in own):
                     made.append(run_notebook(name, _given(module, profile)))
                     _anonymise(made[-1])
     return made

@@ -18,7 +18,7 @@ Records = dict[Probe | FineTune, Measurement]
 
 @dataclass(frozen=True)
 class Series:
-    """Measurements that differ in network and seed only: a line of the figure."""
+    """Measurements that differ in network and seed only: a line of the figure. `px` None: each network's own size."""
 
     data: str
     label: str
@@ -32,7 +32,7 @@ class Series:
         if self.method == "probe":
             return f"linear probe, {self.train_pictures:,} training pictures"
         how = "fine-tuned" if self.method == "finetune" else "from scratch"
-        return f"{how}, {self.px} px, {self.epochs} epochs"
+        return f"{how}, {f'{self.px} px' if self.px else 'own input size'}, {self.epochs} epochs"
 
 
 def series(records: Records) -> dict[Series, dict[str, dict[int, Measurement]]]:
@@ -45,10 +45,9 @@ def series(records: Records) -> dict[Series, dict[str, dict[int, Measurement]]]:
             line, seed = Series(task.dataset.id, label, "probe", pictures), task.block
         else:
             job = task.job()
-            own = pretrained.input_px(task.network) == job.arch.px
-            size = None if own else job.arch.px
+            size = None if job.arch.px == pretrained.input_px(task.network) else job.arch.px
             kind = "scratch" if task.scratch else "finetune"
-            line = Series(task.dataset.id, label, kind, pictures, size or job.arch.px, job.recipe.epochs)
+            line = Series(task.dataset.id, label, kind, pictures, size, job.recipe.epochs)
             seed = task.seed
         found.setdefault(line, {}).setdefault(task.network, {})[seed] = record
     return found

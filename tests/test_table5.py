@@ -185,6 +185,17 @@ def test_fine_tuning_is_compared_with_its_control():
     )
 
 
+def test_networks_at_their_own_sizes_are_one_series_and_compared():
+    own = {(t := FineTune(f"lite{n}", CIFAR, seed=seed)): invent(t, 93 + n) for n in (0, 2) for seed in range(3)}
+    small = {(t := FineTune("lite0", CIFAR, 96)): invent(t, 90)}
+    assert [line.words for line in series(own | small)] == [
+        "fine-tuned, own input size, 10 epochs",
+        "fine-tuned, 96 px, 10 epochs",
+    ]
+    judged = table5.claims(own)[0]
+    assert judged.line().startswith("holds: Lite2 beats Lite0 on CIFAR-10 (fine-tuned, own input size, 10 epochs)")
+
+
 def test_the_figure_can_be_read():
     digits = transfer_sets.declare("digits")
     whole = {(t := Probe(f"lite{n}", CIFAR)): invent(t, 86 + n) for n in range(3)}

@@ -5,7 +5,7 @@ import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -86,6 +86,7 @@ class Photograph:
     label_index: int | None = None
     models: tuple[str, ...] = TRIO
     kind: str = "cam photograph"
+    any_profile: ClassVar[bool] = True  # published weights: no profile has anything to do with them
 
     @property
     def label(self) -> str:
