@@ -5,18 +5,16 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import plotting
-from .plotting import COLOURS, LINES, MARKERS
+from .plotting import COLOURS, HALO, LINES, MARKERS
 from .study import Study
 from .work import Records
 
 UPSAMPLED, LIMITED = "†", "‡"
 CLOSE = 0.5  # octaves of FLOPS between two labels on one side
-HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across their curve
 
 
 def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, np.ndarray]:

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
@@ -16,7 +15,7 @@ from .claims import DELTA
 from .forest import effect as draw_effect
 from .grid import PAPER, Candidate, Point
 from .intervals import Estimate
-from .plotting import COLOURS
+from .plotting import COLOURS, HALO
 from .response import Regret, Surface
 from .runs import RunRecord
 from .study import Study
@@ -26,7 +25,6 @@ ROUNDING = {
     "fine": "rounding fine: whole blocks by largest remainder, 4 channels, 4 px, from the baseline",
     "paper": "rounding paper: blocks up, 8 channels, 1 px, from B0's table",
 }
-_HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]
 
 
 def heat_map(
@@ -78,7 +76,7 @@ def heat_map(
             ha="center",
             va="top" if not near else "bottom",
             fontsize=7.5,
-            path_effects=_HALO,
+            path_effects=HALO,
             zorder=6,
         )
     ring = {"fillstyle": "none", "linestyle": "none", "markeredgewidth": 2, "zorder": 5}
@@ -100,7 +98,7 @@ def _constraint(axes: Axes) -> None:
     """Draw where beta would be 1: beyond it the constraint leaves no width."""
     alpha = np.geomspace(1, 2, 60)
     axes.plot(alpha, np.sqrt(2 / alpha), color="0.35", linewidth=1, linestyle=":", zorder=2)
-    place = {"xytext": (5, 3), "textcoords": "offset points", "path_effects": _HALO, "zorder": 6}
+    place = {"xytext": (5, 3), "textcoords": "offset points", "path_effects": HALO, "zorder": 6}
     axes.annotate("β = 1", (1.78, np.sqrt(2 / 1.78)), fontsize=7.5, color="0.35", **place)
 
 

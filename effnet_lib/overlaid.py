@@ -8,8 +8,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from . import plotting
-from .curves import CLOSE, HALO, marks, point, share_differences
-from .plotting import COLOURS, LINES, MARKERS
+from .curves import CLOSE, marks, point, share_differences
+from .plotting import COLOURS, HALO, LINES, MARKERS
 from .work import Records
 
 

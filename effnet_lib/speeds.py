@@ -5,10 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from .curves import HALO
 from .latencies import ELSEWHERE, HERE, rank_correlation
 from .measure.runtimes import RUNTIMES
-from .plotting import COLOURS
+from .plotting import COLOURS, HALO
 
 OURS, OTHER = COLOURS["compound"], COLOURS["baseline"]  # EfficientNets are the compound scaled ones
 PRINTED = "printed"

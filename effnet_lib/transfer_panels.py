@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from . import paper, plotting
 from .intervals import Estimate
 from .measurements import Measurement
-from .plotting import COLOURS
+from .plotting import COLOURS, HALO
 from .transferred import Series, title
 
 Networks = Mapping[str, Mapping[int, Measurement]]
@@ -34,14 +34,14 @@ def figure(
     A single measurement is a cross without a bar. x: parameters without the classifier, log scale; y: accuracy.
     """
     plotting.theme()
-    data = list(dict.fromkeys(line.data for line in found))
+    data = list(dict.fromkeys(line.label for line in found))
     made = plt.figure(figsize=(14.5, 6.2))
     made.get_layout_engine().set(rect=(0, 0.05, 1, 0.85), wspace=0.02, hspace=0.03)
     made.text(0.008, 0.968, heading, ha="left", va="center", fontsize=12, fontweight="bold")
     made.text(0.008, 0.925, _subtitle(rows), ha="left", va="center", fontsize=8.5, color="0.3")
     left, right = made.add_gridspec(1, 2, width_ratios=[0.62, 1])
     for place, one in zip(left.subgridspec(len(data), 1), data, strict=True):
-        lines = {line: networks for line, networks in found.items() if line.data == one}
+        lines = {line: networks for line, networks in found.items() if line.label == one}
         _measured(made.add_subplot(place), lines, rows, estimate)
     _printed([made.add_subplot(place) for place in right.subgridspec(2, 4)])
     made.text(
@@ -88,7 +88,8 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], rows: pd.DataFrame, 
             if interval:
                 axes.errorbar(place, value, [[value - interval[0]], [interval[1] - value]], color=OURS, capsize=3)
     for name, (x, y) in tops.items():
-        axes.annotate(name, (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8.5)
+        place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8.5}
+        axes.annotate(name, (x, y), path_effects=HALO, **place)
     everything = [x for x, _ in tops.values()]
     _log_axis(
         axes, [2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 15, 20, 30, 50, 70], min(everything) * 0.93, max(everything) * 1.08

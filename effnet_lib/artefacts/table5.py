@@ -157,23 +157,20 @@ def claims(records: Records) -> list[Judged]:
     all, so differences are paired by picture and by draw. A probe on the whole training set is a single one (n = 1),
     since a second would be the same numbers.
     """
-    listed_claims = []
-    for line, networks in series(records).items():
+    listed_claims, lines = [], series(records)
+    for line, networks in lines.items():
         sizes = [name for name in ("lite0", "lite2") if name in networks]
         if len(sizes) == 2:
             effect = contrast(outcomes(networks), {"lite2": 1.0, "lite0": -1.0})
             listed_claims.append(Claim(f"Lite2 beats Lite0 on {line.label} ({line.words})", effect))
-    for data, label in dict.fromkeys((line.data, line.label) for line in series(records)):
-        tuned = [one for one in series(records).items() if one[0].data == data and one[0].method == "finetune"]
-        control = {
-            one.epochs: nets for one, nets in series(records).items() if (one.data, one.method) == (data, "scratch")
-        }
-        for line, networks in tuned:
-            for name in sorted(set(networks) & set(control.get(line.epochs, {}))):
-                both = outcomes({"tuned": networks[name], "scratch": control[line.epochs][name]})
-                effect = contrast(both, {"tuned": 1.0, "scratch": -1.0})
-                words = f"{title(name)}'s ImageNet weights beat training from scratch on {label} ({line.words})"
-                listed_claims.append(Claim(words, effect))
+    controls = {(line.label, line.px, line.epochs): nets for line, nets in lines.items() if line.method == "scratch"}
+    for line, networks in lines.items():
+        control = controls.get((line.label, line.px, line.epochs), {}) if line.method == "finetune" else {}
+        for name in sorted(set(networks) & set(control)):
+            both = outcomes({"tuned": networks[name], "scratch": control[name]})
+            effect = contrast(both, {"tuned": 1.0, "scratch": -1.0})
+            words = f"{title(name)}'s ImageNet weights beat training from scratch on {line.label} ({line.words})"
+            listed_claims.append(Claim(words, effect))
     printed = paper.table(5).dropna(subset=["other_accuracy_percent"])
     means = paper.table(5).set_index(["dataset", "comparison"])["params_ratio"]
     for comparison, others in (
