@@ -12,6 +12,7 @@ from . import mapped, plotting
 from .measure import faithfulness, localisation
 from .measure.cam import to_pixels
 from .measure.cells import Cells
+from .measure.maps import NetworkMaps
 from .measure.packing import picture, unpack
 from .plotting import COLOURS, MARKERS
 
@@ -57,8 +58,8 @@ def figure(title: str, work: "Work", measured: mapped.Measured, rows: pd.DataFra
     height = whole.get_figheight()
     whole.text(0.008, 1 - 0.2 / height, title, ha="left", va="center", fontsize=12, fontweight="bold")
     whole.text(0.008, 1 - 0.42 / height, _subtitle(work, measured), ha="left", va="center", fontsize=8.5, color="0.3")
-    foot = _footnote(measured, gallery)
-    whole.text(0.008, 0.16 / height, foot, ha="left", va="center", fontsize=7.5, color="0.35")
+    foot = "\n".join(filter(None, [_footnote(measured, gallery), _trained(work, measured)]))
+    whole.text(0.008, 0.19 / height, foot, ha="left", va="center", fontsize=7.5, color="0.35")
     return whole
 
 
@@ -78,6 +79,14 @@ def _subtitle(work: "Work", measured: mapped.Measured) -> str:
         f"{seeds} seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · "
         f"{devices} · {when} · {origin}"
     )
+
+
+def _trained(work: "Work", measured: mapped.Measured) -> str:
+    """Say where the networks were trained, if not where they were mapped."""
+    runs = [(task.run, one) for task, one in measured.items() if isinstance(task, NetworkMaps)]
+    trained = {record.provenance["device"] for run, _ in runs if (record := work.study.store.find(run))}
+    elsewhere = trained - {one.provenance["device"] for _, one in runs}
+    return f"networks trained on {' and '.join(sorted(trained))}" if elsewhere else ""
 
 
 def _footnote(measured: mapped.Measured, gallery: mapped.Gallery) -> str:
