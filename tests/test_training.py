@@ -1,5 +1,6 @@
 """The training loop: common random numbers, crops, fast gradients, exact resumption, refusals."""
 
+import copy
 import math
 import pickle
 from dataclasses import replace
@@ -19,7 +20,7 @@ from effnet_lib.data.sets import DataSet, Part, declare
 from effnet_lib.errors import ParameterError, RunFailed
 from effnet_lib.profiles import Base
 from effnet_lib.runs import RunRecord, RunSpec, RunStore
-from effnet_lib.training import augment, checkpoint, feed, loop, network, optim, step
+from effnet_lib.training import augment, checkpoint, depthwise, feed, loop, network, optim, step
 from effnet_lib.training.depthwise import DepthwiseConv2d, use_fast_depthwise, weight_gradient
 from effnet_lib.training.engine import Engine
 from effnet_lib.training.recipes import PAPER, Recipe
@@ -186,8 +187,8 @@ def test_fast_depthwise_changes_no_name_output_or_gradient(px):
     plain, fast = (network.build(spec).to(memory_format=torch.channels_last) for _ in range(2))
     assert use_fast_depthwise(fast) is fast
     swapped = [m for m in fast.modules() if type(m) is DepthwiseConv2d]
-    depthwise = [m for m in plain.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
-    assert len(swapped) == len(depthwise) == 10
+    grouped = [m for m in plain.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
+    assert len(swapped) == len(grouped) == 10
     x = torch.randn(4, 3, px, px, generator=torch.Generator().manual_seed(0))
     x = x.contiguous(memory_format=torch.channels_last)
     assert list(plain.state_dict()) == list(fast.state_dict())
@@ -202,6 +203,31 @@ def test_fast_depthwise_changes_no_name_output_or_gradient(px):
         model.eval()
     with torch.no_grad():
         torch.testing.assert_close(plain(x), fast(x), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("px", [4, 16])
+def test_in_half_precision_a_gradient_kernel_gets_one_type(px, monkeypatch):
+    """Processors with matrix units for bfloat16 take mixed types, the others refuse them."""
+    native, seen = depthwise._native, []
+
+    def watched(g, x, weight, *rest):
+        seen.append({g.dtype, x.dtype, weight.dtype})
+        return native(g, x, weight, *rest)
+
+    monkeypatch.setattr(depthwise, "_native", watched)
+    plain = nn.Conv2d(8, 8, 5, padding=2, groups=8, bias=False)
+    fast = use_fast_depthwise(copy.deepcopy(plain))
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 8, px, px, generator=draw).requires_grad_()
+    gradients = []
+    for model in (plain, fast):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(x).float().square().sum()
+        gradients.append(torch.autograd.grad(loss, [x, model.weight]))
+    assert seen and all(types == {torch.bfloat16} for types in seen)
+    for one, other in zip(*gradients, strict=True):
+        assert one.dtype == other.dtype == torch.float32
+        torch.testing.assert_close(other, one, atol=0.02 * float(one.abs().max()), rtol=0)
 
 
 def test_only_symmetric_depthwise_convolutions_are_swapped():

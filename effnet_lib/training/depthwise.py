@@ -72,7 +72,11 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not torch.is_grad_enabled():
             return super().forward(x)
-        return _Depthwise.apply(x, self.weight, self.stride[0])
+        weight = self.weight
+        if torch.is_autocast_enabled(x.device.type):  # here, where autograd sees it: kernels want one type of all three
+            half = torch.get_autocast_dtype(x.device.type)
+            x, weight = x.to(half), weight.to(half)
+        return _Depthwise.apply(x, weight, self.stride[0])
 
 
 def use_fast_depthwise(model: nn.Module) -> nn.Module:
