@@ -244,7 +244,8 @@ class RunStore:
         try:
             write_aside(self._failure(key), f"{line}\n".encode())
         except OSError as error:
-            print(f"{key[:8]} failed: {line} (not noted: {error.strerror})", file=sys.stderr, flush=True)
+            whole = f"{key[:8]} failed: {line} (not noted: {error.strerror})\n"  # one write: workers share stderr
+            print(whole, end="", file=sys.stderr, flush=True)
 
     def diverged(self, key: str) -> bool:
         """Say whether the last try of a run ended because its loss stopped being a number."""

@@ -92,7 +92,7 @@ class Browser:
         self.address = address
         self.chromium = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         self.page = self.chromium.new_page(viewport={"width": 1400, "height": 1100})
-        self.page.set_default_timeout(MINUTE)
+        self.page.set_default_timeout(3 * MINUTE)
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("pageerror", lambda error: self._heard("error", str(error)))
@@ -128,7 +128,7 @@ class Browser:
             "selector => { const all = [...document.querySelectorAll(selector)].map(one => one.innerText.trim());"
             r" return all.length && all.every(text => /^\[\d+\]:$/.test(text)) }",
             arg=f"{NOTEBOOK} .jp-CodeCell .jp-InputPrompt",
-            timeout=2 * MINUTE,
+            timeout=6 * MINUTE,
         )
 
     def stop(self) -> None:

@@ -30,7 +30,7 @@ from effnet_lib.worker import FAILED, PAUSED, STORED, execute
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60.0  # seconds until a condition counts as never met
+PATIENCE = 240.0  # seconds until a condition counts as never met
 HERE = "127.0.0.1"
 
 

@@ -1,15 +1,19 @@
 """Runs and their store: keys that last, checked records, damage that counts as missing, two layers."""
 
 import dataclasses
+import errno
 import json
+import sys
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from effnet_lib import runs
 from effnet_lib.archs import from_data, to_data
 from effnet_lib.errors import StoreError
 from effnet_lib.profiles import Base
@@ -227,3 +231,17 @@ def test_lock_says_who_runs(store):
         assert store.is_running(GOLDEN.key)
         assert not store.is_running(replace(GOLDEN, seed=1).key)
     assert not store.is_running(GOLDEN.key)
+
+
+def test_a_failure_that_cannot_be_noted_is_one_write(store, monkeypatch):
+    """Workers share stderr: what is written in two parts, another's line may come between."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    written = []
+    monkeypatch.setattr(runs, "write_aside", full)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=written.append, flush=lambda: None))
+    store.fail("a" * 64, "OSError: the disk is full")
+    (line,) = filter(None, written)
+    assert line.startswith("aaaaaaaa failed: ") and line.endswith("(not noted: No space left on device)\n")

@@ -18,7 +18,7 @@ from effnet_lib.training import loop
 from effnet_lib.training.engine import Engine
 from effnet_lib.worker import PAUSED, STORED, execute
 
-PATIENCE = 60.0  # seconds until a condition counts as never met
+PATIENCE = 240.0  # seconds until a condition counts as never met
 
 
 def seeds(spec: RunSpec, *numbers: int) -> list[RunSpec]:
