@@ -47,7 +47,7 @@ def figure(
     made.text(
         0.008,
         0.022,
-        "Left: measured; bars: 95 % intervals over draws and test pictures; crosses: one measurement, no interval.  "
+        "Left: measured; bars: 95 % intervals over draws and test pictures; crosses: too few for an interval.  "
         "Right, hollow: printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. "
         "Inc: Inception, RN: ResNet.",
         fontsize=8,
@@ -79,12 +79,16 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], rows: pd.DataFrame, 
             points.append((x, value.value, interval, len(runs)))
             tops[title(name)] = max(tops.get(title(name), (x, -1.0)), (x, high))
         points.sort(key=lambda point: point[0])
-        words = line.words + (f" ({points[0][3]} draws)" if points[0][3] > 1 and line.method == "probe" else "")
-        marker = (CROSSES if all(n == 1 for *_, n in points) else MARKS)[line.method]
-        x, y = [point[0] for point in points], [point[1] for point in points]
+        draws = sorted({n for *_, n in points})
+        several = f" ({' to '.join(map(str, dict.fromkeys((draws[0], draws[-1]))))} draws)" if draws[-1] > 1 else ""
+        words = line.words + (several if line.method == "probe" else "")
         alpha = 1.0 if number == 0 else 0.75
-        axes.plot(x, y, DASHES[number % 4], marker=marker, color=OURS, label=words, markersize=6, lw=1.3, alpha=alpha)
-        for place, value, interval, _ in points:
+        look = {"color": OURS, "markersize": 6, "lw": 1.3, "alpha": alpha}
+        marks = [(MARKS if interval else CROSSES)[line.method] for _, _, interval, _ in points]
+        axes.plot([], [], DASHES[number % 4], marker=marks[0], label=words, **look)
+        axes.plot([point[0] for point in points], [point[1] for point in points], DASHES[number % 4], **look)
+        for (place, value, interval, _), marker in zip(points, marks, strict=True):
+            axes.plot(place, value, marker=marker, **look)
             if interval:
                 axes.errorbar(place, value, [[value - interval[0]], [interval[1] - value]], color=OURS, capsize=3)
     for name, (x, y) in tops.items():
