@@ -18,7 +18,7 @@ from effnet_lib import cli, paths, plotting
 from effnet_lib.artefacts import all_artefacts, artefact
 from effnet_lib.claims import PROTOCOL
 from effnet_lib.errors import StoreError
-from effnet_lib.gallery import notebooks, readme
+from effnet_lib.gallery import evidence, notebooks, readme
 from effnet_lib.gallery.evidence import collect, question
 from effnet_lib.gallery.provenance import strangers
 from effnet_lib.gallery.site import build
@@ -264,3 +264,8 @@ def test_a_readme_without_markers_is_left_alone(text, tmp_path):
     with pytest.raises(StoreError, match="once each"):
         readme.renew(tmp_path / "README.md")
     assert (tmp_path / "README.md").read_text() == text
+
+
+def test_devices_of_a_table_are_listed_once():
+    table = pd.DataFrame({"device": ["a processor", "a processor, a GPU", "a GPU"], "date": ["2020-01-01"] * 3})
+    assert evidence._about(table) == {"device": "a GPU, a processor", "date": "2020-01-01"}

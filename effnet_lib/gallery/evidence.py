@@ -171,7 +171,8 @@ def _about(table: pd.DataFrame | None) -> dict[str, str]:
     words = {}
     for column, label in (("device", "device"), ("date", "date")):
         if column in table:
-            values = sorted(set(table[column].dropna().astype(str)))
+            # A row of runs on several devices lists them.
+            values = sorted({one for row in table[column].dropna().astype(str) for one in row.split(", ")})
             words[label] = f"{values[0]} to {values[-1]}" if column == "date" and len(values) > 1 else ", ".join(values)
     if "seeds" in table and len(table):
         least, most = int(table["seeds"].min()), int(table["seeds"].max())
