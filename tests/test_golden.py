@@ -1,0 +1,109 @@
+"""Nothing stored changes: the key of every planned run and measurement, and what the published records say.
+
+golden.json holds the SHA-256 of each plan, table and set of verdicts, so that code can move without one key or number
+moving along. A sum changes only in a commit that says why: EFFNET_GOLDEN=write rewrites the file.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from effnet_lib import paths, worker
+from effnet_lib.artefacts import all_artefacts
+from effnet_lib.measurements import key_of
+from effnet_lib.parameters import resolve
+from effnet_lib.profiles import PROFILES
+from effnet_lib.queue import stages
+from effnet_lib.runs import RunStore
+from effnet_lib.study import Study
+from effnet_lib.tasks import Tasks
+from effnet_lib.work import Work
+
+SUMS = Path(__file__).with_name("golden.json")
+PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys
+PUBLISHED = sorted((paths.ROOT / "figures/published").glob("*/*.claims.json"))
+ARTEFACTS = tuple(all_artefacts())
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(autouse=True)
+def evidence(monkeypatch):
+    """Every profile reads the published records, the machine's own or not."""
+    monkeypatch.setenv("EFFNET_PUBLISHED", str(paths.ROOT / "figures/published"))
+    monkeypatch.setattr(worker, "processor", lambda: PROCESSOR)
+    for name, profile in PROFILES.items():
+        monkeypatch.setitem(PROFILES, name, replace(profile, shipped=True))
+
+
+def digits(text: str) -> str:
+    """Cut numbers to nine digits: processors differ in the last ones of a mean."""
+    return re.sub(r"-?\d+\.\d+(e[-+]?\d+)?", lambda found: f"{float(found[0]):.9g}", text)
+
+
+def check(name: str, lines: Iterator[str]) -> None:
+    found = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    sums = json.loads(SUMS.read_text()) if SUMS.is_file() else {}
+    if os.environ.get("EFFNET_GOLDEN") == "write":
+        SUMS.write_text(json.dumps(sums | {name: found}, indent=1, sort_keys=True) + "\n")
+    else:
+        assert found == sums[name]
+
+
+def given(module, profile: str):
+    # What Table 5 takes in `cpu` depends on whether CIFAR-10 is here.
+    fixed = {"dataset": "cifar10"} if (module.ID, profile) == ("table5", "cpu") else {}
+    return resolve({"profile": profile, "train": False} | getattr(module, "SHIPPED_WITH", {}) | fixed, module)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_queue_asks_for_the_same_runs(profile):
+    planned = stages(Study.of(PROFILES[profile], RunStore()))
+    check(f"queue/{profile}", (f"{s.number} {s.rank} {s.name}: {' '.join(x.key for x in s.specs)}" for s in planned))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_an_artefact_plans_the_same_networks_and_measurements(name, profile):
+    module, lines = all_artefacts()[name], []
+    if hasattr(module, "plan"):
+        lines += [f"{m.name} {seed} {s.key}" for (m, seed), s in Work.of(module, given(module, profile)).specs.items()]
+    if hasattr(module, "tasks"):
+        lines += [f"{t.label} {key_of(t.kind, t.spec())}" for t in Tasks.of(module, given(module, profile)).tasks]
+    check(f"plan/{name}/{profile}", iter(lines))
+
+
+def results(name: str, profile: str):
+    """Return an artefact's table and verdicts, from the published records alone."""
+    module = all_artefacts()[name]
+    parameters = given(module, profile)
+    if name == "table4":
+        work = Tasks.of(module, parameters)
+        return module.table(work), module.claims(work)
+    if name == "table5":
+        records = Tasks.of(module, parameters).records()
+        return module.table(records), module.claims(records)
+    work = Work.of(module, parameters)
+    records = work.records()
+    if name == "fig7":
+        measured = Tasks.of(module, parameters).records()
+        return module.table(work, records, measured), module.claims(work, measured)
+    return module.table(work.study, records), module.claims(work.study, records)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_published_tables_and_verdicts_are_what_the_records_say(path):
+    name = next(id for id, module in all_artefacts().items() if path.name.split(".")[0] == module.NOTEBOOK)
+    table, judged = results(name, path.parent.name)
+    text, csv = io.StringIO(table.to_csv(index=False)), path.with_name(path.name.replace(".claims.json", ".csv"))
+    again, drawn = (pd.read_csv(source).drop(columns="shipped", errors="ignore") for source in (text, csv))
+    again = again.replace({"source": {"shipped": "measured here"}})
+    pd.testing.assert_frame_equal(again, drawn, rtol=1e-9)
+    assert digits(json.dumps([claim.to_json() for claim in judged], indent=1) + "\n") == digits(path.read_text())
