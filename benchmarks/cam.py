@@ -12,13 +12,13 @@ import time
 import torch
 
 from effnet_lib.artefacts import fig7
-from effnet_lib.measure.cam import class_maps, to_pixels
-from effnet_lib.measure.cells import cells
-from effnet_lib.profiles import PROFILES
-from effnet_lib.runs import RunStore
-from effnet_lib.scaling import Scaling
-from effnet_lib.study import Study
-from effnet_lib.worker import processor
+from effnet_lib.measure.maps.cam import class_maps, to_pixels
+from effnet_lib.measure.maps.geometry import cells
+from effnet_lib.models.scaling import Scaling
+from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.worker import processor
+from effnet_lib.study.profiles import PROFILES
+from effnet_lib.study.study import Study
 
 PICTURES, MOST_SECONDS, MOST_GIB, MOST_OVERHEAD = 200, 60.0, 2.0, 15.0
 MAPS = 1000

@@ -15,9 +15,9 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch.utils.flop_counter import FlopCounterMode
 
-from effnet_lib.archs.efficientnet import EfficientNet, scale
-from effnet_lib.complexity import count
-from effnet_lib.scaling import Scaling
+from effnet_lib.models.archs.efficientnet import EfficientNet, scale
+from effnet_lib.models.complexity import count
+from effnet_lib.models.scaling import Scaling
 
 NETWORKS, SAMPLE = 1000, 8
 Built = tuple[torch.nn.Module, torch.Tensor]

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from effnet_lib import pretrained
-from effnet_lib.data import folders, sets
-from effnet_lib.measure import probe
-from effnet_lib.measure.features import BATCH, folded
+from effnet_lib.data import datasets, image_folder
+from effnet_lib.measure.transfer import linear_probe
+from effnet_lib.measure.transfer.features import BATCH, folded
+from effnet_lib.models import pretrained
 
 PX, QUALITY, HALVED = 32, 75, 2
 
@@ -30,10 +30,10 @@ def main() -> None:
     torch.set_num_threads(1)
     network = pretrained.load("lite0")
     model = folded(network.model).to(memory_format=torch.channels_last)
-    folder = sets.declare("imagenette-224").folder
+    folder = datasets.declare("imagenette-224").folder
 
     def reduced(path, lossy: bool) -> np.ndarray:
-        image = folders.read(path).convert("RGB").resize((PX, PX), Image.Resampling.LANCZOS)
+        image = image_folder.read(path).convert("RGB").resize((PX, PX), Image.Resampling.LANCZOS)
         if lossy:
             held = io.BytesIO()
             image.save(held, "JPEG", quality=QUALITY, subsampling=HALVED)
@@ -41,7 +41,7 @@ def main() -> None:
         return np.asarray(image.resize((network.px, network.px), Image.Resampling.BICUBIC))
 
     def features(part: str, pictures: int, lossy: bool) -> tuple[np.ndarray, np.ndarray]:
-        files, labels, _ = folders.list_pictures(folder, part)
+        files, labels, _ = image_folder.list_pictures(folder, part)
         rows = np.sort(np.random.default_rng(1).permutation(len(files))[:pictures])
         found = []
         for start in range(0, len(rows), BATCH):
@@ -54,7 +54,7 @@ def main() -> None:
     for lossy in (False, True):
         train, labels = features("train", given.train, lossy)
         test, right = features("val", given.test, lossy)
-        fitted = probe.fit(train, labels, test)
+        fitted = linear_probe.fit(train, labels, test)
         print(f"{'JPEG' if lossy else 'lossless':9} {100 * (fitted.predicted == right).mean():.2f} %, C = {fitted.c:g}")
 
 

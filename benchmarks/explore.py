@@ -7,8 +7,8 @@ does; the browser's part is a few small messages and one PNG). Expected on one c
 import statistics
 import time
 
-from effnet_lib.explore import networks
-from effnet_lib.explore.panel import Explorer
+from effnet_lib.apps.explore import networks
+from effnet_lib.apps.explore.panel import Explorer
 
 MOVES = 40
 BAR = 0.150

@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from campaign import Death, Trial, campaign
+from support.campaign import Death, Trial, campaign
 
 
 def table(trials: list[Trial]) -> str:

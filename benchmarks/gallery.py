@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from effnet_lib import paths
+from effnet_lib.apps.gallery.site import build
 from effnet_lib.artefacts import all_artefacts, artefact
-from effnet_lib.gallery.site import build
+from effnet_lib.core import paths
 
 STANDS_IN = "fig8"
 SECONDS, MEGABYTES = 20, 8.0

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-from effnet_lib.sweep.processes import ENVIRONMENT
+from effnet_lib.runs.executors.processes import ENVIRONMENT
 
 if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
     # The allocator reads these when the process starts; workers get them from the sweep.
@@ -24,11 +24,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from effnet_lib.archs import efficientnet
-from effnet_lib.data.sets import Part
-from effnet_lib.runs import RunSpec
-from effnet_lib.scaling import Scaling
-from effnet_lib.training import feed, network, optim, step
+from effnet_lib.data.datasets import Part
+from effnet_lib.models.archs import efficientnet
+from effnet_lib.models.scaling import Scaling
+from effnet_lib.runs.store import RunSpec
+from effnet_lib.training import build_model, input_pipeline
+from effnet_lib.training import optimizer as optim
+from effnet_lib.training import train_step as step
 from effnet_lib.training.recipes import SHORT
 
 STEPS, ROUNDS = 6, 7
@@ -38,12 +40,12 @@ CASES = ((0.5, 0.5, 48), (0.5, 0.5, 64), (0.25, 0.5, 96))
 def ours(width: float, depth: float, px: int):
     """Return a function that trains STEPS steps as a run does."""
     spec = RunSpec(efficientnet.scale(Scaling(depth, width), px, 10), SHORT, "imagenette-224", 0)
-    side = min(224, round(feed.SOURCE_FACTOR * px))
+    side = min(224, round(input_pipeline.SOURCE_FACTOR * px))
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (1024, side, side, 3), np.uint8)
     cpu, given = torch.device("cpu"), Part(pixels, np.arange(1024), rng.integers(0, 10, 1024))
-    fed = feed.Feed(spec, {"train": feed.Memory(given, cpu)}, cpu)
-    model = network.build(spec, cpu).train()
+    fed = input_pipeline.Feed(spec, {"train": input_pipeline.Memory(given, cpu)}, cpu)
+    model = build_model.build(spec, cpu).train()
     optimizer = optim.optimiser(SHORT, model)
     scheduler, train_step = optim.schedule(SHORT, optimizer, 1000), step.Step(spec, model, optimizer, cpu)
 

@@ -15,12 +15,12 @@ import time
 
 import numpy as np
 
-from effnet_lib import pretrained
-from effnet_lib.data import transfer_sets
-from effnet_lib.errors import EffnetError
-from effnet_lib.measure.features import BATCH, folded
-from effnet_lib.measure.transfer import Probe
-from effnet_lib.sweep import cores
+from effnet_lib.core.errors import EffnetError
+from effnet_lib.data import transfer_datasets
+from effnet_lib.measure.transfer.features import BATCH, folded
+from effnet_lib.measure.transfer.tasks import Probe
+from effnet_lib.models import pretrained
+from effnet_lib.runs.sweep import cores
 
 SPEED = {"lite0": 20.0}  # pictures a second and core
 ACCURACY = {2000: 76.0, 10_000: 81.0}  # training pictures: top-1 in percent
@@ -60,7 +60,7 @@ def main() -> int:
         px = pretrained.input_px(name)
         print(f"{name} {px} px: {wall:.1f} img/s by the clock, {processor:.1f} img/s of processor time{words}")
     if args.accuracy is not None:
-        dataset = transfer_sets.ensure(transfer_sets.declare("cifar10"))
+        dataset = transfer_datasets.ensure(transfer_datasets.declare("cifar10"))
         for pictures in args.accuracy or ACCURACY:
             result = Probe("lite0", dataset, pictures, 0, args.test_pictures, cores()).measure()
             bar = ACCURACY.get(pictures, 0.0)

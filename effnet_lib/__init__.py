@@ -1,6 +1,6 @@
 """Regenerate the figures and tables of EfficientNet (Tan & Le 2019, arXiv 1905.11946v5)."""
 
-from .timm_hook import install
+from .models.timm_hook import install
 
 __version__ = "0.1.0"
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from effnet_lib.archs.efficientnet import EfficientNet, Stage
-from effnet_lib.complexity import count
-from effnet_lib.data.sets import DataSet, declare
-from effnet_lib.runs import RunRecord, RunSpec, RunStore, pack_bits, parse_record
+from effnet_lib.data.datasets import DataSet, declare
+from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
+from effnet_lib.models.complexity import count
+from effnet_lib.runs.store import RunRecord, RunSpec, RunStore, pack_bits, parse_record
 from effnet_lib.training.recipes import Recipe
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch is imported later, by the tests that need it
@@ -78,7 +78,7 @@ def store() -> RunStore:
 @pytest.fixture(scope="session")
 def trained_as() -> Callable[[RunRecord], Any]:
     """A maker of what training returns, from the record that shall come of it."""
-    from effnet_lib.training.loop import Trained
+    from effnet_lib.training.trainer import Trained
 
     return lambda record: Trained(record.correct, {n: v for n, v in record.result.items() if n != "correct"}, {})
 

@@ -16,16 +16,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from effnet_lib import paths, worker
 from effnet_lib.artefacts import all_artefacts
-from effnet_lib.measurements import key_of
-from effnet_lib.parameters import resolve
-from effnet_lib.profiles import PROFILES
-from effnet_lib.queue import stages
-from effnet_lib.runs import RunStore
-from effnet_lib.study import Study
-from effnet_lib.tasks import Tasks
-from effnet_lib.work import Work
+from effnet_lib.core import paths
+from effnet_lib.runs import worker
+from effnet_lib.runs.measurements import key_of
+from effnet_lib.runs.store import RunStore
+from effnet_lib.study.measurement_plan import Tasks
+from effnet_lib.study.parameters import resolve
+from effnet_lib.study.profiles import PROFILES
+from effnet_lib.study.queue import stages
+from effnet_lib.study.study import Study
+from effnet_lib.study.training_plan import Work
 
 SUMS = Path(__file__).with_name("golden.json")
 PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys

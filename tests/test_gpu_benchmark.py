@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from effnet_lib import paths
-from effnet_lib.archs.efficientnet import EfficientNet, published, scale
-from effnet_lib.scaling import Scaling
+from effnet_lib.core import paths
+from effnet_lib.models.archs.efficientnet import EfficientNet, published, scale
+from effnet_lib.models.scaling import Scaling
 
 NEEDS_GPU = {
     ("step", "ours graph"),

@@ -54,7 +54,7 @@ def main() -> int:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / "inductor")
         from benchmarks.gpu import runner
         from benchmarks.gpu.kit import Settings
-        from effnet_lib.files import write_aside
+        from effnet_lib.core.atomic_write import write_aside
 
         rounds = 1 if given.small else given.rounds
         settings = Settings(given.device, given.small, given.batch, rounds, given.whole, given.workers, Path(scratch))

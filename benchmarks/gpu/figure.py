@@ -15,15 +15,15 @@ from benchmarks.gpu import photos
 from benchmarks.gpu.kit import Bench, Trainee, best_kind, elapsed, study, wait_for
 from benchmarks.gpu.table import UNFIT
 from effnet_lib.artefacts import fig3
-from effnet_lib.data import folders
-from effnet_lib.data.sets import PHOTOS, declare
-from effnet_lib.runs import RunSpec, RunStore
-from effnet_lib.study import Model, Study
-from effnet_lib.sweep import cores, run_all
-from effnet_lib.training import feed
+from effnet_lib.data import image_folder
+from effnet_lib.data.datasets import PHOTOS, declare
+from effnet_lib.runs.store import RunSpec, RunStore
+from effnet_lib.runs.sweep import cores, run_all
+from effnet_lib.study.study import Model, Study
+from effnet_lib.training import input_pipeline
 from effnet_lib.training.engine import Engine
-from effnet_lib.training.loop import evaluate
-from effnet_lib.training.step import WARM_STEPS
+from effnet_lib.training.train_step import WARM_STEPS
+from effnet_lib.training.trainer import evaluate
 
 COUNTS = PHOTOS["imagenette-224"]
 LIMIT = 480.0
@@ -45,12 +45,15 @@ class Cost:
 
 def tested(px: int) -> dict[int, int]:
     """Return how many pictures a run tests, by size: val and a fifth of train at the input size, val at a larger."""
-    return {px: COUNTS.val_pictures + COUNTS.train_pictures // 5, round(feed.LARGER_TEST * px): COUNTS.val_pictures}
+    return {
+        px: COUNTS.val_pictures + COUNTS.train_pictures // 5,
+        round(input_pipeline.LARGER_TEST * px): COUNTS.val_pictures,
+    }
 
 
 def source(px: int) -> int:
     """Return the size that training pictures are held at."""
-    return min(round(feed.SOURCE_FACTOR * px), COUNTS.native_px)
+    return min(round(input_pipeline.SOURCE_FACTOR * px), COUNTS.native_px)
 
 
 def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
@@ -106,12 +109,12 @@ def run(bench: Bench) -> None:
 def decoding(bench: Bench, sizes: set[int]) -> float:
     """Report the seconds in which all parts are decoded at the sizes of the runs, on all cores as `sets.load` does."""
     root, words = photos.folder(bench)
-    files = folders.list_pictures(root, "train")[0][: 20 if bench.small else 320]
+    files = image_folder.list_pictures(root, "train")[0][: 20 if bench.small else 320]
     middle = sorted(sizes)[len(sizes) // 2]
     many, rates = cores(), {}
     for threads in (1, many):
         started = time.perf_counter()
-        folders.decode(files, source(middle), threads)
+        image_folder.decode(files, source(middle), threads)
         rates[threads] = len(files) / (time.perf_counter() - started)
     pictures = {(source(px), "train"): COUNTS.train_pictures for px in sizes}
     pictures |= {(size, "test"): count for px in sizes for size, count in tested(px).items()}

@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.table import FAILED, MEASURED, MET, MISSED, NEEDS_GPU, UNFIT
-from effnet_lib import stopping
-from effnet_lib.data.sets import Part
-from effnet_lib.profiles import Base, profile
-from effnet_lib.runs import RunSpec, RunStore
-from effnet_lib.study import Study
-from effnet_lib.training import feed, network, optim, step
-from effnet_lib.worker import reason
+from effnet_lib.core import signals
+from effnet_lib.data.datasets import Part
+from effnet_lib.runs.store import RunSpec, RunStore
+from effnet_lib.runs.worker import reason
+from effnet_lib.study.profiles import Base, profile
+from effnet_lib.study.study import Study
+from effnet_lib.training import build_model, input_pipeline, optimizer, train_step
 
-PRELOAD = ("effnet_lib.training.loop", "timm.data", "timm.loss")
+PRELOAD = ("effnet_lib.training.trainer", "timm.data", "timm.loss")
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class Bench:
 
 def server() -> BaseContext:
     """Return a context whose processes have imported already what every part needs."""
-    return stopping.server(*PRELOAD)
+    return signals.server(*PRELOAD)
 
 
 def begin() -> None:
     """Let this process, which `server` started, end with the one that asked for it, and be stopped as any other."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping.SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.SIGNALS)
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
@@ -201,18 +201,24 @@ def random_part(pictures: int, px: int, classes: int) -> Part:
 
 
 class Trainee:
-    """A run in training on random pictures, as `effnet_lib.training.loop` trains it: draws, crops, schedule, step."""
+    """A run in training on random pictures, as `training.trainer` trains it: draws, crops, schedule, step."""
 
     def __init__(self, spec: RunSpec, device: torch.device, kind: str, pictures: int, native_px: int = 224):
         px, classes = spec.arch.px, spec.arch.classes
-        sizes = {"train": min(round(feed.SOURCE_FACTOR * px), native_px), "val": px, "larger": round(1.15 * px)}
-        held = {name: feed.Memory(random_part(pictures, size, classes), device) for name, size in sizes.items()}
-        self.spec, self.feed = spec, feed.Feed(spec, held, device)
-        self.model = network.build(spec, device).train()
-        self.optimizer = optim.optimiser(spec.recipe, self.model)
-        self.scheduler = optim.schedule(spec.recipe, self.optimizer, self.feed.steps)
-        self.ema = optim.average(spec.recipe, self.model)
-        self.step = step.KINDS[kind](spec, self.model, self.optimizer, device)
+        sizes = {
+            "train": min(round(input_pipeline.SOURCE_FACTOR * px), native_px),
+            "val": px,
+            "larger": round(1.15 * px),
+        }
+        held = {
+            name: input_pipeline.Memory(random_part(pictures, size, classes), device) for name, size in sizes.items()
+        }
+        self.spec, self.feed = spec, input_pipeline.Feed(spec, held, device)
+        self.model = build_model.build(spec, device).train()
+        self.optimizer = optimizer.optimiser(spec.recipe, self.model)
+        self.scheduler = optimizer.schedule(spec.recipe, self.optimizer, self.feed.steps)
+        self.ema = optimizer.average(spec.recipe, self.model)
+        self.step = train_step.KINDS[kind](spec, self.model, self.optimizer, device)
         self._endless = enumerate(itertools.chain.from_iterable(map(self.feed.epoch, itertools.count())))
 
     def train(self, steps: int) -> None:

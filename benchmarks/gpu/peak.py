@@ -10,13 +10,13 @@ from dataclasses import replace
 import torch
 
 from benchmarks.gpu.kit import Bench, Trainee
-from effnet_lib.archs import Architecture
-from effnet_lib.archs.efficientnet import published, scale
-from effnet_lib.memory import training_bytes
-from effnet_lib.runs import RunSpec
-from effnet_lib.scaling import Scaling
+from effnet_lib.models.archs import Architecture
+from effnet_lib.models.archs.efficientnet import published, scale
+from effnet_lib.models.memory import training_bytes
+from effnet_lib.models.scaling import Scaling
+from effnet_lib.runs.store import RunSpec
 from effnet_lib.training.recipes import PAPER, SHORT, Recipe
-from effnet_lib.training.step import WARM_STEPS
+from effnet_lib.training.train_step import WARM_STEPS
 
 GIB = 2**30
 WITHIN = 0.2

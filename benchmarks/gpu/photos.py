@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.gpu.kit import Bench
-from effnet_lib import paths
-from effnet_lib.data.sets import PHOTOS
-from effnet_lib.sweep import cores
+from effnet_lib.core import paths
+from effnet_lib.data.datasets import PHOTOS
+from effnet_lib.runs.sweep import cores
 
 IMAGENETTE = PHOTOS["imagenette-224"]
 

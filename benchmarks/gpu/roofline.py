@@ -24,14 +24,14 @@ import torch
 
 from benchmarks.gpu.kit import Bench, best_kind, in_turn, on_device, study
 from benchmarks.gpu.steps import ours
-from effnet_lib.archs import Architecture
-from effnet_lib.archs.efficientnet import scale
-from effnet_lib.complexity import count
-from effnet_lib.memory import SIZE, STATE
-from effnet_lib.runs import RunSpec
-from effnet_lib.scaling import Scaling
+from effnet_lib.models.archs import Architecture
+from effnet_lib.models.archs.efficientnet import scale
+from effnet_lib.models.complexity import count
+from effnet_lib.models.memory import SIZE, STATE
+from effnet_lib.models.scaling import Scaling
+from effnet_lib.runs.store import RunSpec
 from effnet_lib.training.recipes import SHORT
-from effnet_lib.training.step import WARM_STEPS
+from effnet_lib.training.train_step import WARM_STEPS
 
 # What a kernel's name says it does; the first that matches counts.
 GROUPS = {

@@ -23,10 +23,12 @@ from timm.utils import dispatch_clip_grad
 
 from benchmarks.gpu.kit import Bench, elapsed, in_turn, ratio
 from benchmarks.gpu.table import FAILED
-from effnet_lib.archs.efficientnet import scale
-from effnet_lib.runs import RunSpec
-from effnet_lib.scaling import Scaling
-from effnet_lib.training import network, optim, step
+from effnet_lib.models.archs.efficientnet import scale
+from effnet_lib.models.scaling import Scaling
+from effnet_lib.runs.store import RunSpec
+from effnet_lib.training import build_model
+from effnet_lib.training import optimizer as optim
+from effnet_lib.training import train_step as step
 from effnet_lib.training.recipes import SHORT
 
 Call = Callable[[], object]
@@ -74,7 +76,7 @@ def run(bench: Bench) -> None:
 
 def ours(spec: RunSpec, x: torch.Tensor, y: torch.Tensor, kind: str) -> Call:
     """Return one of our steps on a batch."""
-    model = network.build(spec, x.device).train()
+    model = build_model.build(spec, x.device).train()
     optimizer = optim.optimiser(spec.recipe, model)
     scheduler = optim.schedule(spec.recipe, optimizer, STEPS)
     train_step, numbers = step.KINDS[kind](spec, model, optimizer, x.device), iter(range(STEPS))

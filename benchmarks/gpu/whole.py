@@ -24,13 +24,13 @@ from timm.utils import accuracy, dispatch_clip_grad
 from benchmarks.gpu import photos
 from benchmarks.gpu.kit import Bench, apart, study
 from benchmarks.gpu.table import FAILED
-from effnet_lib.archs import Architecture
-from effnet_lib.data.sets import declare
-from effnet_lib.runs import RunSpec
-from effnet_lib.sweep import cores
+from effnet_lib.data.datasets import declare
+from effnet_lib.models.archs import Architecture
+from effnet_lib.runs.store import RunSpec
+from effnet_lib.runs.sweep import cores
 from effnet_lib.training.engine import Engine
-from effnet_lib.training.loop import train
 from effnet_lib.training.recipes import Recipe
+from effnet_lib.training.trainer import train
 
 EPOCHS = 3
 Timed = tuple[float, float]  # seconds of the whole run, and of one epoch after the first

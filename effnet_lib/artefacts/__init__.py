@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from ..errors import ParameterError, nearest
+from ..core.errors import ParameterError, nearest
 
 
 def all_artefacts() -> dict[str, ModuleType]:

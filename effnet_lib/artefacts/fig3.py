@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .. import complexity, paper
-from ..claims import Claim, Judged, judge
-from ..intervals import contrast, points_to_logits
-from ..measured import longer
-from ..measured import outcomes as outcomes
-from ..measured import table as table
-from ..study import SYMBOLS, Model, Stage, Study
-from ..work import Records
+from .. import paper
+from ..models import complexity
+from ..report.tables.accuracy import longer
+from ..report.tables.accuracy import outcomes as outcomes
+from ..report.tables.accuracy import table as table
+from ..stats.claims import Claim, Judged, judge
+from ..stats.intervals import contrast, points_to_logits
+from ..study.study import SYMBOLS, Model, Stage, Study
+from ..study.training_plan import Records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,12 +98,12 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw the three panels and, on ImageNet axes of its own, what the paper prints."""
-    from .. import curves  # drawing needs matplotlib, planning and training do not
+    from ..report.figures import accuracy_curves  # drawing needs matplotlib, planning and training do not
 
-    figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1, 1, 1, 0.62])
+    figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1, 1, 1, 0.62])
     for axes, method in zip(panels, SINGLE, strict=False):
-        curves.single(axes, method, SINGLE[method], records, rows)
-    curves.share_differences(panels[:3], records)
-    curves.printed(panels[3], paper.table(7), SINGLE)
-    curves.footnote(figure, rows)
+        accuracy_curves.single(axes, method, SINGLE[method], records, rows)
+    accuracy_curves.share_differences(panels[:3], records)
+    accuracy_curves.printed(panels[3], paper.table(7), SINGLE)
+    accuracy_curves.footnote(figure, rows)
     return figure

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .. import complexity
-from ..claims import Claim, Judged, judge
-from ..intervals import Estimate, contrast
-from ..measured import outcomes, ratio
-from ..measured import table as table
-from ..scaling import Scaling
-from ..study import Model, Stage, Study
-from ..work import Records
+from ..models import complexity
+from ..models.scaling import Scaling
+from ..report.tables.accuracy import outcomes, ratio
+from ..report.tables.accuracy import table as table
+from ..stats.claims import Claim, Judged, judge
+from ..stats.intervals import Estimate, contrast
+from ..study.study import Model, Stage, Study
+from ..study.training_plan import Records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,12 +125,16 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw the four lines with the range over which two of them are compared, and both effects."""
-    from .. import curves, forest, overlaid  # drawing needs matplotlib, planning and training do not
+    from ..report.figures import (  # drawing needs matplotlib, planning and training do not
+        accuracy_curves,
+        forest,
+        overlaid_curves,
+    )
 
-    figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.6, 1])
+    figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.6, 1])
     common = overlap(study, records)
     shown = {f"d={on.depth:g}, r={on.resolution:g}": [m.arch for m in line] for on, line in lines(study).items()}
-    overlaid.lines(panels[0], shown, records, rows, common[1:] if common else None)
+    overlaid_curves.lines(panels[0], shown, records, rows, common[1:] if common else None)
     forest.effects(panels[1], dict(zip(("2a: higher", "2b: steeper"), effects(study, records).values(), strict=True)))
-    curves.footnote(figure, rows, maps=False)
+    accuracy_curves.footnote(figure, rows, maps=False)
     return figure

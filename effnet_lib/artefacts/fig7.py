@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .. import complexity, mapped, paper, pretrained
-from ..archs import Architecture
-from ..claims import NOT_ENOUGH, Claim, Judged, judge
-from ..data.scenes import scale
-from ..errors import EffnetError
-from ..measure import faithfulness, localisation
-from ..measure.cam import check_method, layer_of
-from ..measure.cells import stride_for
-from ..measure.maps import NetworkMaps
-from ..measure.material import Settings, Thumbnails
-from ..measure.photographs import TRIO, Photograph, class_index, photographs
-from ..measurements import Measurement
-from ..parameters import Parameters, auto_or_flag, listed, text
-from ..profiles import Profile
-from ..scaling import Scaling
-from ..scores import contrast
-from ..study import Model, Stage, Study
-from ..tasks import Task
-from ..work import Records, Work
+from .. import paper
+from ..core.errors import EffnetError
+from ..data.localisation_scenes import scale
+from ..measure.maps import faithfulness, localisation
+from ..measure.maps.cam import check_method, layer_of
+from ..measure.maps.evaluation_images import Settings, Thumbnails
+from ..measure.maps.geometry import stride_for
+from ..measure.maps.network_maps import NetworkMaps
+from ..measure.maps.photographs import TRIO, Photograph, class_index, photographs
+from ..models import complexity, pretrained
+from ..models.archs import Architecture
+from ..models.scaling import Scaling
+from ..report.tables import activation_maps
+from ..runs.measurements import Measurement
+from ..stats.claims import NOT_ENOUGH, Claim, Judged, judge
+from ..stats.score_intervals import contrast
+from ..study.measurement_plan import Task
+from ..study.parameters import Parameters, auto_or_flag, listed, text
+from ..study.profiles import Profile
+from ..study.study import Model, Stage, Study
+from ..study.training_plan import Records, Work
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +88,7 @@ def stages(study: Study) -> Iterator[Stage]:
     """Yield the queue's stages: one seed of the five models, then whole blocks of seeds."""
     profile = study.profile
     if profile.map_base and study.base != profile.map_base:
-        from ..data.sets import declare
+        from ..data.datasets import declare
 
         study = Study(adapted(profile), declare(profile.map_data or profile.dataset), study.store)
     yield Stage(1, 12, "Figure 7, one seed", ID, tuple(study.spec(model, 0) for model in plan(study)))
@@ -162,11 +164,11 @@ def table(work: Work, records: Records, measured: dict[Task, Measurement]) -> pd
     `*_low`, `*_high` the 95 % interval over both. `same`: predictions on validation pictures that stay the same in the
     networks that make the maps (`same_tile`: on a tile of a scene). FLOPS are multiply-adds.
     """
-    pooled, native, found = (mapped.scores(measured, level) for level in ("pooled", "native", "untrained"))
-    agreement, rows = mapped.agreement(measured), []
+    pooled, native, found = (activation_maps.scores(measured, level) for level in ("pooled", "native", "untrained"))
+    agreement, rows = activation_maps.agreement(measured), []
     planned = models(work.study) if work.models else {}
     for method, model in planned.items():
-        seeds = mapped.networks(measured).get(method, {})
+        seeds = activation_maps.networks(measured).get(method, {})
         if not seeds:
             continue
         counts = complexity.count(model.arch)
@@ -183,7 +185,7 @@ def table(work: Work, records: Records, measured: dict[Task, Measurement]) -> pd
         made = [one.provenance for one in seeds.values()]
         row |= {"device": made[0]["device"], "date": max(one["date"][:10] for one in made)}
         rows.append(row)
-    for name, values in (mapped.controls(measured) | mapped.untrained(found)).items():
+    for name, values in (activation_maps.controls(measured) | activation_maps.untrained(found)).items():
         rows.append({"row": name} | values)
     return pd.DataFrame(rows)
 
@@ -194,7 +196,7 @@ def claims(work: Work, measured: dict[Task, Measurement]) -> list[Judged]:
     And first, that maps come from training at all: the trained compound network against the same one untrained. With
     fewer than five seeds every verdict is "not enough evidence".
     """
-    pooled, blank = mapped.scores(measured, "pooled"), mapped.scores(measured, "untrained")
+    pooled, blank = activation_maps.scores(measured, "pooled"), activation_maps.scores(measured, "untrained")
     both = {"compound": pooled["energy"].get("compound"), "untrained": blank["energy"].get("compound")}
     listed = [
         Claim(
@@ -217,8 +219,8 @@ def _enough(judged: Judged) -> Judged:
 
 def draw(work: Work, measured: dict[Task, Measurement], rows: pd.DataFrame) -> "Figure":
     """Draw the grid of maps, localisation and faithfulness against FLOPS, and the Lite trio on photographs."""
-    from .. import map_panels  # drawing needs matplotlib, planning and measuring do not
+    from ..report.figures import activation_maps  # drawing needs matplotlib, planning and measuring do not
 
     if not drawable(measured):
         raise EffnetError("nothing is measured yet: there is no map to draw")
-    return map_panels.figure(TITLE, work, measured, rows)
+    return activation_maps.figure(TITLE, work, measured, rows)

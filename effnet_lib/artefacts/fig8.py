@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .. import complexity, paper
-from ..claims import Claim, Judged, judge
-from ..intervals import Estimate, contrast
-from ..measured import longer, outcomes, ratio
-from ..measured import table as table
-from ..scaling import PUBLISHED
-from ..study import METHODS, Model, Stage, Study
-from ..work import Records
+from .. import paper
+from ..models import complexity
+from ..models.scaling import PUBLISHED
+from ..report.tables.accuracy import longer, outcomes, ratio
+from ..report.tables.accuracy import table as table
+from ..stats.claims import Claim, Judged, judge
+from ..stats.intervals import Estimate, contrast
+from ..study.study import METHODS, Model, Stage, Study
+from ..study.training_plan import Records
 from .fig3 import SINGLE, axes_of
 
 if TYPE_CHECKING:
@@ -103,14 +104,18 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw all methods' curves, the margins at equal FLOPS and, on ImageNet axes, what the paper prints."""
-    from .. import curves, forest, overlaid  # drawing needs matplotlib, planning and training do not
+    from ..report.figures import (  # drawing needs matplotlib, planning and training do not
+        accuracy_curves,
+        forest,
+        overlaid_curves,
+    )
 
-    figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.75, 1.05, 0.7])
+    figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.75, 1.05, 0.7])
     shown = {method: [study.baseline.arch, *(m.arch for m in models)] for method, models in series(study).items()}
-    overlaid.together(panels[0], shown, records, rows)
+    overlaid_curves.together(panels[0], shown, records, rows)
     costs = {level: {m: ratio(study, model) for m, model in models.items()} for level, models in levels(study).items()}
     named = {f"level {level}": (costs[level], parts) for level, parts in margins(study, records).items()}
     forest.margins(panels[1], named)
-    curves.printed(panels[2], paper.table(7), SINGLE | {"compound": ""})
-    curves.footnote(figure, rows, maps=False)
+    accuracy_curves.printed(panels[2], paper.table(7), SINGLE | {"compound": ""})
+    accuracy_curves.footnote(figure, rows, maps=False)
     return figure

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .. import measured, response
-from ..claims import DELTA, Claim, Judged, judge
-from ..grid import PAPER, Candidate, Point, candidate, label, points, spread
-from ..intervals import Estimate, Outcomes, contrast
-from ..runs import RunRecord, RunSpec
-from ..study import Model, Stage, Study
-from ..work import Records
+from ..report.tables import accuracy as measured
+from ..runs.store import RunRecord, RunSpec
+from ..stats import response_surface
+from ..stats.claims import DELTA, Claim, Judged, judge
+from ..stats.intervals import Estimate, Outcomes, contrast
+from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
+from ..study.study import Model, Stage, Study
+from ..study.training_plan import Records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -129,13 +130,13 @@ def _bits(found: Search) -> dict[str, dict[int, np.ndarray]]:
     return {network.name: {seed: run.correct for seed, run in runs.items()} for network, runs in found.items()}
 
 
-def regret(study: Study) -> response.Regret | None:
+def regret(study: Study) -> response_surface.Regret | None:
     """Return the regret of the paper's triple against the best on the search's seeds; None without its records."""
     bits = _bits(search(study))
-    return response.regret(Outcomes(bits), label(PAPER)) if label(PAPER) in bits else None
+    return response_surface.regret(Outcomes(bits), label(PAPER)) if label(PAPER) in bits else None
 
 
-def surface(study: Study) -> response.Surface | None:
+def surface(study: Study) -> response_surface.Surface | None:
     """Return the response surface of the search's networks; None where they are too few for a quadratic."""
     found = search(study)
     alpha, gamma, accuracy, weights = np.array(
@@ -144,7 +145,7 @@ def surface(study: Study) -> response.Surface | None:
             for one, runs in found.items()
         ]
     ).T.reshape(4, -1)
-    return response.fit(alpha, gamma, accuracy, weights)
+    return response_surface.fit(alpha, gamma, accuracy, weights)
 
 
 def fresh(study: Study) -> dict[float, Estimate]:
@@ -207,11 +208,11 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw the heat map over the constraint surface, and every network's difference to the paper's triple."""
-    from .. import curves, heat  # drawing needs matplotlib, planning and training do not
+    from ..report.figures import accuracy_curves, grid_heatmap  # drawing needs matplotlib, planning and training do not
 
-    figure, panels = curves.panels(TITLE, curves.subtitle(study, records), widths=[1.35, 1])
-    heat.heat_map(panels[0], points(study), search(study), surface(study), rival(study))
+    figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.35, 1])
+    grid_heatmap.heat_map(panels[0], points(study), search(study), surface(study), rival(study))
     named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
-    heat.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
-    heat.footnote(figure, study, surface(study), rows)
+    grid_heatmap.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
+    grid_heatmap.footnote(figure, study, surface(study), rows)
     return figure

@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .. import complexity, families, paper
-from ..audit import audit
-from ..claims import Claim, Judged, judge
-from ..intervals import Estimate, contrast
-from ..measured import outcomes as outcomes
-from ..measured import ratio
-from ..measured import table as measured_table
-from ..study import Model, Stage, Study
-from ..work import Records
+from .. import paper
+from ..models import complexity
+from ..report.tables.accuracy import outcomes as outcomes
+from ..report.tables.accuracy import ratio
+from ..report.tables.accuracy import table as measured_table
+from ..report.tables.flops_audit import audit
+from ..stats.claims import Claim, Judged, judge
+from ..stats.intervals import Estimate, contrast
+from ..study import proxy_families
+from ..study.study import Model, Stage, Study
+from ..study.training_plan import Records
 from .fig3 import SINGLE
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ LEGEND = {
 def rows_of(study: Study) -> dict[str, dict[str, Model]]:
     """Return family -> method -> proxy, in the table's order."""
     return {
-        family: {method: families.model(study, family, method) for method in families.printed(family)}
+        family: {method: proxy_families.model(study, family, method) for method in proxy_families.printed(family)}
         for family in study.profile.families
     }
 
@@ -65,7 +67,7 @@ def proxies(study: Study) -> pd.DataFrame:
     rows = []
     unit = complexity.count(study.baseline.arch).madds
     for family in study.profile.families:
-        base, model = families.proxy(study, family), families.baseline(study, family)
+        base, model = proxy_families.proxy(study, family), proxy_families.baseline(study, family)
         counts = complexity.count(model.arch)
         rows.append(
             {
@@ -95,7 +97,7 @@ def costs(study: Study) -> pd.DataFrame:
             "resolution": model.scaling.resolution,
             "px": model.arch.px,
             "printed_ratio": print_of[family, method] / print_of[family, "baseline"],
-            "full_ratio": families.full_ratios(family)[method],
+            "full_ratio": proxy_families.full_ratios(family)[method],
             "proxy_ratio": ratio(study, model),
         }
         for family, rows in rows_of(study).items()
@@ -173,15 +175,19 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw a column a family, measured above and printed below, and the margins with their means over families."""
-    from .. import columns, curves, forest  # drawing needs matplotlib, planning and training do not
+    from ..report.figures import (  # drawing needs matplotlib, planning and training do not
+        accuracy_curves,
+        family_columns,
+        forest,
+    )
 
     chosen = study.profile.families
-    subtitle = curves.subtitle(study, records, f"each family's own, FLOPS of {study.base}")
-    figure, panels = columns.panels(TITLE, subtitle, chosen)
-    bases = {family: families.proxy(study, family) for family in chosen}
+    subtitle = accuracy_curves.subtitle(study, records, f"each family's own, FLOPS of {study.base}")
+    figure, panels = family_columns.panels(TITLE, subtitle, chosen)
+    bases = {family: proxy_families.proxy(study, family) for family in chosen}
     titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
-    columns.measured(panels.measured, titles, records, rows)
-    columns.printed(panels.printed, paper.table(3))
+    family_columns.measured(panels.measured, titles, records, rows)
+    family_columns.printed(panels.printed, paper.table(3))
     models, parts = rows_of(study), margins(study, records)
     notes = {
         family: {
@@ -196,6 +202,6 @@ def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     title = "as printed: FLOPS not equal"
     forest.margins(panels.margins, {words: (None, found) for words, found in parts.items()}, title=title, notes=notes)
     panels.margins.set_xlabel("difference in top-1 (points)")
-    curves.footnote(figure, rows, maps=False)
-    columns.finish(figure, LEGEND)
+    accuracy_curves.footnote(figure, rows, maps=False)
+    family_columns.finish(figure, LEGEND)
     return figure

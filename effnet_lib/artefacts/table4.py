@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .. import latencies, paper
-from ..comparators import NETWORKS, network
-from ..errors import ParameterError
-from ..latencies import Reading
-from ..measure import runtimes
-from ..measure.latency import SMALL, Entry, Latency
-from ..measure.ratios import AtLeast, Ratio
-from ..measurements import MeasurementStore
-from ..parameters import Parameters, listed, whole
-from ..profiles import Profile
-from ..tasks import Tasks
+from .. import paper
+from ..core.errors import ParameterError
+from ..measure.latency import runtimes
+from ..measure.latency.group import SMALL, Entry, Latency
+from ..models.zoo import NETWORKS, network
+from ..report.tables import latency
+from ..report.tables.latency import Reading
+from ..runs.measurements import MeasurementStore
+from ..stats.speedup import AtLeast, Ratio
+from ..study.measurement_plan import Tasks
+from ..study.parameters import Parameters, listed, whole
+from ..study.profiles import Profile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +121,7 @@ def tasks(parameters: Parameters, profile: Profile) -> tuple[Latency, ...]:
     if measures and not parameters.dry_run:
         store = MeasurementStore(shipped=profile.shipped and not parameters.fresh)
         for task in found:
-            if not latencies.stored(store, task):
+            if not latency.stored(store, task):
                 for entry in task.entries:
                     runtimes.check(entry.runtime)
                 task.refuse()
@@ -130,18 +131,18 @@ def tasks(parameters: Parameters, profile: Profile) -> tuple[Latency, ...]:
 def readings(work: Tasks) -> list[Reading]:
     """Return what is stored of a plan: this machine's, and beside it what other machines shipped."""
     every = planned(work.parameters)
-    own = {task: found for task in every if (found := latencies.stored(work.store, task))}
-    return latencies.readings(every, own, [] if work.parameters.fresh else latencies.shipped(work.store))
+    own = {task: found for task in every if (found := latency.stored(work.store, task))}
+    return latency.readings(every, own, [] if work.parameters.fresh else latency.shipped(work.store))
 
 
 def table(work: Tasks) -> pd.DataFrame:
     """Return a row a network and runtime, this machine's and others' (`latencies.table`)."""
-    return latencies.table(readings(work))
+    return latency.table(readings(work))
 
 
 def against_flops(work: Tasks, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the second table: latency against FLOPS in the first runtime asked for."""
-    return latencies.against_flops(rows, work.parameters.own["runtimes"][0])
+    return latency.against_flops(rows, work.parameters.own["runtimes"][0])
 
 
 def claims(work: Tasks) -> list[AtLeast]:
@@ -166,6 +167,6 @@ def claims(work: Tasks) -> list[AtLeast]:
 
 def draw(work: Tasks, rows: pd.DataFrame) -> "Figure":
     """Draw speed-ups and latencies as dots with intervals, beside what is printed, and latency against FLOPS."""
-    from .. import dots  # drawing needs matplotlib, measuring does not
+    from ..report.figures import latency_dots  # drawing needs matplotlib, measuring does not
 
-    return dots.draw(TITLE, rows, against_flops(work, rows), work.parameters.own["runtimes"][0])
+    return latency_dots.draw(TITLE, rows, against_flops(work, rows), work.parameters.own["runtimes"][0])

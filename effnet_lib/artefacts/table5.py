@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from .. import paper, pretrained
-from ..claims import Claim, Judged, judge
-from ..data import transfer_sets
-from ..errors import ParameterError
-from ..intervals import Estimate, contrast
-from ..measure import finetune
-from ..measure.transfer import FineTune, Probe
-from ..parameters import Parameters, flag, listed, whole
-from ..profiles import Profile
-from ..sweep import cores
-from ..transferred import Records, accuracy, outcomes, series, title
-from ..transferred import ratios as ratios
-from ..transferred import table as table
+from .. import paper
+from ..core.errors import ParameterError
+from ..data import transfer_datasets
+from ..measure.transfer import finetune
+from ..measure.transfer.tasks import FineTune, Probe
+from ..models import pretrained
+from ..report.tables.transfer import Records, accuracy, outcomes, series, title
+from ..report.tables.transfer import ratios as ratios
+from ..report.tables.transfer import table as table
+from ..runs.sweep import cores
+from ..stats.claims import Claim, Judged, judge
+from ..stats.intervals import Estimate, contrast
+from ..study.parameters import Parameters, flag, listed, whole
+from ..study.profiles import Profile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,10 +93,10 @@ def data_sets(parameters: Parameters, profile: Profile) -> tuple[str, ...]:
     if parameters.dataset:
         return (parameters.dataset,)
     if profile.name == "imagenet":
-        return tuple(one.id for one in transfer_sets.SETS.values() if one.printed)
+        return tuple(one.id for one in transfer_datasets.SETS.values() if one.printed)
     if profile.name == "smoke":
         return ("digits",)
-    return ("cifar10",) if profile.name != "cpu" or transfer_sets.there("cifar10") else OFFLINE
+    return ("cifar10",) if profile.name != "cpu" or transfer_datasets.there("cifar10") else OFFLINE
 
 
 def tasks(parameters: Parameters, profile: Profile) -> list[Probe | FineTune]:
@@ -107,7 +108,7 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Probe | FineTune]:
         workers = 0 if profile.in_process else cores()
     found: list[Probe | FineTune] = []
     for name in data_sets(parameters, profile):
-        dataset = transfer_sets.declare(name)
+        dataset = transfer_datasets.declare(name)
         train = own["train_pictures"] or setting.train_pictures or _few(dataset, parameters.seeds or setting.draws)
         test = own["test_pictures"] or setting.test_pictures
         if test and test >= dataset.val_pictures:
@@ -191,6 +192,6 @@ def claims(records: Records) -> list[Judged]:
 
 def draw(records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw Figure 6: what is measured, a panel a data set, and what the paper prints on axes of its own."""
-    from .. import transfer_panels  # drawing needs matplotlib, planning and measuring do not
+    from ..report.figures import transfer  # drawing needs matplotlib, planning and measuring do not
 
-    return transfer_panels.figure(TITLE, series(records), rows, accuracy)
+    return transfer.figure(TITLE, series(records), rows, accuracy)

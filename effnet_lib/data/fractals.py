@@ -19,7 +19,7 @@ from numbers import Integral
 
 import numpy as np
 
-from effnet_lib.errors import ParameterError
+from ..core.errors import ParameterError
 
 MAX_MAPS = 4
 MAX_SINGULAR = 0.95  # strictly contractive

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..errors import ParameterError
+from ..core.errors import ParameterError
 
 
 class _Source(NamedTuple):

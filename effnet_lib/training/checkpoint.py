@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from ..errors import RunFailed
-from ..files import write_aside
+from ..core.atomic_write import write_aside
+from ..core.errors import RunFailed
 
 MAGIC = b"effnet checkpoint 2 "
 

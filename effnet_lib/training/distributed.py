@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
-from ..errors import ParameterError
+from ..core.errors import ParameterError
 
 PATIENCE = datetime.timedelta(hours=6)  # how long one process waits for another
 

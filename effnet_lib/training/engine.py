@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import ParameterError
+from ..core.errors import ParameterError
 
 STEPS = ("auto", "eager", "compile", "graph")
 

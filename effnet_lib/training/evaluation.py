@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import stopping
-from .feed import Feed
+from ..core import signals
+from .input_pipeline import Feed
 
 
 class Paused(Exception):
@@ -25,7 +25,7 @@ def evaluate(model: nn.Module, feed: Feed, part: str) -> tuple[np.ndarray, float
         logits = model(x).float()
         losses.append(F.cross_entropy(logits, y, reduction="sum"))
         right.append(logits.argmax(1) == y)
-        if feed.group.world == 1 and stopping.asked():
+        if feed.group.world == 1 and signals.asked():
             raise Paused
     mine = torch.cat(right).cpu().numpy() if right else np.zeros(0, bool)  # of a part smaller than the group
     found = feed.group.concatenate(mine)

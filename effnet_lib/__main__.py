@@ -1,0 +1,7 @@
+"""`python -m effnet_lib` is the command `effnet`."""
+
+import sys
+
+from .apps.cli import main
+
+sys.exit(main())

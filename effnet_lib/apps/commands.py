@@ -1,0 +1,208 @@
+"""What each command of `effnet` does with its parsed arguments: returns the exit code, raises EffnetError.
+
+Imports stand inside, so that no command pays for another's.
+"""
+
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from ..core import paths
+from ..core.errors import EffnetError, ParameterError, nearest
+from ..core.signals import interrupting
+from ..study.profiles import PROFILES, profile
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    print(line, flush=True)
+
+
+def _study(args: Namespace):
+    from ..data.datasets import declare
+    from ..runs.store import RunStore
+    from ..study.parameters import resolve
+    from ..study.study import Study
+
+    resolve({"profile": args.profile, "dataset": args.dataset, "workers": args.workers})
+    chosen = profile(args.profile)
+    return Study.of(chosen, RunStore(chosen.shipped), declare(args.dataset or chosen.dataset))
+
+
+def list_all(args: Namespace) -> int:
+    """Print artefacts and profiles."""
+    from ..artefacts import all_artefacts
+
+    for name, module in all_artefacts().items():
+        print(name if args.ids else f"{name:14} {module.TITLE} (notebooks/{module.NOTEBOOK}.ipynb)")
+    if not args.ids:
+        print()
+        for one in PROFILES.values():
+            print(f"{one.name:14} {one.summary}")
+    return 0
+
+
+def run(args: Namespace) -> int:
+    """Execute one notebook, or all."""
+    from ..artefacts import all_artefacts
+    from .notebooks import run_notebook, value_of
+
+    parameters = {"profile": args.profile}
+    for name, text in args.parameter or []:
+        parameters[name] = value_of(text)
+    for text in args.yaml or []:
+        import yaml
+
+        try:
+            given = yaml.safe_load(text)
+        except yaml.YAMLError:
+            given = None
+        if not isinstance(given, dict):
+            raise ParameterError("-y", text, "YAML such as 'widths: [1.0, 1.4]'")
+        parameters |= given
+    names = list(all_artefacts()) if args.artefact == "all" else [args.artefact]
+    for name in names:
+        began = time.time()
+        with interrupting():  # the kernel is told to stop, and saves
+            out = run_notebook(name, parameters)
+        picture = out.with_suffix(".png") if out else None
+        if out is None:
+            say(f"{name}: dry run, nothing written")
+        elif picture.is_file() and picture.stat().st_mtime >= began - 2:  # 2 s: the coarsest file systems' clock
+            say(f"{name}: {_short(out.parent)}/{out.stem}.*")
+        else:
+            say(f"{name}: no record to draw from yet; {_short(out)} says what is missing")
+    return 0
+
+
+def _short(path: Path) -> str:
+    """Return a path relative to the current folder where it lies below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def queue(args: Namespace) -> int:
+    """Work through pending runs inside a budget."""
+    from ..artefacts import all_artefacts
+    from ..study.parameters import resolve
+    from ..study.queue import work
+    from ..training.engine import Engine
+
+    if not args.budget > 0:
+        raise ParameterError("budget", args.budget, "seconds above 0")
+    plans = [*all_artefacts(), "quintet", "study"]
+    for name in args.artefact:
+        if name not in plans:
+            raise ParameterError("artefact", name, nearest(name, plans))
+    device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
+    engine = Engine(device, args.step, gpu_share=args.gpu_share)
+    report = work(_study(args), args.budget, args.workers, engine, args.artefact, say, args.executor)
+    say(
+        f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
+        f"{len(report.left)} left for next time"
+    )
+    return 1 if report.failed else 0
+
+
+def train(args: Namespace) -> int:
+    """Train one network."""
+    from ..models.scaling import Scaling
+    from ..study.parameters import resolve
+    from ..study.single_run import plan, train_one
+    from ..training.engine import Engine
+
+    if not args.budget > 0:
+        raise ParameterError("budget", args.budget, "seconds above 0")
+    if not args.every >= 0:
+        raise ParameterError("every", args.every, "seconds, at least 0 (after each step)")
+    for name, least in (("epochs", 1), ("seed", 0), ("batch", 1), ("micro_batch", 0), ("minival", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise ParameterError(name, value, f"a whole number of at least {least}")
+    engine = Engine(resolve({"device": args.device}).device, args.step, args.every)
+    factors = {
+        name: getattr(args, name) for name in ("depth", "width", "resolution") if getattr(args, name) is not None
+    }
+    study, scaling = _study(args), Scaling(**factors) if factors else None
+    changes = {"epochs": args.epochs, "batch": args.batch, "minival": args.minival}
+    spec = plan(study, args.model, scaling, args.phi, args.seed, micro_batch=args.micro_batch, **changes)
+    train_one(spec, study, engine, args.budget, say)
+    return 0
+
+
+def tune(args: Namespace) -> int:
+    """Decide baseline and rate."""
+    from ..study import status as reports
+
+    args.artefact = ["study"]
+    code = queue(args)
+    say(reports.decisions(_study(args)))
+    return code
+
+
+def status(args: Namespace) -> int:
+    """Print what is decided, done and left."""
+    from ..study import status as reports
+
+    study = _study(args)
+    say(reports.decisions(study))
+    say(reports.status(study, args.workers))
+    return 0
+
+
+def publish(args: Namespace) -> int:
+    """Ship records and redraw from them."""
+    from ..runs.measurements import MeasurementStore
+    from ..runs.store import RunStore
+    from .publish import check, planned_keys, planned_measurements, publish_records, redraw
+
+    names = args.profile or [name for name in PROFILES if name != "smoke"]
+    for name in names:
+        profile(name)  # an unknown one is refused before anything is copied
+    store = RunStore()
+    records = check(Path(args.source)) if args.source else list(store.own())
+    if not args.source:
+        wanted = planned_keys(names, store)
+        records = [record for record in records if record.key in wanted]
+        planned = planned_measurements(names)
+        records += [measurement for measurement in MeasurementStore().own() if measurement.key in planned]
+    new = publish_records(records)
+    say(f"{len(records)} records checked, {len(new)} new under figures/published/records")
+    for name in names:
+        for path in redraw(name):
+            say(f"drawn: {_short(path)}")
+    if paths.published_root() == paths.ROOT / "figures" / "published":
+        from .gallery.readme import renew
+
+        renew()
+    return 0
+
+
+def export(args: Namespace) -> int:
+    """Write trained networks as safetensors and ONNX."""
+    from ..runs.store import RunStore
+    from . import export as exports
+
+    store, formats = RunStore(), exports.check_formats(args.format or exports.FORMATS)
+    for record in exports.stored(store, args.key):
+        about = exports.export(store, record, args.folder, formats)
+        error = f", ONNX within {about['onnx']['max_relative_error']:.1e} of it" if "onnx" in about else ""
+        say(f"{_short(args.folder.resolve())}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
+    return 0
+
+
+def gallery(args: Namespace) -> int:
+    """Write the gallery, or the README's table of artefacts."""
+    if args.readme:
+        from .gallery.readme import renew
+
+        say(f"README.md: {'the table is renewed' if renew() else 'the table is up to date'}")
+        return 0
+    try:
+        from .gallery.site import build
+    except ModuleNotFoundError as error:
+        raise EffnetError(f"{error.name} is missing; pip install 'effnet-lib[notebooks]' brings it") from None
+
+    index = build(args.to)
+    size = sum(path.stat().st_size for path in index.parent.iterdir()) / 1e6
+    say(f"{_short(index)}: {len(list(index.parent.glob('*.html')))} pages, {size:.1f} MB")
+    return 0

@@ -1,0 +1,180 @@
+"""What lies in the figures' folders for each artefact: picture, table, claims, executed notebook, and from what."""
+
+import ast
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from ...artefacts import all_artefacts
+from ...core import paths
+from ...stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
+from ...study.profiles import PROFILES
+
+VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_ENOUGH)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One artefact in one profile, shipped with the library or made here; what is missing is None or empty.
+
+    `parameters` are rows (name, value, comment) of the executed notebook; `marks` say what of another version is shown;
+    `about` is provenance, label -> text.
+    """
+
+    artefact: ModuleType
+    profile: str
+    shipped: bool
+    picture: Path | None = None
+    pdf: Path | None = None
+    csv: Path | None = None
+    table: pd.DataFrame | None = None
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    notebook: Path | None = None
+    parameters: list[tuple[str, str, str]] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    about: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to show beyond a notebook that found no record."""
+        return bool(self.picture or self.claims or (self.table is not None and len(self.table)))
+
+    @property
+    def label(self) -> str:
+        return f"{self.profile}, {'shipped' if self.shipped else 'yours'}"
+
+    @property
+    def slug(self) -> str:
+        """The beginning of the names of its files in the site."""
+        return f"{self.artefact.ID}-{self.profile}" + ("" if self.shipped else "-yours")
+
+    def tally(self) -> dict[str, int]:
+        """Return how many claims have each verdict."""
+        return {word: sum(claim["verdict"] == word for claim in self.claims) for word in VERDICTS}
+
+
+def question(artefact: ModuleType) -> str:
+    """Return in a sentence or two what an artefact tests: its module's docstring behind the name of the figure."""
+    first = " ".join((artefact.__doc__ or artefact.TITLE).split("\n\n")[0].split())
+    words = first.partition(". ")[2] or first.removeprefix(f"{artefact.TITLE.partition(':')[0]}: ")
+    return words[0].upper() + words[1:]
+
+
+def collect() -> dict[ModuleType, list[Evidence]]:
+    """Return the evidence of every artefact, in the order of `effnet list`; shipped evidence first."""
+    layers = ((paths.published_root(), True), (paths.figures_root(), False))
+    found: dict[ModuleType, list[Evidence]] = {}
+    for module in all_artefacts().values():
+        places = [(root / profile, profile, shipped) for root, shipped in layers for profile in PROFILES]
+        read = (_read(module, *place) for place in places)
+        found[module] = [evidence for evidence in read if evidence]
+    return found
+
+
+def _read(module: ModuleType, folder: Path, profile: str, shipped: bool) -> Evidence | None:
+    """Read what one folder has of an artefact, or None where it has nothing."""
+    stem = folder / module.NOTEBOOK
+    there = {kind: path for kind in ("png", "pdf", "csv", "ipynb") if (path := _with(stem, kind)).is_file()}
+    path = _with(stem, "claims.json")
+    if not there and not path.is_file():
+        return None
+    marks: list[str] = []
+    claims = _claims(path, marks) if path.is_file() else []
+    table = _table(there["csv"], marks) if "csv" in there else None
+    parameters = _parameters(there["ipynb"], marks) if "ipynb" in there else []
+    return Evidence(
+        artefact=module,
+        profile=profile,
+        shipped=shipped,
+        picture=there.get("png"),
+        pdf=there.get("pdf"),
+        csv=there.get("csv"),
+        table=table,
+        claims=claims,
+        notebook=there.get("ipynb"),
+        parameters=parameters,
+        marks=marks,
+        about=_about(table),
+    )
+
+
+def _with(stem: Path, kind: str) -> Path:
+    return stem.with_name(f"{stem.name}.{kind}")
+
+
+def _claims(path: Path, marks: list[str]) -> list[dict[str, Any]]:
+    """Read verdicts; those of another protocol are kept, and marked."""
+    try:
+        rows = json.loads(path.read_text())
+        kept = [{name: row.get(name) for name in ("printed", "measured", "interval", "n", "protocol")} for row in rows]
+        kept = [
+            row | {"claim": str(full["claim"]), "verdict": str(full["verdict"])}
+            for row, full in zip(kept, rows, strict=True)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        marks.append(f"{path.name} cannot be read ({type(error).__name__})")
+        return []
+    for other in sorted({str(row["protocol"]) for row in kept if row["protocol"] != PROTOCOL}):
+        marks.append(f"verdicts by protocol {other}, where this version of the library has {PROTOCOL}")
+    return kept
+
+
+def _table(path: Path, marks: list[str]) -> pd.DataFrame | None:
+    try:
+        return pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return None
+    except (ValueError, OSError) as error:
+        marks.append(f"{path.name} cannot be read ({type(error).__name__})")
+        return None
+
+
+def _parameters(path: Path, marks: list[str]) -> list[tuple[str, str, str]]:
+    """Return name, value and comment of an executed notebook's parameters, papermill's over its own."""
+    try:
+        cells = json.loads(path.read_text())["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, TypeError, KeyError) as error:
+        marks.append(f"{path.name} cannot be read ({type(error).__name__})")
+        return []
+    found: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        if source.startswith("# Parameters"):
+            for name, value, comment in _assigned(source):
+                found[name] = (value, comment or found.get(name, ("", ""))[1])
+    return [(name, *rest) for name, rest in found.items()]
+
+
+def _assigned(source: str) -> Iterable[tuple[str, str, str]]:
+    """Yield name, value as written and trailing comment of a cell's assignments."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return
+    lines = source.splitlines()
+    for node in body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and getattr(node, "value", None):
+            comment = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode().partition("#")[2]
+            yield target.id, ast.unparse(node.value), comment.strip()
+
+
+def _about(table: pd.DataFrame | None) -> dict[str, str]:
+    """Return what a table itself says of devices, dates and seeds."""
+    if table is None:
+        return {}
+    words = {}
+    for column, label in (("device", "device"), ("date", "date")):
+        if column in table:
+            # A row of runs on several devices lists them.
+            values = sorted({one for row in table[column].dropna().astype(str) for one in row.split(", ")})
+            words[label] = f"{values[0]} to {values[-1]}" if column == "date" and len(values) > 1 else ", ".join(values)
+    if "seeds" in table and len(table):
+        least, most = int(table["seeds"].min()), int(table["seeds"].max())
+        words["seeds a model"] = str(least) if least == most else f"{least} to {most}"
+    return words

@@ -1,0 +1,88 @@
+"""From which records a picture was drawn, and which records of another version lie beside them."""
+
+import ast
+import json
+
+from ...core import paths
+from ...core.errors import EffnetError
+from ..publish import environment
+from .evidence import Evidence
+
+
+def strangers() -> list[dict[str, str]]:
+    """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
+    from ...runs.measurements import SCHEMA as MEASURED
+    from ...runs.measurements import is_measurement
+    from ...runs.store import SCHEMA, SEMANTICS
+
+    found = []
+    folders = (
+        paths.published_root() / "records",
+        paths.results_root() / "records",
+        paths.results_root() / "measurements",
+    )
+    for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
+        try:
+            text = path.read_text()
+            body = json.loads(text)
+            schema, semantics = body["schema"], body["spec"].get("semantics", SEMANTICS)
+            made = {name: str(body["provenance"].get(name, "")) for name in ("date", "device")}
+            top1 = body["result"].get("top1")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            found.append({"key": path.stem[:12], "why": f"not a record ({type(error).__name__})"})
+            continue
+        reads = MEASURED if is_measurement(text) else SCHEMA
+        why = [f"schema {schema}, this version reads {reads}"] if schema != reads else []
+        why += [f"semantics {semantics}, this version runs {SEMANTICS}"] if semantics != SEMANTICS else []
+        if why:
+            top1 = f"{top1:.2f} %" if isinstance(top1, float) else ""
+            found.append({"key": path.stem[:12], "why": "; ".join(why), "top1": top1, **made})
+    return found
+
+
+def provenance(evidence: Evidence) -> dict[str, str]:
+    """Return what is known of where, when and from what some evidence was made: its table's words, its records' facts.
+
+    Shipped pictures are drawn from shipped records alone, so these alone are looked at.
+    """
+    if not evidence.shipped:
+        return evidence.about | _records(evidence)
+    with environment(EFFNET_RESULTS=str(paths.published_root() / "none of yours")):
+        return evidence.about | _records(evidence)
+
+
+def _records(evidence: Evidence) -> dict[str, str]:
+    """Return the provenance of the records that an artefact is drawn from: runs, data, versions, hosts, keys.
+
+    The plan under the executed notebook's own parameters says which they are; where it cannot be made any more
+    (a folder of pictures that is gone), the reason stands there instead.
+    """
+    from ...study.measurement_plan import Tasks
+    from ...study.parameters import resolve
+    from ...study.training_plan import Work
+
+    module = evidence.artefact
+    try:
+        given = {name: ast.literal_eval(value) for name, value, _ in evidence.parameters}
+        checked = resolve(
+            given | {"profile": evidence.profile, "device": "cpu", "train": False, "dry_run": False}, module
+        )
+        found = (Tasks if hasattr(module, "tasks") else Work).of(module, checked).records()
+    except (EffnetError, ValueError) as error:
+        return {"records": f"the plan cannot be made here: {error}"}
+    records = [one for value in found.values() for one in (value.values() if isinstance(value, dict) else [value])]
+    if not records:
+        return {}
+    made = [record.provenance for record in records]
+    words = {"records": f"{len(records)}: " + ", ".join(sorted(record.key[:8] for record in records))}
+    for label, values in {
+        "data": {str(record.spec["data"]) for record in records if "data" in record.spec},
+        "data fingerprint": {str(one["data_fingerprint"])[:16] for one in made if one.get("data_fingerprint")},
+        "versions": {", ".join(f"{name} {of}" for name, of in sorted(one["versions"].items())) for one in made},
+        "device": {str(one["device"]) for one in made},
+        "date": {str(one["date"])[:10] for one in made},
+        "machines": {str(one["host"]) for one in made},
+    }.items():
+        if values:
+            words[label] = " | ".join(sorted(values))
+    return words

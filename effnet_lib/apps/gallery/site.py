@@ -1,0 +1,183 @@
+"""Write the site: a front page, a page an artefact, a page an executed notebook. All they need lies beside them."""
+
+import datetime
+import re
+import shutil
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jinja2
+
+from ... import __version__
+from ...core import paths
+from ...core.atomic_write import write_aside
+from ...core.errors import StoreError
+from ...stats.claims import PROTOCOL
+from ...study.profiles import PROFILES
+from . import evidence as found
+from . import notebooks
+from .evidence import Evidence
+from .provenance import provenance, strangers
+
+_BRACKETS, _LAST = re.compile(r"\s*\([^()]*\)"), re.compile(r"\s*\([^()]*[a-z][^()]*\)$")
+THUMBNAIL = 640  # columns
+SYMBOLS = {found.HOLDS: "✓", found.DOES_NOT_HOLD: "✗", found.NOT_ENOUGH: "?"}
+KINDS = {found.HOLDS: "holds", found.DOES_NOT_HOLD: "fails", found.NOT_ENOUGH: "open"}
+
+
+def build(folder: Path | None = None) -> Path:
+    """Write the site to a folder (default figures/gallery) and return its index.html.
+
+    It is written aside and takes the old one's place whole. Raises StoreError where that cannot be.
+    """
+    folder = folder or paths.figures_root() / "gallery"
+    aside = folder.with_name(f".{folder.name}.new")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        _write(aside)
+        if folder.exists():
+            if not (folder / "index.html").is_file():
+                raise StoreError(f"{folder.name!r} is there and is no gallery; it is left alone")
+            shutil.rmtree(folder)
+        aside.rename(folder)
+    except OSError as error:
+        raise StoreError(f"the gallery cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder / "index.html"
+
+
+def _write(folder: Path) -> None:
+    """Write every page of the site."""
+    collected = found.collect()
+    pages = _Pages(folder)
+    shown = {}
+    for module, all_of_it in collected.items():
+        shown[module] = [pages.section(evidence) for evidence in all_of_it]
+        pages.page(f"{module.ID}.html", "artefact.html", depth=module.TITLE, artefact=_card(module, shown[module]))
+    cards = [_card(module, sections) for module, sections in shown.items()]
+    pages.page("index.html", "index.html", depth="", cards=cards, board=_board(shown), strangers=strangers())
+
+
+class _Pages:
+    """Fills templates and writes files."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        templates = resources.files(__package__) / "templates"
+        loader = jinja2.FunctionLoader(lambda name: (templates / name).read_text(encoding="utf-8"))
+        self.jinja = jinja2.Environment(
+            loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        self.jinja.filters |= {
+            "symbol": lambda word: SYMBOLS.get(word, "·"),
+            "kind": lambda word: KINDS.get(word, "open"),
+        }
+        self.jinja.filters |= {"number": _number, "signed": _signed}
+        common = {
+            "version": __version__,
+            "protocol": PROTOCOL,
+            "now": datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
+        }
+        self.jinja.globals |= common | {"style": jinja2.utils.markupsafe.Markup((templates / "style.css").read_text())}
+
+    def page(self, name: str, template: str, **values: Any) -> None:
+        """Write one page."""
+        write_aside(self.folder / name, self.jinja.get_template(template).render(**values).encode())
+
+    def section(self, evidence: Evidence) -> dict[str, Any]:
+        """Write the files of one artefact in one profile; return what its section shows."""
+        marks, slug = list(evidence.marks), evidence.slug
+        picture = thumbnail = notebook = None
+        if evidence.picture:
+            try:
+                data = notebooks.smaller(evidence.picture.read_bytes())
+                picture, thumbnail = f"{slug}.png", f"{slug}-small.png"
+                write_aside(self.folder / picture, data)
+                write_aside(self.folder / thumbnail, notebooks.smaller(data, THUMBNAIL))
+            except ValueError:
+                picture = thumbnail = None
+                marks.append(f"{evidence.picture.name} is not a picture")
+        if evidence.notebook:
+            try:
+                body = notebooks.render(evidence.notebook)
+                notebook = f"{slug}-notebook.html"
+                title = f"{evidence.artefact.TITLE} ({evidence.label})"
+                markup = jinja2.utils.markupsafe.Markup(body)
+                self.page(notebook, "notebook.html", depth=title, body=markup, back=f"{evidence.artefact.ID}.html")
+            except ValueError as error:
+                marks.append(str(error))
+        for path, kind in ((evidence.csv, "csv"), (evidence.pdf, "pdf")):
+            if path:
+                write_aside(self.folder / f"{slug}.{kind}", path.read_bytes())
+        return {
+            "slug": slug,
+            "label": evidence.label,
+            "profile": evidence.profile,
+            "shipped": evidence.shipped,
+            "measured": evidence.measured,
+            "summary": PROFILES[evidence.profile].summary,
+            "picture": picture,
+            "thumbnail": thumbnail,
+            "notebook": notebook,
+            "csv": f"{slug}.csv" if evidence.csv else None,
+            "pdf": f"{slug}.pdf" if evidence.pdf else None,
+            "columns": [] if evidence.table is None else list(map(str, evidence.table.columns)),
+            "rows": []
+            if evidence.table is None
+            else evidence.table.astype(object).where(evidence.table.notna(), None).values.tolist(),
+            "claims": evidence.claims,
+            "tally": evidence.tally(),
+            "parameters": evidence.parameters,
+            "marks": marks,
+            "about": provenance(evidence) if evidence.measured else evidence.about,
+        }
+
+
+def _card(module: ModuleType, sections: list[dict[str, Any]]) -> dict[str, Any]:
+    first = next((one for one in sections if one["thumbnail"]), None)
+    return {
+        "id": module.ID,
+        "title": module.TITLE,
+        "question": found.question(module),
+        "notebook": f"notebooks/{module.NOTEBOOK}.ipynb",
+        "sections": sections,
+        "thumbnail": first and first["thumbnail"],
+        "measured": any(one["measured"] for one in sections),
+    }
+
+
+def _board(shown: dict[ModuleType, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return the claims board: a row a claim, a column a profile (shipped or yours) that judged any.
+
+    A claim's words carry numbers of its profile in brackets; without these they are the same in all.
+    """
+    labels: dict[str, None] = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for module, sections in shown.items():
+        for section in sections:
+            for claim in section["claims"]:
+                labels.setdefault(section["label"])
+                words = _BRACKETS.sub("", claim["claim"])
+                shorter = _LAST.sub("", claim["claim"])
+                row = rows.setdefault((module.ID, words), {"id": module.ID, "words": shorter, "cells": {}})
+                row["cells"][section["label"]] = claim | {"slug": section["slug"]}
+    return {"labels": list(labels), "rows": list(rows.values())}
+
+
+def _signed(value: float) -> str:
+    """Return an effect with its sign, the minus as wide as the plus."""
+    return f"{value:+.2f}".replace("-", "\u2212")
+
+
+def _number(value: Any) -> str:
+    """Return a table's value as people read it: whole numbers with thin spaces, others to four digits."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f")
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}".replace(",", "\u202f")

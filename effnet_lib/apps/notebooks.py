@@ -1,0 +1,76 @@
+"""Execute an artefact's notebook with papermill and keep what it made under figures/<profile>/."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..artefacts import artefact
+from ..core import paths
+from ..core.errors import RunFailed
+from ..study.parameters import resolve
+
+
+def value_of(text: str) -> Any:
+    """Read a -p value as papermill does: True, False, None, a whole or floating number, otherwise a string."""
+    named = {"True": True, "False": False, "None": None}
+    if text in named:
+        return named[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None = None) -> Path | None:
+    """Execute an artefact's notebook; return figures/<profile>/<notebook>.ipynb, or None for a dry run.
+
+    Parameters are checked before a kernel starts. Raises ParameterError, or RunFailed with the notebook's own last
+    line; the failed notebook is then kept under results/failed/ and nothing is left in the figures' folder.
+    """
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    module = artefact(name)
+    checked = resolve(parameters, module)
+    folder = (figures or paths.figures_root()) / checked.profile
+    out = folder / f"{module.NOTEBOOK}.ipynb"
+    with tempfile.TemporaryDirectory() as scratch:
+        aside = Path(scratch) / out.name
+        try:
+            papermill.execute_notebook(
+                str(paths.notebooks_root() / out.name),
+                str(aside),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                cwd=os.getcwd(),
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
+            )
+        except PapermillExecutionError as error:
+            raise RunFailed(f"{error.evalue}{_keep(aside)}") from None
+        except DeadKernelError:
+            raise RunFailed(f"the kernel of {out.name} died, perhaps for lack of memory{_keep(aside)}") from None
+        if checked.dry_run:
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(aside, out)
+    return out
+
+
+def _keep(failed: Path) -> str:
+    """Keep a failed notebook under results/failed/ and say so; nothing where it cannot be kept."""
+    kept = paths.results_root() / "failed" / failed.name
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(failed, kept)
+    except OSError:  # that the results cannot be written may be the very reason
+        return ""
+    return f" (notebook kept as {kept})"

@@ -1,0 +1,212 @@
+"""The process that measures one group: `python -m effnet_lib.measure.latency.child JOB`, JSON lines on stdout.
+
+It pins itself before it imports torch, so that every thread of every runtime inherits the core. It ends when its
+standard input does.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ...core.errors import RunFailed
+from . import machine, runtimes
+from .group import GIB, LIMIT, PROCESS, SMALL, Entry, alternate, needed, network
+
+SHORT = 0.1  # seconds: shorter calls are repeated within a round, so that one interrupt is not a tenth of it
+MOST = 10  # repeats at the most
+LONG = 1.0  # seconds: longer calls are warm after one more pass; calibration and comparison went before
+WARM = 3
+HEARTBEAT = 10.0
+PACKAGES = ("torch", "timm", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino")
+Say = Callable[[str], None]
+
+
+@dataclass
+class Prepared:
+    """An entry that can be called, with what getting there took; of one that cannot run, why."""
+
+    entry: Entry
+    call: runtimes.Call | None
+    facts: dict[str, Any]
+
+    def record(self, cpu: list[float] = (), wall: list[float] = ()) -> dict[str, Any]:
+        """Return the entry's record, JSON-ready."""
+        names = {"network": self.entry.network, "runtime": self.entry.runtime}
+        return names | self.facts | {"cpu": list(cpu), "wall": list(wall)}
+
+
+def prepare(entry: Entry, limit: int) -> Prepared:
+    """Build a network with calibrated random weights, convert it and compare its output with PyTorch eager's.
+
+    What a runtime cannot do is a fact about it and ends up in the record; peaks are bytes above what was resident.
+    """
+    import torch
+
+    from .calibration import calibrate, picture
+
+    found = network(entry.network)
+    counts = found.counts()
+    facts: dict[str, Any] = {"px": found.px, "params": counts.params, "madds": counts.madds}
+    facts |= {"activations": counts.activations, "error": None, "peak_preparing": None, "peak_running": None}
+    if (predicted := PROCESS + needed(entry)[0]) > limit:
+        reason = f"needs about {predicted / GIB:.1f} GiB of memory, more than {limit / GIB:.1f} GiB"
+        return Prepared(entry, None, facts | {"failed": reason})
+    trim()
+    before, watched, began = machine.resident(), machine.reset_peak(), time.perf_counter()
+    earlier = machine.peak_of_children()
+    torch.manual_seed(0)  # the same weights in every runtime
+    model = found.build()
+    calibrate(model, found.px)
+    x = picture(found.px)
+    with torch.inference_mode():
+        reference = model(x).numpy()
+    try:
+        call, facts["error"] = runtimes.ready(entry.runtime, model, x, reference)
+    except RunFailed as failure:
+        return Prepared(entry, None, facts | {"failed": str(failure)})
+    del model
+    facts["preparing_seconds"] = round(time.perf_counter() - began, 2)
+    if watched and before is not None:
+        exported = machine.peak_of_children()  # counts what it shares with us
+        facts["peak_preparing"] = max(machine.peak(), exported if exported > earlier else 0) - before
+        trim()
+        machine.reset_peak()
+        call()
+        facts["peak_running"] = machine.peak() - before
+    return Prepared(entry, call, facts | {"failed": None})
+
+
+def warm(call: runtimes.Call) -> int:
+    """Call until it is warm; return how often it is to be called in a round."""
+    for _ in range(WARM):
+        began = time.perf_counter()
+        call()
+        if (seconds := time.perf_counter() - began) > LONG:
+            break
+    return max(1, min(MOST, round(SHORT / seconds)))
+
+
+def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core: int | None, say: Say) -> dict:
+    """Measure a group in this process, pinned already to `core`; return the result, JSON-ready."""
+    before = _quiet_second(core)
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    import timm  # noqa: F401
+
+    prepare(Entry(SMALL.name), LIMIT).call()  # what libraries load on first use is the process's own, no network's
+    alone = together or len(entries) == 1
+    groups = [entries] if alone else [[entries[0], entry] for entry in entries[1:]]
+    records, monitors = [], []
+    for group in groups:
+        found, report = _group(group, rounds, limit, core, say)
+        monitors.append(report)
+        if not alone:
+            found[1]["yardstick"] = found[0]["cpu"]
+        records += found if alone or not records else found[1:]
+    during = machine.busy(machine.worst(monitors))
+    earlier = [f"before it began, {reason}" for reason in machine.busy(before | {"wall_over_cpu": None})]
+    made = {"threads": 1, "versions": {"python": sys.version.split()[0]} | _versions()}
+    return {
+        "entries": records,
+        "before": before,
+        "during": monitors,
+        "busy": [*earlier, *during],
+        "denormals": "flushed to zero",
+        "weights": "random, batch-norm statistics of one forward pass",
+        "provenance": made,
+    }
+
+
+def _group(group: list[Entry], rounds: int, limit: int, core: int | None, say: Say) -> tuple[list[dict], dict]:
+    prepared = []
+    for entry in group:
+        prepared.append(prepare(entry, limit))
+        if failed := prepared[-1].facts["failed"]:
+            say(f"{entry.label}: {failed}")
+    able = [one for one in prepared if one.call]
+    repeats = [warm(one.call) for one in able]
+    monitor, spoke = machine.Monitor(core), [time.monotonic()]
+
+    def between(number: int) -> None:
+        monitor.sample()
+        if time.monotonic() - spoke[0] > HEARTBEAT:
+            spoke[0] = time.monotonic()
+            say(f"{', '.join(one.entry.network for one in able)}: round {number + 1} of {rounds}")
+
+    monitor.start()
+    times = alternate([one.call for one in able], rounds, repeats, between)
+    report = monitor.report()
+    rows = {id(one): one.record(times.cpu[i], times.wall[i]) for i, one in enumerate(able)}
+    found = [rows.get(id(one)) or one.record() for one in prepared]
+    for one in able:
+        middle = sorted(rows[id(one)]["cpu"])[rounds // 2]
+        say(f"{one.entry.label}: {1e3 * middle:.1f} ms of CPU time")
+        one.call = None
+    return found, report
+
+
+def _quiet_second(core: int | None) -> dict:
+    monitor = machine.Monitor(core)
+    monitor.start()
+    time.sleep(1.0)
+    return monitor.report()
+
+
+def trim() -> None:
+    """Give freed memory back to the system, so that one network's peak does not hide in another's leavings."""
+    gc.collect()
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # another C library keeps its own counsel
+        return
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):  # not sys.stdin, whose lock a forked exporter would wait for
+        continue
+    os._exit(1)
+
+
+def main(text: str) -> None:
+    """Measure a job given as JSON and write what is said and the result to the standard output."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no message
+
+    def write(**message: Any) -> None:
+        out.write(json.dumps(message) + "\n")
+        out.flush()
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    job = json.loads(text)
+    entries = [Entry(*pair) for pair in job["entries"]]
+    with machine.pinned(job["core"]) as place:
+        if place.refusal:
+            write(say=f"not pinned: {place.refusal}")
+        found = measure(
+            entries, job["rounds"], job["together"], job["limit"], place.core, lambda words: write(say=words)
+        )
+    write(result=found | {"core": place.core, "refusal": place.refusal})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,112 @@
+"""What Figure 7's maps are made of: the pictures and scenes, the same for every network, and their thumbnails."""
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import DataError
+from ...data.datasets import DataSet, content_fingerprint, load
+from ...data.image_folder import list_pictures
+from ...data.localisation_scenes import Scenes, scale, scenes
+from ...runs.packing import thumbnail
+from ...runs.store import pack_bits
+
+DRAWN = 64  # pictures whose maps are kept: those that may be drawn
+OUTLINE = 56  # pixels a side of the outlines of their objects
+THUMBNAIL = 112  # pixels of their thumbnails
+SEED = 0  # of scenes and pictures: the same for every network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured of every network alike: it is part of the key.
+
+    `pictures`: how many scenes, and as many pictures. `px`: at which pictures (and tiles of scenes) are held, that of
+    the largest network. `scene_stride`, `picture_stride`: output strides. `grid`: cells a side of the coarsest map, to
+    which all are pooled. `layer` "": the one that the classifier pools.
+    """
+
+    data: str
+    pictures: int
+    px: int
+    scene_stride: int
+    picture_stride: int
+    grid: int
+    method: str = "cam"
+    layer: str = ""
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Material:
+    """What maps are made of: scenes with masks, and the pictures (n, px, px, 3) uint8 that are drawn, with classes."""
+
+    scenes: Scenes
+    pictures: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def same(self) -> bool:
+        """Whether the pictures are the scenes themselves."""
+        return self.pictures is self.scenes.pixels
+
+
+@lru_cache(maxsize=1)
+def material(dataset: DataSet, count: int, px: int) -> Material:
+    """Return what every network is measured on: of fractals the scenes, of photographs also whole ones, by the seed."""
+    found = scenes(dataset, count, scale(dataset) * px, SEED)
+    if dataset.fractals:
+        return Material(found, found.pixels, found.target)
+    part = load(dataset, "val", px)
+    if len(part) < count:
+        raise DataError(f"dataset={dataset.id}: {len(part)} validation pictures; the maps need {count}")
+    rows = np.random.default_rng([7, SEED]).permutation(len(part))[:count]
+    return Material(found, part.pixels[part.rows[rows]], part.labels[rows])
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """Keeps the pictures that may be drawn, so that a figure redraws without the data."""
+
+    dataset: DataSet
+    settings: Settings
+    kind: str = "cam pictures"
+
+    @property
+    def label(self) -> str:
+        return "thumbnails of the pictures"
+
+    def spec(self) -> dict[str, Any]:
+        """Return what defines the result: the data and how many pictures at which size."""
+        return {name: asdict(self.settings)[name] for name in ("data", "pictures", "px", "version")}
+
+    def seconds(self) -> float:
+        return 5.0
+
+    def measure(self) -> dict[str, Any]:
+        """Return thumbnails, classes and, where the pictures are scenes, where the objects of the class are."""
+        made = material(self.dataset, self.settings.pictures, self.settings.px)
+        shown = slice(0, DRAWN)
+        result = {
+            "thumbnails": [thumbnail(one, THUMBNAIL) for one in made.pictures[shown]],
+            "classes": made.classes.tolist(),
+            "names": _names(self.dataset),
+            "provenance": {"data_fingerprint": content_fingerprint(self.dataset)},
+        }
+        if made.same:
+            # Every second pixel or so: enough for an outline over a thumbnail.
+            rows = np.linspace(0, made.scenes.px - 1, OUTLINE).round().astype(int)
+            result["outlines"] = pack_bits(made.scenes.wanted[shown][:, rows][:, :, rows].ravel())
+        return result
+
+
+def _names(dataset: DataSet) -> list[str]:
+    """Return the classes' names for people: English for WordNet ids, else folders' names or numbers."""
+    if dataset.fractals:
+        return [f"class {number}" for number in range(dataset.classes)]
+    from ...models.pretrained import class_names
+
+    english = dict(zip(*class_names(), strict=True))
+    return [english.get(name, name).split(", ")[0] for name in list_pictures(dataset.folder, "val")[2]]

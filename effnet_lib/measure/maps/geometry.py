@@ -1,0 +1,106 @@
+"""Where the cells of a feature map lie in the picture, and how to get more cells from the same weights.
+
+A 3 x 3 convolution of stride 2 that pads one pixel on both sides centres its output i on input 2i, so cell i of a map
+of stride s is centred on pixel s * i: not on the middle of the i-th square of s pixels, which is (s - 1) / 2 further
+(7.5 pixels at stride 16). Enlarging a map as if it were a small photograph therefore shifts it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...core.errors import ParameterError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+STRIDES = (32, 16, 8)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of a map along one side: cell i is centred on pixel `offset + step * i` of a picture of `px` pixels."""
+
+    count: int
+    step: float
+    offset: float
+    px: int
+
+    def weights(self, frame: int) -> "torch.Tensor":
+        """Return the linear interpolation from cells to the pixels of a `frame`, (frame, count) float32, rows sum to 1.
+
+        The frame shows the same picture at another number of pixels. Beyond the outermost centres a map is constant.
+        """
+        import torch
+
+        pixel = (torch.arange(frame, dtype=torch.float64) + 0.5) * self.px / frame - 0.5
+        place = ((pixel - self.offset) / self.step).clamp(0, self.count - 1)
+        return (1 - (place[:, None] - torch.arange(self.count)).abs()).clamp(min=0).float()
+
+
+def squares(count: int, frame: int) -> Cells:
+    """Return `count` cells a side that are equal squares of a frame: what pooled maps are made of."""
+    step = frame / count
+    return Cells(count, step, (step - 1) / 2, frame)
+
+
+def strided(model: "nn.Module") -> "list[nn.Module]":
+    """List the convolutions of the path that sets a map's geometry, in forward order: stem and depthwise ones.
+
+    Raises ParameterError for a network that is not one of timm's rows of blocks (EfficientNet, MobileNet).
+    """
+    if not (hasattr(model, "conv_stem") and hasattr(model, "blocks")):
+        raise ParameterError(
+            "model", type(model).__name__, "a network with conv_stem and blocks, as timm's EfficientNet"
+        )
+    return [model.conv_stem, *(block.conv_dw for stage in model.blocks for block in stage)]
+
+
+def cells(model: "nn.Module", px: int) -> Cells:
+    """Return the cells of a network's last feature map for square pictures of `px` pixels."""
+    size, jump, offset = px, 1, 0.0
+    for conv in strided(model):
+        (kernel, _), (stride, _), (dilation, _) = conv.kernel_size, conv.stride, conv.dilation
+        reach = dilation * (kernel - 1)
+        out = -(-size // stride)
+        if type(conv).__name__ == "Conv2dSame":  # TensorFlow's padding: the odd pixel goes to the end
+            before = max((out - 1) * stride + reach + 1 - size, 0) // 2
+        else:
+            before = conv.padding[0]
+        offset += jump * (reach / 2 - before)
+        size, jump = out, jump * stride
+    return Cells(size, jump, offset, px)
+
+
+def dilate(model: "nn.Module", output_stride: int) -> "nn.Module":
+    """Turn the last strides into dilations, in place, so that the last map has at most `output_stride`; return it.
+
+    The weights stay: cells of the original map are found again among the new ones, with the same values but for
+    squeeze-excitation, which averages over all cells (Yu & Koltun 2016; timm's `output_stride` would, in addition,
+    give a skip to a block that loses its stride). Raises ParameterError for another stride than 32, 16 or 8.
+    """
+    if output_stride not in STRIDES:
+        raise ParameterError("output_stride", output_stride, ", ".join(map(str, STRIDES)))
+    jump, dilation = 1, 1
+    for conv in strided(model):
+        stride, used = conv.stride[0], dilation
+        if jump * stride > output_stride:
+            conv.stride, dilation = (1, 1), dilation * stride
+        jump *= conv.stride[0]
+        if used > 1:
+            conv.dilation = (used, used)
+            if type(conv).__name__ != "Conv2dSame":  # which pads by itself
+                conv.padding = (used * (conv.kernel_size[0] // 2),) * 2
+    return model
+
+
+def stride_for(px: int, least: int = 4) -> int:
+    """Return the largest output stride at which a picture of `px` pixels gets `least` cells a side.
+
+    Every stride of 2 halves the side and rounds up, so at stride s there are ceil(px / s). Raises ParameterError where
+    even stride 8 does not suffice.
+    """
+    for stride in STRIDES:
+        if -(-px // stride) >= least:
+            return stride
+    raise ParameterError("px", px, f"at least {STRIDES[-1] * (least - 1) + 1} px, for {least} cells a side at stride 8")

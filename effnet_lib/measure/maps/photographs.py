@@ -1,0 +1,133 @@
+"""Maps of networks with published ImageNet weights on photographs: scikit-image's, or any of the user's."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...core.errors import DataError, ParameterError, nearest
+from ...data.image_folder import EXTENSIONS, read
+from ...runs.packing import pack, thumbnail
+from .cam import class_maps, relevance
+from .geometry import cells
+
+TRIO = ("lite0", "lite1", "lite2")  # compound-scaled from one baseline, and their weights ship in packages
+OWN = ("chelsea.png", "coffee.png", "rocket.jpg")  # of scikit-image: a cat, a cup, a launch
+THUMBNAIL = 160
+MOST = 12  # photographs of a folder
+
+
+def photographs(images: str | None) -> list[Path]:
+    """Return the pictures of a file or folder, at most 12 in the order of their names; None: scikit-image's.
+
+    Empty where none are asked for and scikit-image is not installed. Raises DataError for a path with no picture, or
+    with a file that claims to be one and is not.
+    """
+    if images is None:
+        found = importlib.util.find_spec("skimage")  # looks for it, and executes nothing of it
+        if found is None or not found.submodule_search_locations:
+            return []
+        folder = Path(found.submodule_search_locations[0]) / "data"
+        return [folder / name for name in OWN if (folder / name).is_file()]
+    path = Path(images).expanduser()
+    if not path.exists():
+        raise DataError(f"images={images!r}: there is no such file or folder")
+    listed = sorted(path.iterdir()) if path.is_dir() else [path]
+    pictures = [one for one in listed if one.suffix.lower() in EXTENSIONS and one.is_file()][:MOST]
+    if not pictures:
+        raise DataError(
+            f"images={images!r} holds no picture; images takes a file or a folder of {', '.join(EXTENSIONS)}"
+        )
+    for one in pictures:
+        try:
+            read(one)
+        except DataError as error:
+            raise DataError(f"images: {str(error).removeprefix('dataset: ')}") from None
+    return pictures
+
+
+def class_index(label: str | None) -> int | None:
+    """Return the number of an ImageNet class by its WordNet id or one of its English names; None: none is asked for.
+
+    Raises ParameterError with the nearest name.
+    """
+    if label is None:
+        return None
+    known = _names()
+    if label.lower() not in known:
+        close = nearest(label.lower(), known).rpartition("(did you mean ")[2].removesuffix("?)")
+        hint = f"; the nearest is {close!r}" if close in known else ""
+        raise ParameterError("label", label, f"a class of ImageNet, such as 'Egyptian cat' or 'n02124075'{hint}")
+    return known[label.lower()]
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, int]:
+    from ...models.pretrained import class_names
+
+    found: dict[str, int] = {}
+    for index, (synset, words) in enumerate(zip(*class_names(), strict=True)):
+        for name in (synset, words, *words.split(", ")):
+            found.setdefault(name.lower(), index)
+    return found
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """Maps one photograph with each network: of the class asked for, or of the one that the network predicts."""
+
+    path: Path
+    method: str = "cam"
+    layer: str = ""
+    label_index: int | None = None
+    models: tuple[str, ...] = TRIO
+    kind: str = "cam photograph"
+    any_profile: ClassVar[bool] = True  # published weights: no profile has anything to do with them
+
+    @property
+    def label(self) -> str:
+        return f"maps of {self.path.name} by {', '.join(self.models)}"
+
+    def spec(self) -> dict[str, Any]:
+        """Return what defines the result: the file's content, the networks, method and class."""
+        content = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        given = {"method": self.method, "layer": self.layer, "class": self.label_index}
+        return {"picture": content, "models": list(self.models), "version": 1} | given
+
+    def seconds(self) -> float:
+        return 1.7 * len(self.models)
+
+    def measure(self) -> dict[str, Any]:
+        """Map the photograph. Raises DataError where weights or picture are missing, MapError for a map of nothing."""
+        import torch
+
+        image, found = read(self.path), {}
+        for name in self.models:
+            network = _network(name)
+            wanted = None if self.label_index is None else torch.tensor([self.label_index])
+            pictures = network.transform(image)[None]
+            maps = class_maps(network.model, pictures, wanted, self.method, self.layer)
+            odds = torch.from_numpy(maps.logits).softmax(1)[0]
+            best = int(odds.argmax())
+            shown = best if self.label_index is None else self.label_index
+            found[name] = {
+                "predicted": network.labels[best].split(", ")[0],
+                "probability": round(float(odds[best]), 4),
+                "mapped": network.labels[shown].split(", ")[0],
+                "mapped_probability": round(float(odds[shown]), 4),
+                "cells": vars(cells(network.model, network.px)),
+                "grid": pack(relevance(maps.grids, [f"{self.path.name} ({name})"]), bits=8),
+                "thumbnail": thumbnail(np.asarray(network.pixels(image)), THUMBNAIL),
+            }
+        return {"name": self.path.stem, "models": found}
+
+
+@lru_cache(maxsize=8)
+def _network(name: str):
+    from ...models.pretrained import load
+
+    return load(name)

@@ -1,0 +1,123 @@
+"""Full fine-tuning of published weights on another data set, through the engine that trains everything else.
+
+Settings of Kornblith et al., "Do Better ImageNet Models Transfer Better?" (CVPR 2019): SGD with Nesterov momentum 0.9,
+cosine to zero, batch 256, 20,000 steps, batch-norm momentum max(1 - 10/s, 0.9) for s steps an epoch.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import DataError
+from ...models import archs, pretrained
+from ...models.archs import Architecture, efficientnet, efficientnet_lite
+from ...runs.store import SEMANTICS, payload_key
+from ...training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH = 256
+STEPS = 20_000  # Kornblith et al.
+RATES = (0.01, 0.0316, 0.1)  # of the optional grid: the upper half of theirs, where their optima lay
+DECAYS = (0.0, 1e-5, 1e-4)
+KORNBLITH = Recipe(
+    epochs=10,
+    lr=0.0316,
+    batch=BATCH,
+    weight_decay=1e-5,
+    warmup=0.0,
+    label_smoothing=0.0,
+    clip=0.0,
+    zero_gamma=False,
+    bn_eps=1e-3,  # the published weights'
+)
+
+
+def recipe(train_pictures: int, epochs: int = 10, steps: int | None = None, scratch: bool = False) -> Recipe:
+    """Return the recipe for a set of so many pictures; `steps` (rounded to whole epochs) goes before `epochs`.
+
+    From scratch (the control) the rate starts with a warm-up and gradients are clipped, as random weights need.
+    """
+    each = max(1, train_pictures // BATCH)
+    found = replace(
+        KORNBLITH,
+        batch=min(BATCH, train_pictures),
+        epochs=max(1, round(steps / each)) if steps else epochs,
+        bn_momentum=max(0.0, min(10 / each, 0.1)),  # torch counts the weight of the new value
+    )
+    return replace(found, lr=0.1, warmup=0.1, clip=1.0, zero_gamma=True) if scratch else found
+
+
+def architecture(name: str, classes: int, px: int | None = None) -> Architecture:
+    """Return a published network as data, with another classifier and perhaps another input size."""
+    if name in pretrained.LITE:
+        return efficientnet_lite.published(name, classes, px)
+    found = efficientnet.published(name, classes)
+    return replace(found, px=px or found.px)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `training.loop.train` trains: a published network on a data set; `weights` "" is from scratch."""
+
+    network: str
+    arch: Architecture
+    recipe: Recipe
+    data: str
+    seed: int
+    weights: str
+    micro_batch: int = 0
+
+    def payload(self) -> dict[str, Any]:
+        """Return the JSON-ready data that the key is made of."""
+        return {
+            "model": self.network,
+            "arch": archs.to_data(self.arch),
+            "recipe": self.recipe.to_data(),
+            "data": self.data,
+            "seed": self.seed,
+            "weights": self.weights and (pretrained.declared(self.weights) or f"timm/{self.weights}.aa_in1k"),
+            "micro_batch": self.micro_batch or self.recipe.batch,
+            "semantics": SEMANTICS,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        return payload_key(self.payload())
+
+    def prepare(self, model: "nn.Module") -> None:
+        """Put the published weights into a fresh network, all but the classifier's, whose classes are others.
+
+        Raises DataError for weights that do not fit.
+        """
+        if not self.weights:
+            return
+        import torch
+        from torch import nn
+
+        network = pretrained.load(self.weights)
+        state = {k: v for k, v in network.model.state_dict().items() if not k.startswith("classifier.")}
+        try:
+            lacking, odd = model.load_state_dict(state, strict=False)
+        except RuntimeError as error:
+            raise DataError(
+                f"model={self.weights}: its weights do not fit ({' '.join(str(error).split())[:160]})"
+            ) from None
+        if odd or set(lacking) != {"classifier.weight", "classifier.bias"}:
+            raise DataError(f"model={self.weights}: its weights lack or exceed {', '.join([*lacking, *odd][:3])}")
+        nn.init.zeros_(model.classifier.weight)  # features begin as they are: no random classifier pulls at them
+        nn.init.zeros_(model.classifier.bias)
+        from ...training.augment import MEAN, STD
+
+        # The engine feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
+        own, std = torch.tensor(network.mean), torch.tensor(network.std)
+        model.register_buffer("input_scale", (torch.tensor(STD) / std).view(1, 3, 1, 1), persistent=False)
+        model.register_buffer("input_shift", ((torch.tensor(MEAN) - own) / std).view(1, 3, 1, 1), persistent=False)
+        model.register_forward_pre_hook(_rescale)
+
+
+def _rescale(model: "nn.Module", inputs: tuple) -> tuple:
+    import torch
+
+    return (torch.addcmul(model.input_shift, inputs[0], model.input_scale),)

@@ -1,0 +1,68 @@
+"""Architectures as plain data: `layers()` for counting, `build()` for a torch module, JSON both ways."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from ...core.errors import ParameterError, nearest
+from . import amoebanet, densenet, efficientnet, efficientnet_lite, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
+
+
+class Architecture(Protocol):
+    """What every family offers (a frozen dataclass, hashable, equal when the rounded network is equal).
+
+    One may also offer `saved_values()`, what autograd saves of each layer (`layers.Kept`); else memory is estimated.
+    """
+
+    family: str
+    px: int
+    classes: int
+
+    @property
+    def final_px(self) -> int: ...
+    def layers(self): ...
+    def build(self, dropout: float = 0.0, drop_path: float = 0.0): ...
+    def residual_norms(self, model): ...
+
+
+def to_data(arch: Architecture) -> dict[str, Any]:
+    """Return the architecture as JSON-ready data, the part of a run's key that says what is trained."""
+    return {"family": arch.family, **asdict(arch)}
+
+
+def _of_values(arch: type) -> Callable[[dict[str, Any]], Architecture]:
+    """Return the reader of a family whose networks are plain values."""
+    return lambda data: arch(**data)
+
+
+def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architecture]:
+    """Return the reader of a family whose networks are numbers and a tuple of stages."""
+
+    def read(data: dict[str, Any]) -> Architecture:
+        stages = tuple(stage(**row) for row in data.pop("stages"))
+        return arch(stages=stages, **data)
+
+    return read
+
+
+FAMILIES = {
+    "amoebanet": _of_values(amoebanet.AmoebaNet),
+    "densenet": _of_values(densenet.DenseNet),
+    "efficientnet": _of_stages(efficientnet.EfficientNet, efficientnet.Stage),
+    "efficientnet_lite": _of_stages(efficientnet_lite.Lite, efficientnet.Stage),
+    "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
+    "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
+    "polynet": _of_values(polynet.PolyNet),
+    "resnet": _of_stages(resnet.ResNet, resnet.Stage),
+    "resnext": _of_values(resnext.ResNeXt),
+    "senet": _of_values(resnext.SENet),
+}
+
+
+def from_data(data: dict[str, Any]) -> Architecture:
+    """Return the architecture that `to_data` wrote. Raises ParameterError for an unknown family."""
+    data = dict(data)
+    family = data.pop("family", None)
+    if family not in FAMILIES:
+        raise ParameterError("family", family, nearest(str(family), FAMILIES))
+    return FAMILIES[family](data)

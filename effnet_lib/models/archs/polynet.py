@@ -1,0 +1,132 @@
+"""PolyNet ("very deep", arXiv 1611.05725) as plain data: residual modules that are polynomials of Inception blocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from ...core.errors import ParameterError
+from .layers import Layer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Conv(NamedTuple):
+    """A convolution with batch norm and ReLU: channels, kernel height and width, stride (2 is not padded)."""
+
+    out: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+
+
+Path = tuple[Conv, ...]
+THREE = (3, 3)
+
+# The channels of the three stages, the paths of their blocks and those of the reductions after the first two, beside
+# which a max-pooling passes the channels on.
+CHANNELS = (384, 1152, 2048)
+BLOCKS: tuple[tuple[Path, ...], ...] = (
+    ((Conv(32), Conv(48, THREE), Conv(64, THREE)), (Conv(32), Conv(32, THREE)), (Conv(32),)),
+    ((Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))), (Conv(192),)),
+    ((Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))), (Conv(192),)),
+)
+REDUCTIONS: tuple[tuple[Path, ...], ...] = (
+    ((Conv(256), Conv(256, THREE), Conv(384, THREE, 2)), (Conv(384, THREE, 2),)),
+    (
+        (Conv(256), Conv(256, THREE), Conv(256, THREE, 2)),
+        (Conv(256), Conv(256, THREE, 2)),
+        (Conv(256), Conv(384, THREE, 2)),
+    ),
+)
+FIRST_SCALE, LAST_SCALE = 1.0, 0.7  # of what a module adds to its input, over all modules
+MIN_PX = 75  # Inception's stem and both reductions are not padded
+
+
+@dataclass(frozen=True)
+class PolyNet:
+    """One network: input px, classes and modules of the three stages.
+
+    A module adds to its input x either F(x) + G(x) ("2-way") or, as every other one from the first in stages two
+    and three, F(x) + F(F(x)) + F(F(F(x))) ("poly-3"), whose orders share all convolutions but the closing 1 x 1.
+    """
+
+    family: ClassVar[str] = "polynet"
+
+    px: int = 331
+    classes: int = 1000
+    modules: tuple[int, int, int] = (10, 20, 10)
+
+    def __post_init__(self):
+        object.__setattr__(self, "modules", tuple(self.modules))
+        if self.px < MIN_PX:
+            raise ParameterError("px", self.px, f"an input of >= {MIN_PX} px")
+
+    @property
+    def final_px(self) -> int:
+        """Height = width of the last feature map."""
+        return halved(halved(stem_px(self.px)[-1]))
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield every convolution and linear layer, identical modules one by one."""
+        yield from _stem(self.px)
+        px = stem_px(self.px)[-1]
+        for stage, (inp, paths) in enumerate(zip(CHANNELS, BLOCKS, strict=True)):
+            for module in range(self.modules[stage]):
+                poly = is_poly(stage, module)
+                copies = 3 if poly else 2
+                for path in paths:
+                    yield from _path(inp, path, px, copies, poly)
+                yield Layer(sum(path[-1].out for path in paths), inp, 1, px, repeats=copies)
+            if stage < len(REDUCTIONS):
+                for path in REDUCTIONS[stage]:
+                    yield from _path(inp, path, px)
+                px = halved(px)
+        yield Layer(CHANNELS[-1], self.classes, bias=True, norm=False)
+
+    def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
+        """Build the network; module i = 0, 1, ... of n drops what it adds at rate drop_path * i / n."""
+        from .polynet_modules import PolyNetModule
+
+        return PolyNetModule(self, dropout, drop_path)
+
+    @staticmethod
+    def residual_norms(model: "nn.Module") -> list["nn.Module"]:
+        """Return the norm of every closing 1 x 1 convolution, of each order (to start at gamma = 0)."""
+        return [norm for module in model.residuals() for norm in module.closing_norms()]
+
+
+def is_poly(stage: int, module: int) -> bool:
+    """Say whether a module, counted from 0 in its stage, is poly-3 and not 2-way."""
+    return stage > 0 and module % 2 == 0
+
+
+def halved(px: int) -> int:
+    """Return the output size of a 3 x 3 convolution or pooling of stride 2 that is not padded."""
+    return (px - 3) // 2 + 1
+
+
+def stem_px(px: int) -> tuple[int, int, int, int, int]:
+    """Return the sizes inside Inception's stem after its strides and its convolutions that are not padded."""
+    first = halved(px)
+    second = first - 2
+    third = halved(second)
+    return first, second, third, third - 2, halved(third - 2)
+
+
+def _stem(px: int) -> Iterator[Layer]:
+    first, second, third, fourth, last = stem_px(px)
+    yield Layer(3, 32, 9, first)
+    yield Layer(32, 32, 9, second)
+    yield Layer(32, 64, 9, second)
+    yield Layer(64, 96, 9, third)
+    yield Layer(160, 64, 1, third, repeats=2)
+    yield Layer(64, 64, 7, third, repeats=2)
+    yield Layer(64, 96, 9, fourth, repeats=2)
+    yield Layer(192, 192, 9, last)
+
+
+def _path(inp: int, path: Path, px: int, copies: int = 1, shared: bool = False) -> Iterator[Layer]:
+    for conv in path:
+        px = halved(px) if conv.stride > 1 else px
+        yield Layer(inp, conv.out, conv.kernel[0] * conv.kernel[1], px, repeats=copies, shared=shared)
+        inp = conv.out

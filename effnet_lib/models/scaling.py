@@ -1,0 +1,177 @@
+"""Compound scaling: coefficients, the constraint, and the rounding rules.
+
+Equation 3 of the paper: depth d = alpha^phi, width w = beta^phi, resolution r = gamma^phi, subject to
+alpha * beta^2 * gamma^2 ~ 2, so that FLOPS grow as 2^phi. Coefficients multiply, then round once: a baseline
+of width 0.5 scaled by w = 1.4 is the unscaled network at width 0.7, rounded from its own table.
+"""
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+
+from ..core.errors import ParameterError
+
+ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
+MIN_PX = 32
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value <= 0:
+        raise ParameterError(name, value, "a finite number above 0")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Depth, width and resolution multipliers d, w, r (dimensionless, above 0; Table 3's notation).
+
+    Raises ParameterError for a multiplier that is not a finite number above 0.
+    """
+
+    depth: float = 1.0
+    width: float = 1.0
+    resolution: float = 1.0
+
+    def __post_init__(self):
+        for name in ("depth", "width", "resolution"):
+            object.__setattr__(self, name, _positive(name, getattr(self, name)))
+
+    def __mul__(self, other: "Scaling") -> "Scaling":
+        return Scaling(self.depth * other.depth, self.width * other.width, self.resolution * other.resolution)
+
+    @property
+    def flops_factor(self) -> float:
+        """FLOPS multiplier d * w^2 * r^2 before rounding (section 3.3)."""
+        return self.depth * self.width**2 * self.resolution**2
+
+
+def compound(phi: float, alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -> Scaling:
+    """Scale all three dimensions by one compound coefficient phi (equation 3).
+
+    phi is any finite number; alpha, beta, gamma are finite and at least 1. Raises ParameterError otherwise.
+    """
+    if isinstance(phi, bool) or not isinstance(phi, Real) or not math.isfinite(phi):
+        raise ParameterError("phi", phi, "a finite number")
+    for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
+        if _positive(name, value) < 1:
+            raise ParameterError(name, value, "a number of at least 1 (equation 3)")
+    phi = float(phi)
+    return Scaling(alpha**phi, beta**phi, gamma**phi)
+
+
+def constraint(alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -> float:
+    """Return alpha * beta^2 * gamma^2, which equation 3 asks to be about 2."""
+    return Scaling(alpha, beta, gamma).flops_factor
+
+
+def round_filters(channels: int, width: float, divisor: int = 8, keep90: bool = True) -> int:
+    """Scale a channel count and round it to a multiple of `divisor`, never below 90 % of the exact value.
+
+    The rule of the reference implementation, at least `divisor` channels; without `keep90` plainly the nearest
+    multiple. The product is rounded to 9 digits first: 0.35 * 3.0 * 80 must not become 80 through
+    83.99999999999999, where 1.05 * 80 becomes 88.
+    """
+    if width == 1.0:
+        return channels
+    exact = round(channels * width, 9)
+    rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
+    return rounded + divisor if keep90 and rounded < 0.9 * exact else rounded
+
+
+def round_repeats(repeats: int, depth: float, to: str = "ceil") -> int:
+    """Scale a layer count and round up, as the reference implementation does.
+
+    `to="round"` takes the nearest count instead (halves to even, at least 1). The product is rounded to 9 digits
+    first: 0.5 * 1.2 * 5 must not become 4 through 3.0000000000000004.
+    """
+    exact = round(repeats * depth, 9)
+    return max(1, round(exact)) if to == "round" else math.ceil(exact)
+
+
+def round_resolution(base: int, resolution: float, to: str | int = "round") -> int:
+    """Scale an input size in pixels and round to the nearest pixel (halves to even).
+
+    `to="floor"` drops the fraction instead; a number takes its nearest multiple, except where nothing is scaled.
+    """
+    exact = round(base * resolution, 9)
+    if to == "floor":
+        return int(exact)
+    return round(exact) if to == "round" or resolution == 1.0 else round(exact / to) * to
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How scaled numbers become whole; the default is the reference implementation's and the library's own.
+
+    `depth`: "ceil" or "round". `divisor`, `keep90`: as `round_filters` takes them. `head_stem`: channels of the stem
+    and of the last 1 x 1 convolution are "scaled" in width or stay "fixed". `resolution`: "round", "floor" or a
+    multiple in px, as `round_resolution` takes it. Raises ParameterError for anything else; for a divisor, too, that
+    timm, which rounds expanded channels to multiples of 8, would not follow.
+    """
+
+    depth: str = "ceil"
+    divisor: int = 8
+    keep90: bool = True
+    head_stem: str = "scaled"
+    resolution: str | int = "round"
+
+    def __post_init__(self):
+        if self.depth not in ("ceil", "round"):
+            raise ParameterError("depth", self.depth, "ceil or round")
+        if self.divisor < 4 or self.divisor % 4:
+            raise ParameterError("divisor", self.divisor, "a multiple of 4")
+        if self.head_stem not in ("scaled", "fixed"):
+            raise ParameterError("head_stem", self.head_stem, "scaled or fixed")
+        whole = isinstance(self.resolution, int) and self.resolution >= 1
+        if self.resolution not in ("round", "floor") and not whole:
+            raise ParameterError("resolution", self.resolution, "round, floor or a multiple in px")
+
+    def channels(self, channels: int, width: float) -> int:
+        """Scale the channels of a block."""
+        return round_filters(channels, width, self.divisor, self.keep90)
+
+    def end(self, channels: int, width: float) -> int:
+        """Scale the channels of the stem or of the head."""
+        return channels if self.head_stem == "fixed" else self.channels(channels, width)
+
+    def repeats(self, repeats: int, depth: float) -> int:
+        """Scale the blocks of a stage."""
+        return round_repeats(repeats, depth, self.depth)
+
+    def px(self, base: int, resolution: float) -> int:
+        """Scale the input size. Raises ParameterError for one under 32 px."""
+        px = round_resolution(base, resolution, self.resolution)
+        if px < MIN_PX:
+            raise ParameterError("resolution", resolution, f"a multiplier that gives >= {MIN_PX} px, not {px}")
+        return px
+
+
+REFERENCE = Rule()
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row of the published B0-B7 table, which was rounded by hand and is not alpha^phi."""
+
+    name: str
+    width: float
+    depth: float
+    px: int
+    dropout: float
+
+
+PUBLISHED = tuple(
+    Published(f"b{i}", *row)
+    for i, row in enumerate(
+        [
+            (1.0, 1.0, 224, 0.2),
+            (1.0, 1.1, 240, 0.2),
+            (1.1, 1.2, 260, 0.3),
+            (1.2, 1.4, 300, 0.3),
+            (1.4, 1.8, 380, 0.4),
+            (1.6, 2.2, 456, 0.4),
+            (1.8, 2.6, 528, 0.5),
+            (2.0, 3.1, 600, 0.5),
+        ]
+    )
+)

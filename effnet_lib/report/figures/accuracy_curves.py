@@ -1,0 +1,176 @@
+"""Panels of accuracy against relative FLOPS, shared by every figure that scales a baseline."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...study.study import Study
+from ...study.training_plan import Records
+from . import style
+from .style import COLOURS, HALO, LINES, MARKERS
+
+UPSAMPLED, LIMITED = "†", "‡"
+CLOSE = 0.5  # octaves of FLOPS between two labels on one side
+
+
+def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, np.ndarray]:
+    """Open a figure with a row of panels under a title and a subtitle."""
+    style.theme()
+    figure, axes = plt.subplots(1, len(widths), figsize=(14.5, 4.9), width_ratios=widths, squeeze=False)
+    figure.get_layout_engine().set(rect=(0, 0.05, 1, 0.83), wspace=0.03)
+    figure.text(0.008, 0.965, title, ha="left", va="center", fontsize=12, fontweight="bold")
+    figure.text(0.008, 0.91, subtitle, ha="left", va="center", fontsize=8.5, color="0.3")
+    return figure, axes[0]
+
+
+def subtitle(study: Study, records: Records, baseline: str = "") -> str:
+    """Return data set, baseline, epochs, seeds, device, date and origin of a figure's records.
+
+    `baseline`: words for another one than the profile's.
+    """
+    runs = [run for group in records.values() for run in group.values()]
+    numbers = sorted({len(group) for group in records.values()})
+    seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    devices = ", ".join(sorted({run.provenance["device"] for run in runs}))
+    dates = sorted({run.provenance["date"][:10] for run in runs})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    shipped = sum(run.shipped for run in runs)
+    origin = "measured here" if not shipped else "shipped" if shipped == len(runs) else "measured here and shipped"
+    return (
+        f"{study.dataset.label} · baseline {baseline or study.base} · {study.profile.recipe.epochs} epochs · "
+        f"seeds a point: {seeds} · {devices} · {when} · {origin}"
+    )
+
+
+def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.DataFrame) -> None:
+    """Draw one dimension: differences to the baseline, single seeds, intervals, coefficients as labels."""
+    part = rows[rows["method"].isin([method, "baseline"]) & rows["gain"].notna()].sort_values("flops_ratio")
+    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
+    axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
+    axes.plot(part["flops_ratio"], part["gain"], LINES[method], color=COLOURS[method], linewidth=1.4, zorder=2)
+    for model, runs in records.items():
+        common = sorted(set(runs) & set(base))
+        if model.method == method and len(common) > 1:
+            x = float(part.loc[part["model"] == model.name, "flops_ratio"].iloc[0])
+            gains = [runs[seed].top1 - base[seed].top1 for seed in common]
+            axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
+    for row in part.itertuples():
+        point(axes, row)
+    _labels(axes, symbol, part)
+    style.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
+    axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
+
+
+def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
+    """Label each point with its coefficient, and the x axis with the last feature map where it grows.
+
+    A point closer than CLOSE octaves to one labelled above is labelled below: side by side they would overlap.
+    """
+    last_above, last_map = -np.inf, part["final_px"].iloc[0] if len(part) else 0
+    for row in part.itertuples():
+        x = np.log2(row.flops_ratio)
+        above = x - last_above >= CLOSE
+        last_above = x if above else last_above
+        end = row.gain_high if above else row.gain_low
+        axes.annotate(
+            f"{symbol}={row.coefficient:g}{marks(row)}",
+            (row.flops_ratio, row.gain if pd.isna(end) else end),
+            (0, 6) if above else (3, -5),  # to the right as well: below a rising curve is free there
+            textcoords="offset points",
+            ha="center" if above else "left",
+            va="bottom" if above else "top",
+            fontsize=8,
+            path_effects=HALO,
+        )
+        if row.final_px > last_map:
+            last_map = row.final_px
+            axes.text(
+                row.flops_ratio,
+                0.015,
+                f"{last_map}×{last_map}",
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize=7,
+                color="0.45",
+            )
+
+
+def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
+    """Draw a model: filled with its interval, or a cross where one seed gives none."""
+    colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
+    if row.seeds < 2 and row.method != "baseline":
+        axes.plot(row.flops_ratio, row.gain, "x", color=colour, markersize=7, markeredgewidth=2, zorder=4)
+        return
+    if not pd.isna(row.gain_low):
+        error = [[row.gain - row.gain_low], [row.gain_high - row.gain]]
+        axes.errorbar(row.flops_ratio, row.gain, error, color=colour, capsize=3, linewidth=1.2, zorder=3)
+    size = 11 if marker == "*" else 7
+    axes.plot(row.flops_ratio, row.gain, marker, color=colour, markersize=size, markeredgecolor="white", zorder=4)
+
+
+def marks(row) -> str:
+    """Return the marks that the footnote explains."""
+    return (UPSAMPLED if row.upsampled else "") + (LIMITED if row.optimisation_limited else "")
+
+
+def share_differences(axes: Sequence[Axes], records: Records) -> None:
+    """Give panels of differences one range, and the last of them a strip of absolute top-1."""
+    low = min(panel.get_ylim()[0] for panel in axes)
+    high = max(panel.get_ylim()[1] for panel in axes)
+    for panel in axes:
+        panel.set_ylim(low - 0.14 * (high - low), high + 0.08 * (high - low))  # room for labels at both ends
+    axes[0].set_ylabel("top-1 minus baseline (points)")
+    base = [run.top1 for model, runs in records.items() if model.method == "baseline" for run in runs.values()]
+    if base:
+        level = float(np.mean(base))
+        strip = axes[-1].secondary_yaxis("right", functions=(lambda y: y + level, lambda y: y - level))
+        strip.set_ylabel("top-1 (%)")
+
+
+def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> None:
+    """Draw what Table 7 prints for these methods: hollow, on ImageNet axes, never beside our own points."""
+    rows = table7.set_index("model")
+    start = rows.loc["baseline (EfficientNet-B0)"]
+    for method, symbol in symbols.items():
+        row, colour = rows.loc[method], COLOURS[method]
+        x, y = [start["flops_billions"], row["flops_billions"]], [start["top1_percent"], row["top1_percent"]]
+        axes.plot(x, y, LINES[method], color=colour, linewidth=1, alpha=0.6)
+        hollow = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
+        axes.plot(x[1], y[1], MARKERS[method], markersize=7, **hollow)
+        label = f"{symbol}={row[method]:g}" if symbol else method
+        rank = list(rows.loc[list(symbols), "top1_percent"].sort_values().index).index(method)
+        # Single dimensions end within 0.2 points of each other: their labels stand one above the other.
+        place = {"xytext": (10, 9 * (rank - 1)), "va": "center"} if symbol else {"xytext": (0, 8), "ha": "center"}
+        axes.annotate(label, (x[1], y[1]), textcoords="offset points", fontsize=8, **place)
+    point = (start["flops_billions"], start["top1_percent"])
+    axes.plot(*point, MARKERS["baseline"], markersize=11, markerfacecolor="white", markeredgecolor="0.15")
+    axes.annotate("B0", point, (9, -4), textcoords="offset points", fontsize=8)
+    top = max(rows.loc[list(symbols), "top1_percent"])
+    axes.set(xlim=(0, 2.7), ylim=(77, top + 0.4), xlabel="FLOPS (multiply-adds, B)", ylabel="ImageNet top-1 (%)")
+    axes.set_title("printed in the paper (Table 7)", loc="left", fontsize=9)
+    axes.set_facecolor("0.97")
+
+
+def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
+    """Explain bars, crosses and marks under the panels; `maps`: the x axes say where the last feature map grows."""
+    parts = []
+    if rows["gain_low"].notna().any():
+        parts.append("bars: 95 % interval of the difference (pooled seeds, paired pictures); small dots: single seeds")
+    if (rows["seeds"] < 2).any():
+        parts.append("cross: one seed, no interval")
+    if rows["gain"].isna().any():
+        parts.append(f"{rows['gain'].isna().sum()} models not drawn: no seed in common with the baseline")
+    if rows["upsampled"].any():
+        parts.append(f"{UPSAMPLED} some training crops are enlarged")
+    if rows["optimisation_limited"].any():
+        parts.append(f"{LIMITED} training loss above the baseline's: optimisation-limited")
+    smallest = rows["final_px"].min()
+    largest = rows["final_px"].max()
+    larger = ", larger where written" if maps else f" to {largest}×{largest}"
+    parts.append(f"last feature map {smallest}×{smallest}" + (larger if largest > smallest else ""))
+    figure.text(0.008, 0.018, "; ".join(parts), ha="left", va="center", fontsize=7.5, color="0.35")

@@ -1,0 +1,211 @@
+"""Figure 7 as drawn: maps over pictures, measures against FLOPS, photographs with the Lite trio."""
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from ...measure.maps import faithfulness, localisation
+from ...measure.maps.cam import to_pixels
+from ...measure.maps.geometry import Cells
+from ...measure.maps.network_maps import NetworkMaps
+from ...runs.packing import picture, unpack
+from ..tables import activation_maps
+from . import style
+from .style import COLOURS, MARKERS
+
+if TYPE_CHECKING:
+    from ...study.training_plan import Work
+
+HEADS = {
+    "baseline": "baseline",
+    "depth": "deeper",
+    "width": "wider",
+    "resolution": "higher resolution",
+    "compound": "compound scaling",
+}
+HEAT = "inferno"  # its lightness rises steadily: in grey, more evidence is still lighter
+SHARE = 0.62  # of the heat in a mixture with the picture in grey
+SHADES = 40  # of each colour in a mixture: too fine to see, and the files are smaller by a quarter than with 255
+LONGEST = 15  # letters of a class's name in a caption
+PANELS_WIDE = 12  # of photographs and their maps: of the trio three photographs; more stand in the notebook
+CONTROLS = {"uniform": ":", "centre prior": "--", "untrained": "-."}
+PANELS = localisation.WORDS | faithfulness.WORDS
+
+
+def figure(title: str, work: "Work", measured: activation_maps.Measured, rows: pd.DataFrame) -> Figure:
+    """Draw what is measured: the grid at the left, the measures at the right, photographs below; parts may lack."""
+    style.theme()
+    gallery, photographs = activation_maps.Gallery(measured), activation_maps.photographs(measured)
+    if photographs:
+        photographs = photographs[: max(1, PANELS_WIDE // (1 + len(photographs[0].result["models"])))]
+    shown = gallery.chosen() if gallery.runs else []
+    upper, lower = 1.72 * max(len(shown), 4) if gallery.runs else 0.0, 1.75 * bool(photographs)
+    whole = plt.figure(figsize=(14.5, upper + lower + 1.0))
+    whole.get_layout_engine().set(rect=(0, 0.035, 1, 0.965 - 0.62 / whole.get_figheight()))
+    heights = [height for height in (upper, lower) if height]
+    parts = list(np.atleast_1d(whole.subfigures(len(heights), 1, height_ratios=heights)))
+    if shown:
+        left, right = parts[0].subfigures(1, 2, width_ratios=[1.25, 1])
+        _grid(left, gallery, shown)
+        _measures(right, rows)
+    elif gallery.runs:
+        _measures(parts[0], rows)
+    if photographs:
+        _photographs(parts[-1], photographs)
+    height = whole.get_figheight()
+    whole.text(0.008, 1 - 0.2 / height, title, ha="left", va="center", fontsize=12, fontweight="bold")
+    whole.text(0.008, 1 - 0.42 / height, _subtitle(work, measured), ha="left", va="center", fontsize=8.5, color="0.3")
+    foot = "\n".join(filter(None, [_footnote(measured, gallery), _trained(work, measured)]))
+    whole.text(0.008, 0.19 / height, foot, ha="left", va="center", fontsize=7.5, color="0.35")
+    return whole
+
+
+def _subtitle(work: "Work", measured: activation_maps.Measured) -> str:
+    networks, settings = activation_maps.networks(measured), activation_maps.settings(measured)
+    every = list(measured.values())
+    devices = ", ".join(sorted({one.provenance["device"] for one in every}))
+    dates = sorted({one.provenance["date"][:10] for one in every})
+    origin = "shipped" if all(one.shipped for one in every) else "measured here"
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    if not networks:
+        return f"published ImageNet weights · {devices} · {when} · {origin}"
+    numbers = sorted({len(runs) for runs in networks.values()})
+    seeds = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    return (
+        f"{work.study.dataset.label} · baseline {work.study.base} · {work.study.profile.recipe.epochs} epochs · "
+        f"{seeds} seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · "
+        f"{devices} · {when} · {origin}"
+    )
+
+
+def _trained(work: "Work", measured: activation_maps.Measured) -> str:
+    """Say where the networks were trained, if not where they were mapped."""
+    runs = [(task.run, one) for task, one in measured.items() if isinstance(task, NetworkMaps)]
+    trained = {record.provenance["device"] for run, _ in runs if (record := work.study.store.find(run))}
+    elsewhere = trained - {one.provenance["device"] for _, one in runs}
+    return f"networks trained on {' and '.join(sorted(trained))}" if elsewhere else ""
+
+
+def _footnote(measured: activation_maps.Measured, gallery: activation_maps.Gallery) -> str:
+    settings, notes = activation_maps.settings(measured), []
+    if settings:
+        low = min(activation_maps.agreement(measured).values(), key=lambda row: row["same"])["same"]
+        if min(settings.scene_stride, settings.picture_stride) < 32:
+            notes.append(
+                f"maps of the trained weights at output stride {settings.picture_stride}: at least {low:.0f} % of the "
+                "predictions stay the same"
+            )
+        several = any(len(runs) > 1 for runs in activation_maps.networks(measured).values())
+        bars = "bars: 95 % over seeds and pictures" if several else "crosses: one seed, no interval"
+        notes.append(f"all maps pooled to {settings.grid}x{settings.grid}; {bars}")
+    if gallery.runs and not gallery.chosen():
+        notes.append("no picture is drawn: of none does every network's map say something")
+    elif gallery.runs:
+        notes.append("✓ right, ✗ wrong (seed 0); map of the class named at the left")
+        if gallery.outlines is not None:
+            notes.append("white: that class's objects")
+    return "; ".join(notes)
+
+
+def blend(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Mix a picture (h, w, 3) uint8, in grey, with a map (h, w) of 0 to 1 in colour: (h, w, 3) of 0 to 1."""
+    grey = (pixels @ (0.299, 0.587, 0.114) / 255)[..., None]
+    mixed = (1 - SHARE) * grey + SHARE * plt.get_cmap(HEAT)(heat)[..., :3]
+    return (mixed * SHADES).round() / SHADES
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def short(name: str) -> str:
+    """Cut a class's name to what fits under a picture."""
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
+def _grid(part: SubFigure, gallery: activation_maps.Gallery, shown: list[int]) -> None:
+    panels = part.subplots(len(shown), 1 + len(gallery.methods), squeeze=False)
+    right = gallery.right()
+    for row, index in zip(panels, shown, strict=True):
+        pixels = gallery.pictures[index]
+        side = len(pixels)
+        row[0].imshow(pixels, interpolation="none")
+        row[0].set_xlabel(short(gallery.names[gallery.classes[index]]), fontsize=8)
+        for axes, method, good in zip(row[1:], gallery.methods, right[:, index], strict=True):
+            cells = Cells(**gallery.runs[method].result["cells"])
+            heat = to_pixels(gallery.grids[method][index][None], cells, side)[0]
+            axes.imshow(blend(pixels, heat / heat.max()), interpolation="none")
+            said = short(gallery.names[gallery.predicted[method][index]])
+            axes.set_xlabel(f"{said} {gallery.sure[method][index]:.2f} {'✓' if good else '✗'}", fontsize=7.5)
+            if gallery.outlines is not None:
+                outline = gallery.outlines[index].astype(float)
+                at = (np.arange(len(outline)) + 0.5) * side / len(outline) - 0.5
+                axes.contour(at, at, outline, [0.5], colors="white", linewidths=0.5)
+    for axes, method in zip(panels[0], ("original", *gallery.methods), strict=True):
+        axes.set_title(HEADS.get(method, method), fontsize=8, color=COLOURS.get(method, "0.15"), fontweight="bold")
+    for axes in panels.flat:
+        _bare(axes)
+
+
+def _measures(part: SubFigure, rows: pd.DataFrame) -> None:
+    panels = part.subplots(4, 2)
+    models = rows[rows["flops_ratio"].notna()]
+    for axes, (measure, words) in zip(panels.flat, PANELS.items(), strict=False):
+        for row in models.itertuples():
+            value, low, high = (getattr(row, f"{measure}{end}") for end in ("", "_low", "_high"))
+            colour = COLOURS[row.row]
+            if not pd.isna(low):
+                axes.errorbar(row.flops_ratio, value, [[value - low], [high - value]], color=colour, capsize=2, lw=1)
+            axes.plot(row.flops_ratio, value, MARKERS[row.row] if row.seeds > 1 else "x", color=colour, markersize=6)
+        for name, line in CONTROLS.items():
+            found = rows.loc[rows["row"] == name, measure]
+            if len(found) and pd.notna(found.iloc[0]):
+                axes.axhline(found.iloc[0], color="0.45", linestyle=line, linewidth=1)
+        axes.set_title(words, loc="left", fontsize=8.5)
+        style.ratio_axis(axes, float(models["flops_ratio"].min()), float(models["flops_ratio"].max()))
+        axes.set_xlabel("")
+        axes.tick_params(labelsize=7.5)
+        axes.set_ylabel("points" if measure == "road" else "%", fontsize=8)
+    for axes in (panels[-1, 0], panels[-2, -1]):
+        axes.set_xlabel(style.FLOPS_RATIO, fontsize=8)
+    _legend(panels[-1, -1], models)
+
+
+def _legend(axes: Axes, models: pd.DataFrame) -> None:
+    axes.axis("off")
+    for row in models.itertuples():
+        marker = MARKERS[row.row] if row.seeds > 1 else "x"
+        axes.plot([], [], marker, color=COLOURS[row.row], label=HEADS[row.row])
+    for name, line in CONTROLS.items():
+        axes.plot([], [], color="0.45", linestyle=line, label=f"control: {name}")
+    axes.legend(loc="center", fontsize=8, frameon=False)
+
+
+def _photographs(part: SubFigure, found: list) -> None:
+    names = list(found[0].result["models"])
+    panels = part.subplots(1, len(found) * (1 + len(names)), squeeze=False)[0]
+    for number, one in enumerate(found):
+        own = panels[number * (1 + len(names)) : (number + 1) * (1 + len(names))]
+        for axes, name in zip(own, ("original", *names), strict=True):
+            result = one.result["models"][names[-1] if name == "original" else name]
+            pixels = picture(result["thumbnail"])
+            if name == "original":
+                axes.imshow(pixels, interpolation="none")
+                axes.set_title("original", fontsize=8)
+                axes.set_xlabel(short(one.result["name"]), fontsize=7.5)
+                continue
+            cells = Cells(**result["cells"])
+            heat = to_pixels(unpack(result["grid"], (1, cells.count, cells.count), bits=8), cells, len(pixels))[0]
+            axes.imshow(blend(pixels, heat / heat.max()), interpolation="none")
+            axes.set_title(name.capitalize(), fontsize=8, color=COLOURS["compound"], fontweight="bold")
+            axes.set_xlabel(f"{short(result['mapped'])}\n{result['mapped_probability']:.2f}", fontsize=7.5)
+    for axes in panels:
+        _bare(axes)

@@ -1,0 +1,101 @@
+"""Forest plots: effects with their intervals, one below the other, the minimum effect drawn."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from ...stats.claims import DELTA
+from ...stats.intervals import Estimate
+from .style import COLOURS, MARKERS
+
+
+def margins(
+    axes: Axes,
+    groups: Mapping[str, tuple[Mapping[str, float] | None, Mapping[str, Estimate]]],
+    delta: float = DELTA,
+    title: str = "at equal FLOPS",
+    notes: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Draw compound minus each method, in points, group by group.
+
+    `groups`: words -> (method -> FLOPS over the baseline's, where they belong in the labels; method -> estimate).
+    Positive is in favour of compound scaling. Every row says what its method costs: whole layers and channels miss a
+    level by some per cent. `notes`: words -> method -> what its label says besides. Verdicts use the 90 % interval
+    (thick), figures the 95 % one (thin).
+    """
+    y, ticks, labels = 0.0, [], []
+    for words, (costs, parts) in groups.items():
+        axes.annotate(
+            f"{words}, compound at {costs['compound']:.2f}x" if costs else words,
+            (0.0, y),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )
+        for method, estimate in parts.items():
+            y += 1
+            ticks.append(y)
+            note = (notes or {}).get(words, {}).get(method, "")
+            cost = f", {costs[method]:.2f}x" if costs else ""
+            labels.append(f"− {method}{cost}" + (f"\n{note}" if note else ""))
+            effect(axes, y, method, estimate)
+        y += 1.4
+    _frame(axes, ticks, labels, delta)
+    axes.set_ylim(y - 0.6, -0.9)
+    axes.set_xlabel("compound minus the other, top-1 (points)")
+    axes.set_title(title, loc="left", fontsize=10)
+
+
+def effects(axes: Axes, found: Mapping[str, Estimate]) -> None:
+    """Draw effects of one method one below the other, in points; right of 0 speaks for the paper."""
+    for y, estimate in enumerate(found.values()):
+        effect(axes, y, "width", estimate)
+    _frame(axes, list(range(len(found))), list(found), DELTA)
+    axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.set_xlabel("difference in top-1 (points); right of 0 speaks for the paper")
+    axes.set_title("Observation 2", loc="left", fontsize=10)
+
+
+def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> None:
+    axes.axvline(0, color="0.15", linewidth=0.9, zorder=1)
+    axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
+    axes.annotate(
+        f"δ = {delta:g}",
+        (delta, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(3, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize=7.5,
+        color="0.35",
+    )
+    axes.set_yticks(ticks, labels)
+    low, high = axes.get_xlim()
+    low = min(low, -1.0)
+    # The numbers at the right end take up to a quarter of the width: neither line may run through them.
+    axes.set_xlim(low, max(high, delta + 1.0, delta + 0.38 * (delta - low)))
+    axes.grid(axis="y", visible=False)
+
+
+def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
+    """Draw one effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without one."""
+    colour = COLOURS[method]
+    if estimate.value is None:
+        _at_right(axes, y, "not measured", (-2, 0), "center")
+        return
+    if not estimate.testable:
+        axes.plot(estimate.value, y, "x", color=colour, markersize=7, markeredgewidth=2)
+    else:
+        axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
+        axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
+        axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=7, markeredgecolor="white")
+    _at_right(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}", (-2, 6), "bottom")
+
+
+def _at_right(axes: Axes, y: float, text: str, offset: tuple[float, float], va: str) -> None:
+    place = {"xycoords": axes.get_yaxis_transform(), "xytext": offset, "textcoords": "offset points"}
+    axes.annotate(text, (1.0, y), ha="right", va=va, fontsize=7, color="0.35", **place)

@@ -1,0 +1,173 @@
+"""The grid search's drawing: a heat map over the constraint surface, and differences to the paper's triple."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from matplotlib.tri import Triangulation
+
+from ...runs.store import RunRecord
+from ...stats.claims import DELTA
+from ...stats.intervals import Estimate
+from ...stats.response_surface import Regret, Surface
+from ...study.coefficient_grid import PAPER, Candidate, Point
+from ...study.study import Study
+from .forest import effect as draw_effect
+from .style import COLOURS, HALO
+
+ALPHA_TICKS, GAMMA_TICKS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0), (1.0, 1.1, 1.2, 1.3, 1.4)
+ROUNDING = {
+    "fine": "rounding fine: whole blocks by largest remainder, 4 channels, 4 px, from the baseline",
+    "paper": "rounding paper: blocks up, 8 channels, 1 px, from B0's table",
+}
+
+
+def heat_map(
+    axes: Axes,
+    grid: Sequence[Point],
+    found: Mapping[Candidate, Mapping[int, RunRecord]],
+    surface: Surface | None,
+    winner: Candidate | None,
+) -> None:
+    """Draw top-1 over (alpha, gamma), beta following from the constraint; nothing is coloured beyond the networks.
+
+    `grid`: all distinct networks, small where untrained. `winner`: the best but the paper's, where it is decided.
+    """
+    runs = pd.DataFrame(
+        [
+            (one.triple.depth, one.triple.resolution, np.mean([r.top1 for r in rs.values()]))
+            for one, rs in found.items()
+        ],
+        columns=["alpha", "gamma", "top1"],
+    )
+    axes.set(xscale="log", yscale="log", xlim=(0.94, 2.2), ylim=(0.955, 1.47))
+    low, high = (runs["top1"].min(), runs["top1"].max()) if len(runs) else (0.0, 100.0)
+    colours = {"cmap": sns.color_palette("viridis", as_cmap=True), "vmin": low - 0.05, "vmax": high + 0.05}
+    where = runs.groupby(["alpha", "gamma"], as_index=False)["top1"].mean()  # networks that differ in beta only
+    flat = np.log(where[["alpha", "gamma"]].to_numpy())
+    if len(flat) >= 3 and np.linalg.matrix_rank(flat - flat.mean(axis=0), tol=1e-6) == 2:
+        levels = np.linspace(colours["vmin"], colours["vmax"], 15)
+        # Neighbours on the logarithmic axes, as everything here is drawn.
+        mesh = Triangulation(where["alpha"], where["gamma"], Triangulation(*flat.T).triangles)
+        axes.tricontourf(mesh, where["top1"], levels, cmap=colours["cmap"], alpha=0.55)
+    others = [p.candidate.triple for p in grid if p.candidate not in found]
+    axes.plot([t.depth for t in others], [t.resolution for t in others], ".", color="0.55", markersize=3, zorder=2)
+    drawn = axes.scatter(
+        runs["alpha"], runs["gamma"], 90, runs["top1"], marker="s", edgecolors="white", zorder=4, **colours
+    )
+    plt.colorbar(drawn, ax=axes, label="top-1 (%)", pad=0.01, shrink=0.85)
+    _constraint(axes)
+    _surface(axes, surface)
+    taken: list[tuple[float, float]] = []
+    for one in found:
+        place = (float(np.log(one.triple.depth) / 0.85), float(np.log(one.triple.resolution) / 0.41))
+        near = any(abs(place[0] - x) < 0.07 and abs(place[1] - y) < 0.09 for x, y in taken)
+        taken.append(place)
+        axes.annotate(
+            f"{one.triple.width:g}",
+            (one.triple.depth, one.triple.resolution),
+            (0, 7 if near else -10 if one == winner or one.triple == PAPER else -7),
+            textcoords="offset points",
+            ha="center",
+            va="top" if not near else "bottom",
+            fontsize=7.5,
+            path_effects=HALO,
+            zorder=6,
+        )
+    ring = {"fillstyle": "none", "linestyle": "none", "markeredgewidth": 2, "zorder": 5}
+    paper_words = f"paper: ({PAPER.depth:g}, {PAPER.width:g}, {PAPER.resolution:g})"
+    axes.plot(PAPER.depth, PAPER.resolution, "D", color=COLOURS["compound"], markersize=15, label=paper_words, **ring)
+    if winner:
+        spot = (winner.triple.depth, winner.triple.resolution)
+        axes.plot(*spot, "o", color="0.1", markersize=17, label=f"best other: {winner.name}", **ring)
+    axes.legend(loc="upper right", fontsize=8, framealpha=0.9, markerscale=0.55)
+    axes.set_xticks(ALPHA_TICKS, [f"{tick:g}" for tick in ALPHA_TICKS])
+    axes.set_yticks(GAMMA_TICKS, [f"{tick:g}" for tick in GAMMA_TICKS])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="α (depth)", ylabel="γ (resolution)")
+    axes.set_title("top-1 over the constraint surface; numbers: β (width)", loc="left", fontsize=10)
+
+
+def _constraint(axes: Axes) -> None:
+    """Draw where beta would be 1: beyond it the constraint leaves no width."""
+    alpha = np.geomspace(1, 2, 60)
+    axes.plot(alpha, np.sqrt(2 / alpha), color="0.35", linewidth=1, linestyle=":", zorder=2)
+    place = {"xytext": (5, 3), "textcoords": "offset points", "path_effects": HALO, "zorder": 6}
+    axes.annotate("β = 1", (1.78, np.sqrt(2 / 1.78)), fontsize=7.5, color="0.35", **place)
+
+
+def _surface(axes: Axes, surface: Surface | None) -> None:
+    """Draw the fitted maximum with its ellipse, and what the data leave room for."""
+    if surface is None or surface.maximum is None:
+        return
+    alpha, _, gamma = surface.maximum
+    axes.plot(alpha, gamma, "+", color="black", markersize=11, markeredgewidth=2, zorder=5)
+    outline = surface.ellipse(DELTA)
+    axes.plot(outline[:, 0], outline[:, 1], color="black", linewidth=1.5, zorder=3, label=f"fit: {DELTA:g} point lower")
+    x, z = np.meshgrid(np.linspace(0, np.log(2), 120), np.linspace(0, np.log(2) / 2, 120))
+    room = surface.may_be_maximum(x, z)
+    if room is None:
+        return
+    inside = x + 2 * z <= np.log(2)  # beta of at least 1
+    words = "fit: maximum, 95 %"
+    if room[inside].all():
+        words += ": anywhere"
+    else:
+        shown = np.where(inside, room, 0.0)
+        axes.contour(np.exp(x), np.exp(z), shown, [0.5], colors="black", linestyles="--", linewidths=1, zorder=3)
+    axes.plot([], [], "--", color="black", linewidth=1, label=words)
+
+
+def differences(axes: Axes, found: Regret | None, fresh: Mapping[str, Estimate], ratios: Mapping[str, float]) -> None:
+    """Draw every network minus the paper's triple, best first, then winner minus paper on fresh seeds, in points.
+
+    `ratios`: counted FLOPS over the baseline's, by name.
+    """
+    listed = sorted(found.differences.items(), key=lambda item: -item[1][0]) if found else []
+    labels = [f"{name}  {ratios[name]:.2f}x" for name, _ in listed] + list(fresh)
+    for y, (_, (value, low, high)) in enumerate(listed):
+        if low is None:
+            axes.plot(value, y, "x", color="0.25", markersize=7, markeredgewidth=2)
+            continue
+        axes.plot((low, high), (y, y), color="0.45", linewidth=1.2)
+        axes.plot(value, y, "s", color="0.25", markersize=6, markeredgecolor="white")
+    start = len(listed) + 0.6
+    for y, effect in enumerate(fresh.values()):
+        draw_effect(axes, start + y, "compound", effect)
+    if listed and fresh:
+        axes.axhline(len(listed) - 0.2, color="0.8", linewidth=0.8)
+    axes.axvline(0, color=COLOURS["compound"], linewidth=1.2, zorder=1)
+    axes.axvline(DELTA, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
+    axes.set_yticks([*range(len(listed)), *(start + y for y in range(len(fresh)))], labels, fontsize=8)
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, -DELTA), right + 0.22 * (right - left) if fresh else right)
+    axes.set_ylim(start + len(fresh) - 0.2, -0.8)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(f"top-1 minus that of the paper's triple (points); dotted: δ = {DELTA:g}")
+    title = "against the paper's triple"
+    if found and found.interval:
+        title += f": regret {found.value:.1f} ({found.interval[0]:.1f} to {found.interval[1]:.1f})"
+    axes.set_title(title, loc="left", fontsize=10)
+
+
+def footnote(figure: Figure, study: Study, surface: Surface | None, rows: pd.DataFrame) -> None:
+    """Say how networks were rounded and pruned, what the bars are, and what the fitted surface says."""
+    paper = rows.loc[rows["model"] == f"({PAPER.depth:g}, {PAPER.width:g}, {PAPER.resolution:g})", "flops_ratio"]
+    count = f" (the paper's triple costs {paper.iloc[0]:.2f}x)" if len(paper) else ""
+    if surface is None:
+        fitted = "too few networks for a response surface"
+    elif surface.maximum is None:
+        fitted = "response surface: no maximum inside"
+    else:
+        alpha, beta, gamma = surface.maximum
+        fitted = f"response surface: maximum (+) at ({alpha:.2f}, {beta:.2f}, {gamma:.2f})"
+    bars = "bars: 95 % for all differences together" if (rows["seeds"] > 1).any() else "crosses: one seed, no interval"
+    within = f"FLOPS 2x within {100 * study.profile.tolerance:g} %{count}"
+    text = "; ".join([ROUNDING[study.profile.rounding], within, bars, fitted])
+    figure.text(0.008, 0.018, text, ha="left", va="center", fontsize=7.5, color="0.35")

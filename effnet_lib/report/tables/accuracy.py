@@ -1,0 +1,89 @@
+"""Records as the table that every accuracy figure is drawn from: a row a model, differences to the baseline."""
+
+from math import nan
+
+import numpy as np
+import pandas as pd
+
+from ...models import complexity
+from ...stats.intervals import Estimate, Outcomes, contrast
+from ...study import proxy_families
+from ...study.study import Model, Study
+from ...study.training_plan import Records
+
+
+def outcomes(records: Records) -> Outcomes | None:
+    """Return every stored correctness bit, by model name and seed; None where nothing is stored."""
+    bits = {m.name: {seed: r.correct for seed, r in runs.items()} for m, runs in records.items() if runs}
+    return Outcomes(bits) if bits else None
+
+
+def ratio(study: Study, model: Model) -> float:
+    """Return a model's counted FLOPS over the baseline's, its own family's where it has one."""
+    base = proxy_families.baseline(study, model.family) if model.family else study.baseline
+    return complexity.count(model.arch).madds / complexity.count(base.arch).madds
+
+
+def table(study: Study, records: Records) -> pd.DataFrame:
+    """Return a row a model with at least one record: counts, accuracy, difference to its baseline, marks.
+
+    Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures; NaN
+    without a seed in common with the baseline), FLOPS in multiply-adds. `seeds` are those shared with the baseline,
+    which the difference is made of. `full_*` are the unscaled network (B0 or the model's family, 224 px, 1000 classes)
+    under the same scaling.
+    """
+    measured = outcomes(records)
+    if measured is None:
+        return pd.DataFrame()
+    bases = {model.family: (model.name, runs) for model, runs in records.items() if model.method == "baseline"}
+    rows = []
+    for model, runs in records.items():
+        counts = complexity.count(model.arch)
+        full = complexity.count(proxy_families.full_size(model))
+        start, base = bases.get(model.family, ("baseline", {}))
+        gain = contrast(measured, {model.name: 1.0, start: -1.0}) if model.method != "baseline" else None
+        low, high = (gain.interval95 if gain else None) or (nan, nan)
+        value = 0.0 if gain is None else nan if gain.value is None else gain.value
+        result = next(iter(runs.values())).result
+        common = sorted(set(runs) & set(base))
+        behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
+        made = [run.provenance for run in runs.values()]
+        rows.append(
+            {
+                "method": model.method,
+                "coefficient": model.coefficient,
+                "model": model.name,
+                "px": model.arch.px,
+                "final_px": model.arch.final_px,
+                "params": counts.params,
+                "flops": counts.madds,
+                "flops_ratio": ratio(study, model),
+                "seeds": len(common) or len(runs),
+                "top1": float(np.mean([run.top1 for run in runs.values()])),
+                "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
+                "gain": value,
+                "gain_low": low,
+                "gain_high": high,
+                "train_loss": float(np.mean([run.result["train_loss"] for run in runs.values()])),
+                "upsampled": bool(np.sqrt(study.profile.recipe.min_area) * result["source_px"] < model.arch.px - 1),
+                "optimisation_limited": bool(behind) and float(np.mean(behind)) > 0,
+                "device": ", ".join(sorted({one["device"] for one in made})),
+                "date": max(one["date"][:10] for one in made),
+                "shipped": all(run.shipped for run in runs.values()),
+                "full_params": full.params,
+                "full_flops": full.madds,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def longer(study: Study, weights: dict[str, float]) -> Estimate | None:
+    """Return a contrast of the quintet at the longer training budget; None where a profile has none.
+
+    `weights` name scaling methods and "baseline".
+    """
+    if not study.has_quintet:
+        return None
+    found = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
+    bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}
+    return contrast({m: runs for m, runs in bits.items() if runs}, weights)

@@ -1,0 +1,203 @@
+"""FLOPS audit: every count that Tables 2, 3 and 7 print, beside ours under each rounding rule.
+
+A count is never bent to meet the print: the verdict is that of the library's own rule, and the rule that comes
+nearest stands beside it. Needs no torch, and builds nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ... import paper
+from ...core.atomic_write import write_aside
+from ...models.archs import Architecture, efficientnet, mobilenet_v1, mobilenet_v2, resnet
+from ...models.complexity import count
+from ...models.scaling import REFERENCE, Rule, Scaling
+
+AGREES, WITHIN, DISAGREES = "agrees to the printed digits", "within 5 %", "disagrees"
+# Table 3 prints no coefficients for two of its three compound rows; the third and Table 7 print these.
+ASSUMED = Scaling(1.4, 1.2, 1.3)
+FAMILIES = {"MobileNetV1": mobilenet_v1.scale, "MobileNetV2": mobilenet_v2.scale, "ResNet-50": resnet.scale}
+UNITS = {"params": 10**6, "madds": 10**9}  # the paper prints millions and billions
+Network = Callable[[Rule], Architecture]
+
+
+def _departures(rule: Rule) -> list[str]:
+    px = "px floored" if rule.resolution == "floor" else f"px in multiples of {rule.resolution}"
+    said = {
+        "depth": "depth to the nearest",
+        "divisor": f"channels in multiples of {rule.divisor}",
+        "keep90": "no 90 % rule",
+        "head_stem": "stem and head fixed",
+        "resolution": px,
+    }
+    return [words for name, words in said.items() if getattr(rule, name) != getattr(REFERENCE, name)]
+
+
+def describe(rule: Rule) -> str:
+    """Say in words how a rule departs from the library's own, which is the reference implementation's."""
+    return ", ".join(_departures(rule)) or "the library's own"
+
+
+# Those with the fewest departures first: of several that come equally near, the plainest is named.
+RULES = sorted(
+    (
+        Rule(*choice)
+        for choice in product(
+            ("ceil", "round"), (8, 4, 16), (True, False), ("scaled", "fixed"), ("round", "floor", 8, 16)
+        )
+    ),
+    key=lambda rule: len(_departures(rule)),
+)
+
+
+def verdict(counted: int, text: str, unit: int) -> str:
+    """Compare a count with the printed `text`, a number of `unit`s.
+
+    It agrees where rounding it (halves up) to as many decimals gives that text: "1.8" agrees with 1.75 to 1.8499...
+    Otherwise it is within 5 % of the printed value, or disagrees.
+    """
+    exact, stated = Decimal(counted) / unit, Decimal(text)
+    if exact.quantize(stated, ROUND_HALF_UP) == stated:
+        return AGREES
+    return WITHIN if abs(exact - stated) * 20 <= stated else DISAGREES
+
+
+class Printed(NamedTuple):
+    """One printed number: where it stands, its text, and the network that it is of under a rounding rule.
+
+    `baseline` is what the network was scaled from; `quantity` "params" (printed in millions) or "madds" (the paper's
+    FLOPS, in billions); `assumed` says that the paper prints no coefficients.
+    """
+
+    table: int
+    baseline: str
+    model: str
+    quantity: str
+    text: str
+    network: Network
+    assumed: bool = False
+
+    def place(self) -> dict[str, Any]:
+        """Return the columns that name the number."""
+        return {"table": self.table, "model": self.model, "quantity": self.quantity, "printed": self.text}
+
+    def distance(self, counted: int) -> float:
+        """Return how far a count is from the print, 0 where it agrees: the print says no more than its digits."""
+        unit = UNITS[self.quantity]
+        return 0.0 if verdict(counted, self.text, unit) == AGREES else abs(counted / unit - float(self.text))
+
+    def compared(self, counted: int, prefix: str = "") -> dict[str, Any]:
+        """Return the columns that compare a count with the print: in its unit, deviation in percent, verdict."""
+        unit = UNITS[self.quantity]
+        return {
+            prefix or "ours": counted / unit,
+            f"{prefix}_deviation_percent".lstrip("_"): 100 * (counted / unit / float(self.text) - 1),
+            f"{prefix}_verdict".lstrip("_"): verdict(counted, self.text, unit),
+        }
+
+
+def printed_numbers() -> Iterator[Printed]:
+    """Yield every printed count of Tables 2, 3 and 7 whose architecture is here, in the order of the tables."""
+    for row in paper.printed(2).to_dict("records"):
+        if network := _of_table_2(row["model"]):
+            for quantity, column in (("params", "params_millions"), ("madds", "flops_billions")):
+                yield Printed(2, row["model"], row["model"], quantity, row[column], network)
+    for row in paper.printed(3).to_dict("records"):
+        assumed = pd.isna(row["depth"])
+        network = _scaled(FAMILIES[row["baseline"]], ASSUMED if assumed else _scaling(row))
+        name = f"{row['baseline']}, {row['method']}"
+        yield Printed(3, row["baseline"], name, "madds", row["flops_billions"], network, assumed)
+    for row in paper.printed(7).to_dict("records"):
+        network = _scaled(efficientnet.scale, _scaling(row))
+        yield Printed(7, "EfficientNet-B0", row["model"], "madds", row["flops_billions"], network)
+
+
+def without_architecture() -> list[str]:
+    """Return the models of Table 2 that the audit leaves out, as they have no architecture here."""
+    return [name for name in paper.table(2)["model"] if not _of_table_2(name)]
+
+
+def _of_table_2(name: str) -> Network | None:
+    family, _, size = name.partition("-")
+    if family == "EfficientNet":
+        return lambda rule: efficientnet.published(size.lower(), rule=rule)
+    if family == "ResNet":
+        return lambda rule: resnet.scale(Scaling(), rule=rule, name=f"resnet{size}")
+    return None
+
+
+def _scaled(scale: Callable[..., Architecture], scaling: Scaling) -> Network:
+    return lambda rule: scale(scaling, rule=rule)
+
+
+def _scaling(row: dict[str, str]) -> Scaling:
+    return Scaling(*(float(row[name]) for name in ("depth", "width", "resolution")))
+
+
+def _counted(rules: list[Rule]) -> Iterator[tuple[Printed, dict[Rule, int]]]:
+    counts = cache(count)  # most rules round most networks alike
+    for one in printed_numbers():
+        yield one, {rule: getattr(counts(one.network(rule)), one.quantity) for rule in rules}
+
+
+def by_rule() -> pd.DataFrame:
+    """Return a row for every printed number and rounding rule: the rule's fields, the count, how they compare.
+
+    `count` is a whole number, `ours` the same in the unit of the print, the deviation is in percent of the print.
+    """
+    return pd.DataFrame(
+        one.place() | asdict(rule) | {"count": counted} | one.compared(counted)
+        for one, counts in _counted(RULES)
+        for rule, counted in counts.items()
+    )
+
+
+def audit() -> pd.DataFrame:
+    """Return a row for every printed number: the verdict on the library's own rule, and the rule that comes nearest.
+
+    `printed` is a text of `digits` decimals, `ours` and `best` are in its unit (millions of parameters, billions of
+    multiply-adds), deviations in percent of the print. `assumed`: the coefficients are not printed.
+    `exchanged_with`: another row of the same baseline, where both disagree and neither would with the prints swapped.
+    """
+    rows, found = [], list(_counted(RULES))
+    exchanged = _exchanged([(one, counts[REFERENCE]) for one, counts in found])
+    for one, counts in found:
+        best = min(RULES, key=lambda rule: one.distance(counts[rule]))
+        row = one.place() | {"digits": len(one.text.partition(".")[2])} | one.compared(counts[REFERENCE])
+        row |= {"best_rule": describe(best)} | one.compared(counts[best], "best")
+        rows.append(row | {"exchanged_with": exchanged.get(one.model, ""), "assumed": one.assumed})
+    return pd.DataFrame(rows)
+
+
+def _exchanged(found: list[tuple[Printed, int]]) -> dict[str, str]:
+    pairs = {}
+    for (one, ours), (two, theirs) in combinations(found, 2):
+        if (one.table, one.baseline, one.quantity) == (two.table, two.baseline, two.quantity):
+            unit = UNITS[one.quantity]
+            as_printed = (verdict(ours, one.text, unit), verdict(theirs, two.text, unit))
+            swapped = (verdict(ours, two.text, unit), verdict(theirs, one.text, unit))
+            if as_printed == (DISAGREES, DISAGREES) and DISAGREES not in swapped:
+                pairs |= {one.model: two.model, two.model: one.model}
+    return pairs
+
+
+def save(folder: Path) -> Path:
+    """Write `audit` as flops_audit.csv into a folder that exists, and return the file."""
+    return _write(audit(), folder / "flops_audit.csv")
+
+
+def to_csv(folder: Path) -> list[Path]:
+    """Write `audit` and `by_rule` as flops_audit.csv and flops_audit_by_rule.csv, and return the two files."""
+    return [save(folder), _write(by_rule(), folder / "flops_audit_by_rule.csv")]
+
+
+def _write(frame: pd.DataFrame, path: Path) -> Path:
+    write_aside(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    return path

@@ -1,0 +1,48 @@
+"""Arrays and thumbnails as short text, for measurements that ship."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from ..core.errors import StoreError
+
+QUALITY = 80  # of the thumbnails' JPEG
+
+
+def pack(values: np.ndarray, low: float = 0.0, high: float = 1.0, bits: int = 16) -> str:
+    """Pack numbers from `low` to `high` into base64 of unsigned integers of 8 or 16 bits; NaN has its own code.
+
+    The largest code stands for NaN, so the error is at most (high - low) / 131068 at 16 bits.
+    """
+    kind = np.dtype("<u2" if bits == 16 else "u1")
+    most = np.iinfo(kind).max
+    values = np.asarray(values, np.float64)
+    scaled = np.rint((values - low) / (high - low) * (most - 1)).clip(0, most - 1)
+    return base64.b64encode(np.where(np.isnan(values), most, scaled).astype(kind).tobytes()).decode()
+
+
+def unpack(text: str, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0, bits: int = 16) -> np.ndarray:
+    """Return what `pack` packed, float64 of a shape. Raises StoreError where the number of values is another one."""
+    kind = np.dtype("<u2" if bits == 16 else "u1")
+    codes = np.frombuffer(base64.b64decode(text, validate=True), kind)
+    if codes.size != np.prod(shape):
+        raise StoreError(f"{codes.size} packed values cannot have shape {shape}")
+    most = np.iinfo(kind).max
+    values = low + codes / (most - 1) * (high - low)
+    return np.where(codes == most, np.nan, values).reshape(shape)
+
+
+def thumbnail(pixels: np.ndarray, px: int) -> str:
+    """Return a picture (h, w, 3) uint8 as base64 of a JPEG of at most `px` pixels a side."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((px, px), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def picture(text: str) -> np.ndarray:
+    """Return the pixels (h, w, 3) uint8 that `thumbnail` stored."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB"))

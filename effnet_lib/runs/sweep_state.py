@@ -1,0 +1,96 @@
+"""What an executor works on: the runs, where they go, how long it may take, and how each ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from ..data.datasets import DataSet
+from ..models.memory import largest_batch
+from ..training.engine import Engine
+from .store import RunSpec, RunStore
+from .worker import BUSY, FAILED, PAUSED, STORED
+
+USABLE = 0.8  # of a GPU's memory: the rest is for data sets (a tenth at most), workspaces and fragments
+
+
+@dataclass
+class Report:
+    """How a sweep ended: run by run, keys as given."""
+
+    stored: list[RunSpec] = field(default_factory=list)
+    failed: list[RunSpec] = field(default_factory=list)
+    paused: list[RunSpec] = field(default_factory=list)
+    busy: list[RunSpec] = field(default_factory=list)
+    left: list[RunSpec] = field(default_factory=list)
+
+    def add(self, spec: RunSpec, how: str) -> None:
+        {STORED: self.stored, FAILED: self.failed, PAUSED: self.paused, BUSY: self.busy}[how].append(spec)
+
+    def knows(self, spec: RunSpec) -> bool:
+        return any(spec in group for group in vars(self).values())
+
+
+@dataclass
+class Sweep:
+    """Runs to execute; `workers` at once (None: as many as there is room for), until `deadline` (monotonic)."""
+
+    todo: list[RunSpec]
+    dataset_of: Callable[[RunSpec], DataSet]
+    store: RunStore
+    engine: Engine
+    deadline: float
+    say: Callable[[str], None]
+    estimate: Callable[[RunSpec], float]
+    workers: int | None = None
+    report: Report = field(default_factory=Report)
+
+    def fits(self, spec: RunSpec) -> bool:
+        """Say whether a run may start now."""
+        # Half an epoch more for what the estimate leaves out: reading the data, and a machine that got busier.
+        return time.monotonic() + 1.5 * self.estimate(spec) / spec.recipe.epochs <= self.deadline
+
+    def fitted(self, spec: RunSpec, gpu_bytes: int | None = None) -> RunSpec:
+        """Return the run in micro-batches that fit the device, and say so where they had to be made smaller.
+
+        `gpu_bytes` is the memory for one run (default: this GPU's, shared by the workers; on a CPU nothing is split).
+        """
+        if gpu_bytes is None:
+            if self.engine.kind != "cuda":
+                return spec
+            gpu_bytes = int(USABLE * _memory(self.engine.device)) // max(1, self.workers or 1)
+        recipe, batch = spec.recipe, spec.micro_batch or spec.recipe.batch
+        micro = largest_batch(spec.arch, batch, gpu_bytes, recipe.precision, recipe.optimiser, bool(recipe.ema))
+        if micro == batch:
+            return spec
+        self.say(
+            f"{spec.key[:8]}: a batch of {batch} does not fit in {gpu_bytes / 2**30:.1f} GiB; gradients are "
+            f"accumulated over micro-batches of {micro} pictures, whose batch-norm statistics they are"
+        )
+        return replace(spec, micro_batch=micro)
+
+    def ended(self, spec: RunSpec, how: str, executed: RunSpec | None = None) -> None:
+        """Note and say how a run ended; `executed` is what it was split into."""
+        self.report.add(spec, how)
+        record = self.store.find(spec) if how == STORED else None
+        took = f" {record.top1:.1f} % in {record.result['train_seconds']:.0f} s" if record else ""
+        failure = self.store.failure((executed or spec).key) if how == FAILED else None
+        reason = f" ({failure or 'the reason could not be noted'})" if how == FAILED else ""
+        done = f"{len(self.report.stored)} of {len(self.todo)}"
+        self.say(f"{done}: {spec.key[:8]} {spec.arch.px} px seed {spec.seed}: {how}{took}{reason}")
+
+    def heartbeat(self, running: list[RunSpec], pending: int) -> None:
+        """Say what is running and how long it may take."""
+        left = sum(self.estimate(spec) for spec in self.todo if spec not in self.report.stored)
+        names = ", ".join(spec.key[:8] for spec in running)
+        self.say(
+            f"{len(self.report.stored)} of {len(self.todo)} stored, {len(running)} running ({names}), "
+            f"{pending} pending, about {left / max(1, self.workers or len(running)) / 60:.0f} min of work left"
+        )
+
+
+@cache
+def _memory(device: str) -> int:
+    import torch
+
+    return torch.cuda.mem_get_info(device)[1]

@@ -1,0 +1,144 @@
+"""Execute one run: claim its lock, train, store the record. The same code in a notebook, a worker or a cluster."""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import Timeout
+
+from ..core.atomic_write import write_aside
+from ..core.errors import EffnetError
+from ..data.datasets import DataSet, content_fingerprint
+from ..training.engine import Engine
+from .store import RunRecord, RunSpec, RunStore, pack_bits
+
+if TYPE_CHECKING:
+    from ..training.distributed import Group
+
+STORED, FAILED, PAUSED, BUSY = "stored", "failed", "paused", "busy"
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas")
+
+
+def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
+    """Return where, when and with what a record is made; the host is named by a hash only."""
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "device": name,
+        "device_type": device.split(":")[0],
+        "threads": threads,
+        "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "data_fingerprint": fingerprint,
+    }
+
+
+def processor() -> str:
+    """Return the processor's model name."""
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def execute(
+    spec: RunSpec,
+    dataset: DataSet,
+    store: RunStore,
+    engine: Engine | None = None,
+    deadline: float = math.inf,
+    group: "Group | None" = None,
+) -> str:
+    """Run one spec unless it is stored or running elsewhere; say how it ended (stored, failed, paused, busy).
+
+    `deadline` in time.monotonic() seconds. `group` are the processes that train it together, this one their leader.
+    A failure is noted in the store with its reason in one line. A noted signal (`stopping.listening`) pauses the run.
+    """
+    try:
+        with store.lock(spec.key).acquire(timeout=0.2):  # `is_running` holds it for an instant
+            return _locked(spec, dataset, store, engine or Engine(), deadline, group)
+    except Timeout:
+        return BUSY
+    except OSError as error:  # neither lock nor record can be read any more
+        store.fail(spec.key, reason(error))
+        return FAILED
+
+
+def tidy(store: RunStore, key: str) -> None:
+    """Remove what a process that was killed just after storing a run left of it."""
+    if _note(store, key).is_file():
+        with contextlib.suppress(OSError), store.lock(key).acquire(timeout=0):  # still busy, or in a read-only folder
+            _tidy(store, key, True)
+
+
+def _tidy(store: RunStore, key: str, stored: bool) -> None:
+    """Remove halves of files, and of a stored run its checkpoints and its note; all are written under its lock."""
+    folders = ["records", "weights", "running", "checkpoints"]
+    leftovers = [path for folder in folders for path in (store.root / folder).glob(f".{key}.*")]
+    if stored:
+        leftovers += store.checkpoint(key).parent.glob(f"{key}.*")
+        leftovers.append(_note(store, key))  # last: `tidy` looks for it
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+
+
+def _note(store: RunStore, key: str) -> Path:
+    return store.root / "running" / f"{key}.json"
+
+
+def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str:
+    stored = store.get(spec.key) is not None
+    _tidy(store, spec.key, stored)
+    if stored:
+        return STORED
+    import torch
+
+    from ..training.distributed import ALONE
+    from ..training.trainer import Paused, train
+
+    note, path = _note(store, spec.key), store.checkpoint(spec.key)
+    began = time.time()
+
+    def progress(epoch: int, epochs: int, seconds: float) -> None:
+        body = {"pid": os.getpid(), "epoch": epoch, "epochs": epochs, "seconds": seconds, "began": began}
+        write_aside(note, json.dumps(body).encode())
+
+    try:
+        progress(0, spec.recipe.epochs, 0.0)
+        fingerprint = content_fingerprint(dataset)
+        group = group or ALONE
+        group.begins(True)
+        trained = train(spec, dataset, path, engine, deadline, progress, group)
+        store.keep_weights(spec.key, trained.weights)
+        result = trained.result | {"correct": pack_bits(trained.right)}
+        made = provenance(engine.device, torch.get_num_threads(), fingerprint)
+        if group.world > 1:
+            made["processes"] = group.world
+        store.put(RunRecord(spec.key, spec.payload(), result, made))
+        _tidy(store, spec.key, True)
+        return STORED
+    except Paused:
+        return PAUSED
+    except (EffnetError, OSError, MemoryError, RuntimeError, ValueError) as error:
+        store.fail(spec.key, reason(error))
+        return FAILED
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def reason(error: BaseException) -> str:
+    """Return an error's kind and message as one line, cut where CUDA's go on for a page."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" + ("..." if len(text) > 300 else "")

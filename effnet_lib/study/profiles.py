@@ -1,0 +1,188 @@
+"""How big a study is: data, baseline candidates, recipe, coefficients and seeds of each profile."""
+
+from dataclasses import dataclass, replace
+
+from ..core.errors import ParameterError, nearest
+from ..models.archs import efficientnet
+from ..models.scaling import Scaling
+from ..training.recipes import PAPER, SHORT, Recipe
+
+UNSCALED = Scaling()
+WIDTHS = (1.0, 1.4, 1.8, 2.6, 3.8, 5.0)
+DEPTHS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+RESOLUTIONS = (1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5)
+PHIS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # Figure 8
+LINE_WIDTHS = (1.0, 1.4, 1.8, 2.6)  # Figure 4
+FAMILIES = ("MobileNetV1", "MobileNetV2", "ResNet-50")  # Table 3
+GRID = tuple(
+    round(1 + 0.05 * i, 2) for i in range(9)
+)  # grid search: up to 1.4 in width and resolution, since 1.41^2 = 2
+ALPHAS = (*GRID, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0)
+ROUNDINGS = ("fine", "paper")  # of the grid search's networks (grid.fine, and the reference implementation's rule)
+LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the baseline's
+
+
+@dataclass(frozen=True)
+class Base:
+    """A proxy baseline: B0 scaled to a width and a depth, trained at `px`.
+
+    `stride`: of the last feature map; below 32, the last strides are left out (Figure 7, where a map must show more).
+    """
+
+    width: float
+    depth: float
+    px: int
+    stride: int = 32
+
+    def arch(self, classes: int, scaling: Scaling = UNSCALED, padding: str = "symmetric"):
+        """Scale the baseline; coefficients multiply, then round once from B0's own table."""
+        made = efficientnet.scale(Scaling(self.depth, self.width) * scaling, self.px, classes, padding)
+        return efficientnet.at_stride(made, self.stride)
+
+    def __str__(self) -> str:
+        name = f"B0 x (w {self.width:g}, d {self.depth:g}) at {self.px} px"
+        return name if self.stride == 32 else f"{name}, stride {self.stride}"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One size of study.
+
+    `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `rates`: the
+    tuning's trials (one: fixed). `trains`: whether a notebook trains what is missing unless told otherwise.
+    `shipped`: whether published records count. `in_process`: train in the notebook's own process by default.
+    `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
+    baselines with a scaled depth or resolution. `levels`: at which multiples of its FLOPS the scaling methods
+    are compared. `families`: whose rows of Table 3 are measured.
+    `alphas`, `betas`, `gammas`: the grid search's grid, pruned to twice the baseline's FLOPS within the share
+    `tolerance`, its networks rounded by `rounding`; `networks`: how many of them are trained at most; `fresh_seeds`:
+    seeds on which winner and paper's triple meet again.
+    `map_base`, `map_data`, `map_epochs`: Figure 7's baseline, data set and length of training, where the profile's own
+    show too little in a map (None: the profile's own); `map_seeds`: seeds of its five models; `map_pictures`: on how
+    many pictures their maps are measured.
+    """
+
+    name: str
+    summary: str
+    dataset: str
+    recipe: Recipe
+    candidates: tuple[Base, ...]
+    seeds: int
+    rates: tuple[float, ...] = ()
+    widths: tuple[float, ...] = WIDTHS
+    depths: tuple[float, ...] = DEPTHS
+    resolutions: tuple[float, ...] = RESOLUTIONS
+    phis: tuple[float, ...] = PHIS
+    line_widths: tuple[float, ...] = LINE_WIDTHS
+    levels: tuple[float, ...] = (LEVEL_A, LEVEL_B)
+    families: tuple[str, ...] = FAMILIES
+    alphas: tuple[float, ...] = ALPHAS
+    betas: tuple[float, ...] = GRID
+    gammas: tuple[float, ...] = GRID
+    tolerance: float = 0.05
+    rounding: str = "fine"
+    networks: int = 12
+    fresh_seeds: int = 5
+    map_base: Base | None = None
+    map_data: str | None = None
+    map_seeds: int = 5
+    map_epochs: int | None = None
+    map_pictures: int = 200
+    trains: bool = False
+    shipped: bool = True
+    in_process: bool = False
+    padding: str = "symmetric"
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "smoke",
+            "seconds: tiny networks on ten embedded fractal classes, to test the machinery",
+            "fractals-10",
+            replace(SHORT, epochs=2, batch=16, min_area=0.7),
+            (Base(0.25, 0.25, 32),),
+            seeds=1,
+            widths=(1.0, 2.6, 5.0),
+            depths=(1.0, 4.0, 8.0),
+            resolutions=(1.0, 1.7, 2.5),
+            phis=(1.0, 2.0),
+            line_widths=(1.0, 1.8),
+            levels=(LEVEL_A,),
+            families=("MobileNetV2",),
+            networks=4,
+            fresh_seeds=1,
+            map_base=Base(0.25, 0.25, 32, stride=8),
+            map_data="scenes-10",
+            map_seeds=1,
+            map_epochs=2,
+            map_pictures=12,
+            trains=True,
+            shipped=False,
+            in_process=True,
+        ),
+        Profile(
+            "cpu",
+            "minutes: small networks on a hundred embedded fractal classes",
+            "fractals-100",
+            replace(SHORT, epochs=4, min_area=0.5),
+            (Base(0.25, 0.5, 32),),
+            seeds=2,
+            widths=(1.0, 1.4, 1.8, 2.6),
+            depths=(1.0, 2.0, 4.0, 6.0),
+            resolutions=(1.0, 1.5, 1.7, 2.2),
+            phis=(1.0, 2.0),
+            line_widths=(1.0, 1.4, 1.8),
+            levels=(LEVEL_A,),
+            networks=7,
+            fresh_seeds=2,
+            # At 32 px the last map is one cell, and weights that have seen one cell only cannot be dilated: they would
+            # read neighbours that they never learned. So this baseline is trained at stride 16, where 49 px is the
+            # smallest side with 4 x 4 cells; from figures that fill the frame it would not learn where one is.
+            map_base=Base(0.25, 0.25, 49, stride=16),
+            map_data="scenes-20",
+            map_seeds=2,
+            map_epochs=6,
+            trains=True,
+            shipped=False,
+        ),
+        Profile(
+            "photos",
+            "hours on any CPU, shipped: real photographs at a proxy scale of 6 M multiply-adds",
+            "imagenette-224",
+            SHORT,
+            # All 5.4 to 6.2 M multiply-adds (the protocol's step 0).
+            (Base(0.5, 0.5, 64), Base(0.35, 1, 64), Base(0.35, 0.5, 80), Base(0.25, 0.75, 80), Base(0.25, 0.5, 96)),
+            seeds=3,
+            rates=(0.1, 0.2, 0.4),
+        ),
+        Profile(
+            "gpu",
+            "minutes on one GPU: real photographs at a proxy scale of 31 M multiply-adds",
+            "imagenette-224",
+            replace(SHORT, epochs=25, precision="bf16"),
+            # All 30.5 to 32.3 M multiply-adds, the cost of B0 at 64 px.
+            (Base(1, 1, 64), Base(0.7, 1, 80), Base(0.6, 1, 96), Base(0.5, 0.75, 112), Base(0.5, 0.5, 144)),
+            seeds=3,
+            rates=(0.1, 0.2, 0.4),
+            line_widths=(*LINE_WIDTHS, 3.8),
+        ),
+        Profile(
+            "imagenet",
+            "many GPUs: the paper's own recipe on ImageNet at 224 px",
+            "imagenet",
+            PAPER,
+            (Base(1, 1, 224),),
+            seeds=1,
+            padding="same",
+        ),
+    )
+}
+
+
+def profile(name: str) -> Profile:
+    """Return a profile by name. Raises ParameterError, with the nearest name, for an unknown one."""
+    if name not in PROFILES:
+        raise ParameterError("profile", name, nearest(str(name), PROFILES))
+    return PROFILES[name]

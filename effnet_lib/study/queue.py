@@ -1,0 +1,111 @@
+"""The pending runs of all landed plans, in the order in which the protocol wants them.
+
+Pass 1 is one seed of everything (baseline candidates, tuning and the quintet first, and two more seeds of the quintet
+last), so that every figure has its points; pass 2 completes whole blocks of seeds.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from .. import artefacts
+from ..data.datasets import HOLDOUT, DataSet, declare
+from ..runs.store import RunSpec
+from ..runs.sweep import Report, estimator, run_all
+from ..training.engine import Engine
+from .study import Stage, Study
+
+QUINTET_SEEDS = (3, 10)  # in pass 1, in all
+LAST = 99  # rank after every plan's own
+
+
+def data_of(study: Study) -> Callable[[RunSpec], DataSet]:
+    """Return a function that finds the data set of a run; a folder's id alone does not say where it is."""
+    own, held = study.dataset, replace(study.dataset, id=study.dataset.id + HOLDOUT)
+    known = {own.id: own, held.id: held}
+    return lambda spec: known.get(spec.data) or declare(spec.data)
+
+
+def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
+    """List the queue's stages as far as the decisions allow, for the chosen artefacts (default: all).
+
+    Baseline and tuning come before everything; what depends on a decision appears once it is taken.
+    """
+    found = list(_decisions(study))
+    if study.ready:
+        found += list(_quintet(study))
+        for artefact in artefacts.all_artefacts().values():
+            found += list(artefact.stages(study)) if hasattr(artefact, "stages") else []  # some only measure
+    wanted = set(chosen)
+    found = [s for s in found if s.specs and (not wanted or s.artefact in wanted | {"study"})]
+    # Coefficients that round to one network are one run.
+    found = [replace(stage, specs=tuple(dict.fromkeys(stage.specs))) for stage in found]
+    return sorted(found, key=lambda stage: (stage.number, stage.rank))
+
+
+def _decisions(study: Study) -> Iterator[Stage]:
+    candidates = study.candidates()
+    if candidates:
+        specs = tuple(spec for group in zip(*candidates.values(), strict=True) for spec in group)
+        yield Stage(1, 0, "baseline candidates", "study", specs)
+    if study.base is not None and study.tuning():
+        tuning = study.tuning()
+        # The middle rate of every method first: a cut leaves comparable trials.
+        rates = sorted(study.profile.rates, key=lambda rate: abs(rate - study.profile.recipe.lr))
+        specs = tuple(tuning[method][rate] for rate in rates for method in tuning)
+        yield Stage(1, 1, "tuning of the quintet", "study", specs)
+
+
+def _quintet(study: Study) -> Iterator[Stage]:
+    if not study.has_quintet:
+        return
+    models = study.quintet().values()
+    early, full = QUINTET_SEEDS
+
+    def block(first: int, last: int) -> tuple[RunSpec, ...]:
+        return tuple(study.spec(model, seed) for seed in range(first, last) for model in models)
+
+    yield Stage(1, 2, "quintet, one seed", "quintet", block(0, 1))
+    yield Stage(1, LAST, f"quintet, {early} seeds", "quintet", block(1, early))
+    yield Stage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
+    long = [list(runs.values()) for runs in study.long_runs().values()]
+    specs = tuple(spec for seed in zip(*long, strict=True) for spec in seed)
+    yield Stage(2, 3, f"quintet at {specs[0].recipe.epochs} epochs", "quintet", specs)
+
+
+def _open(study: Study, spec: RunSpec) -> bool:
+    """Say whether a run still has to be done; a tuning trial that diverged has said what it had to say."""
+    diverged = spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key)
+    return not study.store.find(spec) and not diverged
+
+
+def work(
+    study: Study,
+    budget: float,
+    workers: int | None,
+    engine: Engine,
+    chosen: Iterable[str],
+    say: Callable[[str], None],
+    executor: str = "local",
+) -> Report:
+    """Work through the queue inside a budget of seconds; later decisions are planned as soon as they are taken.
+
+    Raises Stopped, with every running run saved, after SIGINT or SIGTERM.
+    """
+    deadline = time.monotonic() + budget
+    total, data = Report(), data_of(study)
+    while True:
+        study = Study(study.profile, study.dataset, study.store)  # forget decisions that were still open
+        planned = stages(study, chosen)
+        pending = [spec for stage in planned for spec in stage.specs if _open(study, spec) and spec not in total.failed]
+        if not pending:
+            return total
+        say(f"{len(pending)} runs pending in {len(planned)} stages")
+        speed = estimator(study.store.own(), data, engine.device)
+        left = deadline - time.monotonic()
+        report = run_all(pending, data, study.store, workers, engine, left, say, speed, executor)
+        for name in ("stored", "failed", "paused", "busy"):
+            getattr(total, name).extend(getattr(report, name))
+        total.left = report.left
+        if study.ready or report.left or report.paused or not (report.stored or report.failed):
+            return total

@@ -1,0 +1,151 @@
+"""Train one network of a profile, in one process or in the many that torchrun starts."""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..core import signals
+from ..core.errors import ParameterError, RunFailed, nearest
+from ..models.archs import efficientnet
+from ..models.memory import largest_batch
+from ..models.scaling import PUBLISHED, Scaling, compound
+from ..runs.store import RunSpec
+from ..training.engine import Engine
+from .study import METHODS, Study
+
+if TYPE_CHECKING:
+    from ..training.distributed import Group
+
+
+def plan(
+    study: Study,
+    model: str | None = None,
+    scaling: Scaling | None = None,
+    phi: float | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    micro_batch: int = 0,
+    batch: int | None = None,
+    minival: int | None = None,
+) -> RunSpec:
+    """Return the run of one network: the baseline scaled by `scaling` or by `phi`, or a published `model` (b0 to b7).
+
+    A published model has its own row's size, and dropout where the profile's recipe has any. A scaled one is the same
+    run as in Figures 3 and 8, so a figure finds its record, unless `epochs`, `batch` (the rate is scaled by as much)
+    or `minival` (pictures reserved to stop early on) differ from the recipe's. Raises ParameterError for more than one
+    of the first three, while the profile's baseline and rates are not decided, and for a minival that leaves nothing.
+    """
+    given = {"model": model, "scaling": scaling, "phi": phi}
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(given) > 1:
+        name, value = list(given.items())[1]
+        raise ParameterError(name, value, f"no value where {next(iter(given))} is given: either says which network")
+    if not study.ready:
+        raise ParameterError("profile", study.profile.name, "a profile whose baseline is decided (effnet tune does)")
+    recipe, method = study.profile.recipe, "compound"
+    if model is not None:
+        rows = {row.name: row for row in PUBLISHED}
+        if model not in rows:
+            raise ParameterError("model", model, nearest(model, rows))
+        arch = efficientnet.published(model, study.dataset.classes)
+        if recipe.dropout:
+            recipe = replace(recipe, dropout=rows[model].dropout)
+    else:
+        scaling = compound(phi) if phi is not None else scaling or Scaling()
+        scaled = [name for name in METHODS[:3] if getattr(scaling, name) != 1]
+        method = scaled[0] if len(scaled) == 1 else "compound" if scaled else "baseline"
+        arch = study.base.arch(study.dataset.classes, scaling, study.profile.padding)
+    batch, minival = batch or recipe.batch, recipe.minival if minival is None else minival
+    pictures = study.dataset.train_pictures
+    if pictures and minival >= pictures:
+        raise ParameterError("minival", minival, f"0 (none), or fewer than the {pictures} training pictures")
+    rate = study.rates[method] * batch / recipe.batch
+    recipe = replace(recipe, lr=rate, batch=batch, epochs=epochs or recipe.epochs, minival=minival)
+    return RunSpec(arch, recipe, study.dataset.id, seed, micro_batch)
+
+
+def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:
+    """Return the run as so many processes train it: batch-norm statistics are those of what one sees at a time.
+
+    Each takes its share of the batch, in micro-batches that fit in `gpu_bytes` (None: no limit). Raises ParameterError
+    for processes that do not divide the batch.
+    """
+    recipe = spec.recipe
+    if recipe.batch % processes:
+        raise ParameterError("processes", processes, f"a divisor of the batch of {recipe.batch}")
+    micro = min(spec.micro_batch or recipe.batch, recipe.batch // processes)
+    if gpu_bytes is not None:
+        micro = largest_batch(spec.arch, micro, gpu_bytes, recipe.precision, recipe.optimiser, bool(recipe.ema))
+    return replace(spec, micro_batch=0 if micro == recipe.batch else micro)
+
+
+def train_one(
+    spec: RunSpec, study: Study, engine: Engine, budget: float = math.inf, say: Callable[[str], None] = print
+) -> str:
+    """Train a run and store its record; under torchrun all processes train it together, and the leader stores.
+
+    `budget` in seconds. Returns how it ended (stored, paused, busy) for this process. Raises RunFailed with the reason,
+    StoreError and DataError before any work, Stopped, with a checkpoint, after SIGINT or SIGTERM.
+    """
+    from ..runs.sweep_state import USABLE
+    from ..runs.worker import BUSY, FAILED, PAUSED
+    from ..training.distributed import joined
+
+    engine.launch()
+    divided(spec, int(os.environ.get("WORLD_SIZE", "1")), None)  # refused before any process waits for another
+    deadline = time.monotonic() + budget
+    # A job scheduler signals every process, and then torchrun, which was signalled too, signals its own once more.
+    patient = "WORLD_SIZE" in os.environ
+    with signals.listening(patient), joined(engine.device) as (group, device):
+        engine, gpu_bytes = replace(engine, device=device), None
+        if engine.kind == "cuda":
+            import torch
+
+            gpu_bytes = int(USABLE * torch.cuda.mem_get_info(device)[1])
+        spec = divided(spec, group.world, gpu_bytes)
+        how = (_lead if group.leads else _follow)(spec, study, engine, deadline, group, say)
+        signals.check()
+    if how == FAILED:
+        raise RunFailed(f"{spec.key[:12]}: {study.store.failure(spec.key) or 'its reason stands above'}")
+    if group.leads:
+        record = study.store.get(spec.key)
+        more = {PAUSED: "; the same command goes on from its checkpoint", BUSY: ": another process trains it now"}
+        say(f"{spec.key[:12]}: {how}" + (f", top-1 {record.top1:.2f} %" if record else more.get(how, "")))
+    return how
+
+
+def _lead(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "Group", say) -> str:
+    from ..data.datasets import content_fingerprint
+    from ..runs.worker import STORED, execute, tidy
+
+    try:
+        if study.store.get(spec.key):
+            tidy(study.store, spec.key)
+            return STORED
+        if study.dataset.folder is None or study.dataset.folder.is_dir():  # else nothing is to be written
+            study.store.check_writable()
+        content_fingerprint(study.dataset)
+        if spec.micro_batch:
+            say(f"batch {spec.recipe.batch}: {group.world} process(es), micro-batches of {spec.micro_batch}")
+        return execute(spec, study.dataset, study.store, engine, deadline, group)
+    finally:
+        if not group.told:
+            group.begins(False)
+
+
+def _follow(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "Group", _say) -> str:
+    from ..runs.worker import PAUSED, STORED, reason
+    from ..training.trainer import Paused, train
+
+    try:
+        if group.begins():
+            train(spec, study.dataset, study.store.checkpoint(spec.key), engine, deadline, group=group)
+            return STORED
+    except Paused:
+        pass
+    except (OSError, MemoryError, RuntimeError, ValueError) as error:  # also where another process has died
+        raise RunFailed(f"process {group.rank} of {group.world}: {reason(error)}") from error
+    return PAUSED

@@ -1,0 +1,248 @@
+"""A profile with its decisions taken: which baseline, which rate, which models cost the same.
+
+Step 0 of the protocol chooses the baseline among candidates of equal cost, the tuning then chooses the rate with
+the same trials for every scaling method. Both look at a held-out fifth of the training set, never at the
+validation set, and both are computed from stored records.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
+from statistics import mean
+
+import numpy as np
+
+from ..data.datasets import HOLDOUT, DataSet, declare
+from ..models.archs import Architecture
+from ..models.complexity import count
+from ..models.scaling import PUBLISHED, Scaling, compound
+from ..runs.store import RunRecord, RunSpec, RunStore
+from ..stats.intervals import Outcomes, contrast
+from .profiles import LEVEL_A, UNSCALED, Base, Profile
+
+METHODS = ("width", "depth", "resolution", "compound")
+SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
+CANDIDATE_SEEDS = (0, 1)
+LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: seeds, and times the epochs
+GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
+    "width": [round(1 + 0.1 * i, 1) for i in range(1, 41)],
+    "depth": [1 + 0.5 * i for i in range(1, 15)],
+    "resolution": [round(1 + 0.1 * i, 1) for i in range(1, 16)],
+    "compound": [0.25 * i for i in range(1, 17)],
+}
+
+
+def scaling_of(method: str, coefficient: float) -> Scaling:
+    """Return the scaling of one method by one coefficient; 1, or phi 0, is the baseline.
+
+    compound: phi of alpha^phi; published: the number of a row of the hand-rounded B0-B7 table.
+    """
+    if method == "compound":
+        return compound(coefficient)
+    if method == "published":
+        row = PUBLISHED[int(coefficient)]
+        return Scaling(row.depth, row.width, row.px / PUBLISHED[0].px)
+    return Scaling(**{method: coefficient})
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
+
+    `on` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0, with
+    the compound multipliers as Table 3 prints them in `on`.
+    """
+
+    method: str
+    coefficient: float
+    arch: Architecture
+    on: Scaling = UNSCALED
+    family: str = ""
+
+    @property
+    def name(self) -> str:
+        symbol = SYMBOLS.get(self.method)
+        if self.family:
+            what = self.method if self.method in ("baseline", "compound") else f"{symbol}={self.coefficient:g}"
+            return f"{self.family} {what}"
+        if self.method == "published":
+            return f"B{self.coefficient:g}"
+        if self.method == "compound" and not self.coefficient:  # multipliers as printed, which are no alpha^phi
+            return f"compound {self.on.depth:g}/{self.on.width:g}/{self.on.resolution:g}"
+        name = f"{symbol}={self.coefficient:g}" if symbol else self.method
+        return name if self.on == UNSCALED else f"{name} (d={self.on.depth:g}, r={self.on.resolution:g})"
+
+    @property
+    def scaling(self) -> Scaling:
+        """The multipliers over the baseline, all together."""
+        return self.on if self.method == "baseline" else self.on * scaling_of(self.method, self.coefficient)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some runs of the queue: `number` is the pass, `rank` the place in it, `artefact` the plan that asked."""
+
+    number: int
+    rank: int
+    name: str
+    artefact: str
+    specs: tuple[RunSpec, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A profile on a data set, with the records at hand to take its decisions from."""
+
+    profile: Profile
+    dataset: DataSet
+    store: RunStore
+
+    @classmethod
+    def of(cls, profile: Profile, store: RunStore, dataset: DataSet | None = None) -> "Study":
+        """Open a profile's study, on its own data set unless another is given."""
+        return cls(profile, dataset or declare(profile.dataset), store)
+
+    def candidates(self) -> dict[Base, list[RunSpec]]:
+        """Return step 0's runs, per candidate baseline; empty where the profile fixes its baseline."""
+        profile = self.profile
+        if len(profile.candidates) == 1:
+            return {}
+        return {
+            base: [
+                self._holdout(base.arch(self.dataset.classes, padding=profile.padding), profile.recipe, seed)
+                for seed in CANDIDATE_SEEDS
+            ]
+            for base in profile.candidates
+        }
+
+    def _holdout(self, arch: Architecture, recipe, seed: int) -> RunSpec:
+        return RunSpec(arch, recipe, self.dataset.id + HOLDOUT, seed)
+
+    @cached_property
+    def base(self) -> Base | None:
+        """The chosen baseline, or None while step 0 lacks records.
+
+        The highest mean held-out accuracy wins; of all whose 95 % interval to it includes zero, the one with the
+        highest resolution.
+        """
+        if len(self.profile.candidates) == 1:
+            return self.profile.candidates[0]
+        found = {base: [self.store.find(s) for s in specs] for base, specs in self.candidates().items()}
+        if not all(record for records in found.values() for record in records):
+            return None
+        return choose_base(found)
+
+    def model(self, method: str, coefficient: float, on: Scaling = UNSCALED) -> Model:
+        """Return the baseline (scaled by `on`) scaled by one method; that without any scaling is named "baseline"."""
+        scaling = on * scaling_of(method, coefficient)
+        arch = self.base.arch(self.dataset.classes, scaling, self.profile.padding)
+        return Model("baseline" if scaling == UNSCALED else method, coefficient, arch, on)
+
+    @property
+    def baseline(self) -> Model:
+        return self.model("width", 1.0)
+
+    def level(self, ratio: float) -> dict[str, Model]:
+        """Return the model of each method whose counted FLOPS come nearest to `ratio` times the baseline's.
+
+        The compound model's count is at most 2 % above the smallest of the others.
+        """
+        unit = count(self.baseline.arch).madds
+        picked: dict[str, Model] = {}
+        for method in METHODS:
+            models = [self.model(method, coefficient) for coefficient in GRIDS[method]]
+            madds = {model: count(model.arch).madds for model in models}
+            if method == "compound":
+                most = 1.02 * min(count(model.arch).madds for model in picked.values())
+                models = [model for model in models if madds[model] <= most] or models[:1]
+            picked[method] = min(models, key=lambda model: abs(madds[model] / unit - ratio))
+        return picked
+
+    def quintet(self) -> dict[str, Model]:
+        """Return the baseline and the four models of level A."""
+        return {"baseline": self.baseline} | self.level(LEVEL_A)
+
+    def tuning(self) -> dict[str, dict[float, RunSpec]]:
+        """Return the tuning's runs: method -> rate -> run, one seed, held-out fifth; empty where the rate is fixed."""
+        if not self.profile.rates:
+            return {}
+        return {
+            method: {
+                rate: self._holdout(model.arch, replace(self.profile.recipe, lr=rate), 0) for rate in self.profile.rates
+            }
+            for method, model in self.quintet().items()
+        }
+
+    @cached_property
+    def rates(self) -> dict[str, float] | None:
+        """The learning rate of each method (and "baseline"), or None while the tuning lacks records."""
+        methods = ("baseline", *METHODS)
+        if not self.profile.rates:
+            return dict.fromkeys(methods, self.profile.recipe.lr)
+        if self.base is None:
+            return None
+        losses = {m: {r: self._trial(s) for r, s in trials.items()} for m, trials in self.tuning().items()}
+        if any(loss is None for trials in losses.values() for loss in trials.values()):
+            return None
+        return choose_rates(losses)
+
+    def _trial(self, spec: RunSpec) -> float | None:
+        """Return a trial's held-out loss: infinite where it diverged, None where it has not run."""
+        record = self.store.find(spec)
+        if record:
+            return record.result["loss"]
+        return inf if self.store.diverged(spec.key) else None
+
+    def spec(self, model: Model, seed: int, epochs: int | None = None) -> RunSpec:
+        """Return the run of a model under the tuned recipe, on the whole training set."""
+        tuned = {"published": "compound"}.get(model.method, model.method)  # a compound scaling, rounded by hand
+        recipe = replace(self.profile.recipe, lr=self.rates[tuned])
+        if epochs:
+            recipe = replace(recipe, epochs=epochs)
+        return RunSpec(model.arch, recipe, self.dataset.id, seed)
+
+    @property
+    def has_quintet(self) -> bool:
+        """Whether the protocol's quintet is trained in this profile: those that choose their baseline."""
+        return len(self.profile.candidates) > 1
+
+    def long_runs(self) -> dict[str, dict[int, RunSpec]]:
+        """Return the under-training check: the quintet at three times the epochs, method -> seed -> run."""
+        epochs = LONG_FACTOR * self.profile.recipe.epochs
+        return {
+            method: {seed: self.spec(model, seed, epochs) for seed in range(LONG_SEEDS)}
+            for method, model in self.quintet().items()
+        }
+
+    @property
+    def ready(self) -> bool:
+        """Whether baseline and rates are decided, so that models can be planned."""
+        return self.base is not None and self.rates is not None
+
+
+def choose_base(found: dict[Base, list[RunRecord]]) -> Base:
+    """Choose a baseline from the records of every candidate (the rule of `Study.base`)."""
+    outcomes = Outcomes({str(base): {r.seed: r.correct for r in records} for base, records in found.items()})
+    best = max(found, key=lambda base: mean(record.top1 for record in found[base]))
+    tied = [best]
+    for base in found:
+        if base != best:
+            interval = contrast(outcomes, {str(best): 1.0, str(base): -1.0}).interval95
+            if interval is not None and interval[0] <= 0:
+                tied.append(base)
+    return max(tied, key=lambda base: (base.px, mean(record.top1 for record in found[base])))
+
+
+def choose_rates(losses: dict[str, dict[float, float]]) -> dict[str, float]:
+    """Choose rates from held-out losses (method -> rate -> loss), with equal trials for every method.
+
+    One rate for all, that of the lowest mean loss, if the methods' optima lie within one step of each other;
+    otherwise each method its own.
+    """
+    rates = sorted(next(iter(losses.values())))
+    best = {method: min(trials, key=trials.get) for method, trials in losses.items()}
+    steps = [rates.index(rate) for rate in best.values()]
+    if max(steps) - min(steps) > 1:
+        return best
+    shared = rates[int(np.argmin([mean(trials[rate] for trials in losses.values()) for rate in rates]))]
+    return dict.fromkeys(losses, shared)

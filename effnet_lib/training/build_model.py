@@ -1,0 +1,32 @@
+"""The network of a run, as it is before the first step."""
+
+import torch
+from torch import nn
+
+from .depthwise import use_fast_depthwise
+from .input_pipeline import Job
+
+
+def build(job: Job, device: torch.device | None = None) -> nn.Module:
+    """Build the seeded network of a run on a device (channels_last) or, without one, plainly.
+
+    Residual branches start at zero where the recipe asks for it. A job may have a method `prepare(model)`, which
+    changes the network before its first step: to start from weights that exist, for example.
+    """
+    torch.manual_seed(job.seed)
+    model = job.arch.build(job.recipe.dropout, job.recipe.drop_path)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum, module.eps = job.recipe.bn_momentum, job.recipe.bn_eps
+        elif isinstance(module, nn.SiLU):
+            module.inplace = False  # in place, autograd copies the input first: 7 % of a step
+    if job.recipe.zero_gamma:
+        for norm in job.arch.residual_norms(model):
+            nn.init.zeros_(norm.weight)
+    if hasattr(job, "prepare"):
+        job.prepare(model)
+    if device is not None:
+        model = model.to(device, memory_format=torch.channels_last)
+        if device.type == "cpu":
+            use_fast_depthwise(model)
+    return model

@@ -1,0 +1,161 @@
+"""One optimiser step: forward and backward pass of each micro-batch, clipping, update; how it is launched."""
+
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from .distributed import ALONE, Group
+from .input_pipeline import Batch, Job
+
+WARM_STEPS = 3  # real steps before a capture: kernels are chosen and momentum buffers made outside the graph
+
+
+class Step:
+    """A callable that trains one step and returns its loss, on the device and not waited for."""
+
+    def __init__(self, job: Job, model: nn.Module, optimizer: Optimizer, device: torch.device, group: Group = ALONE):
+        self.recipe, self.optimizer, self.device = job.recipe, optimizer, device
+        self.model, self.parameters = group.wrap(model), list(model.parameters())
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=job.recipe.precision == "bf16")
+        self.criterion = criterion
+
+    def _accumulate(self, x: torch.Tensor, y: torch.Tensor, share: float, last: bool) -> torch.Tensor:
+        waits = hasattr(self.model, "no_sync") and not last  # gradients travel once a step, with the last micro-batch
+        with self.model.no_sync() if waits else contextlib.nullcontext():
+            with self.autocast:
+                loss = self.criterion(self.model, x, y, self.recipe.label_smoothing) * share
+            loss.backward()
+        return loss.detach()
+
+    def _update(self) -> None:
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=True)
+        self.optimizer.step()
+
+    def __call__(self, batches: Iterable[Batch], pictures: int) -> torch.Tensor:
+        """Train on the micro-batches of one step that has so many pictures in all; return the mean loss."""
+        total, seen = torch.zeros((), device=self.device), 0
+        for x, y in batches:
+            seen += len(y)
+            total += self._accumulate(x, y, len(y) / pictures, seen == pictures)
+        self._update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
+
+
+def criterion(model: nn.Module, x: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Return the mean cross entropy of a batch."""
+    return F.cross_entropy(model(x), y, label_smoothing=smoothing)
+
+
+class CompiledStep(Step):
+    """A step whose network and loss torch.compile has fused."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        torch.compiler.reset()  # networks share this code, and after 8 of them torch would go on without compiling
+        # A function and no method: a step that refers to itself would keep its network's memory after the run.
+        self.criterion = torch.compile(criterion)
+
+
+class Rates:
+    """The rates of an optimiser's groups in the device's memory, where a graph reads them anew at each replay."""
+
+    def __init__(self, optimizer: Optimizer, device: torch.device):
+        self.optimizer = optimizer
+        self.values = [torch.zeros((), device=device) for _ in optimizer.param_groups]  # float32, as the kernel reads
+
+    def send(self) -> None:
+        """Copy the numbers that the schedule has written."""
+        for value, group in zip(self.values, self.optimizer.param_groups, strict=True):
+            value.fill_(group["lr"])
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let the optimiser take its rates from the device; numbers again afterwards, for schedule and checkpoint."""
+        groups = self.optimizer.param_groups
+        numbers = [group["lr"] for group in groups]
+        for value, group in zip(self.values, groups, strict=True):
+            group["lr"] = value
+        try:
+            yield
+        finally:
+            for number, group in zip(numbers, groups, strict=True):
+                group["lr"] = number
+
+
+class GraphStep(Step):
+    """A step that is captured once in a CUDA graph and replayed: hundreds of launches become one.
+
+    The first steps run one operation after the other, on the stream of the capture: kernels are loaded and chosen, and
+    momentum buffers and cuBLAS's workspace lie outside the graph. An optimiser that cannot take its rate from the
+    device (all but torch's fused SGD) is launched after the graph. Raises ValueError for a step of another shape.
+    """
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.steps, self.whole = 0, all(group.get("fused") for group in self.optimizer.param_groups)
+        self.side, self.rates = _side(self.device), Rates(self.optimizer, self.device)
+
+    def __call__(self, batches: Iterable[Batch], pictures: int) -> torch.Tensor:
+        if self.whole:
+            self.rates.send()
+        if self.graph is None and self.steps < WARM_STEPS:
+            self.steps += 1
+            return self._warm(batches, pictures)
+        if self.graph is None:
+            batches = list(batches)
+            self._capture(batches, pictures)
+        for (x, y), (static_x, static_y) in zip(batches, self.static, strict=True):
+            if x.shape != static_x.shape:
+                raise ValueError(f"a micro-batch of {tuple(x.shape)}; captured was one of {tuple(static_x.shape)}")
+            static_x.copy_(x)
+            static_y.copy_(y)
+        self.graph.replay()
+        if not self.whole:
+            self._update()  # gradients stay where they are: the next replay writes them anew, and adds nothing to them
+        return self.total.clone()
+
+    def _update(self) -> None:
+        with self.rates.lent() if self.whole else contextlib.nullcontext():
+            super()._update()
+
+    def _warm(self, batches: Iterable[Batch], pictures: int) -> torch.Tensor:
+        here = torch.cuda.current_stream(self.device)
+        self.side.wait_stream(here)
+        with torch.cuda.stream(self.side):
+            total = super().__call__(batches, pictures)
+        here.wait_stream(self.side)
+        return total
+
+    def _capture(self, batches: list[Batch], pictures: int) -> None:
+        self.static = [(x.clone(memory_format=torch.preserve_format), y.clone()) for x, y in batches]
+        self.optimizer.zero_grad(set_to_none=True)  # so that the capture owns the gradients' memory
+        gc.collect()  # what earlier runs left in cycles is freed now, and not in the middle of the capture
+        self.graph = torch.cuda.CUDAGraph()
+        # Thread-local: a loader's thread that pins memory meanwhile would spoil a capture of the whole process.
+        capture = torch.cuda.graph(self.graph, stream=self.side, capture_error_mode="thread_local")
+        with torch.cuda.device(self.device), capture:
+            self.total, seen = torch.zeros((), device=self.device), 0
+            for x, y in self.static:
+                seen += len(y)
+                self.total += self._accumulate(x, y, len(y) / pictures, seen == pictures)
+            if self.whole:
+                self._update()
+                self.optimizer.zero_grad(set_to_none=True)
+
+
+@cache
+def _side(device: torch.device) -> torch.cuda.Stream:
+    """Return the one stream of all captures on a device: cuBLAS keeps a workspace for every stream it has seen."""
+    return torch.cuda.Stream(device)
+
+
+KINDS = {"eager": Step, "compile": CompiledStep, "graph": GraphStep}

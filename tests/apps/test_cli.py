@@ -1,0 +1,176 @@
+"""The command line: what it prints, what it refuses in one line, and what it leaves alone."""
+
+import papermill
+import pytest
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from effnet_lib.apps import cli
+from effnet_lib.artefacts import all_artefacts
+from effnet_lib.runs.store import RunStore
+from effnet_lib.study.profiles import PROFILES
+from effnet_lib.study.study import Study
+
+
+@pytest.fixture
+def kernels(monkeypatch) -> list:
+    """Count the notebooks that would be executed; none is."""
+    started = []
+    monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **given: started.append(given["parameters"]))
+    return started
+
+
+@pytest.fixture
+def refused(capsys, roots):
+    """Return a function that runs a command which must be refused: exit code 2, one line, nothing written."""
+
+    def run(*argv: str) -> str:
+        assert cli.main(list(argv)) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("effnet: ") and len(err.splitlines()) == 1
+        assert list(roots.iterdir()) == []
+        return err
+
+    return run
+
+
+def test_list_names_artefacts_and_profiles(capsys):
+    assert cli.main(["list"]) == 0
+    text = capsys.readouterr().out
+    for name, module in all_artefacts().items():
+        assert f"{name} " in text and module.TITLE in text and f"notebooks/{module.NOTEBOOK}.ipynb" in text
+    for profile in PROFILES.values():
+        assert profile.name in text and profile.summary in text
+
+
+def test_ids_stand_one_a_line_for_scripts(capsys):
+    assert cli.main(["list", "--ids"]) == 0
+    assert capsys.readouterr().out.split("\n") == [*all_artefacts(), ""]
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["run", "fig33"], "artefact='fig33' is not accepted; artefact takes one of fig3"),
+        (["run", "fig3", "--profile", "smok"], "profile='smok' is not accepted"),
+        (["run", "fig3", "--profile", "smoke", "-p", "seed", "3"], "(did you mean seeds?)"),
+        (["run", "fig3", "--profile", "smoke", "-p", "seeds", "0"], "seeds=0 is not accepted"),
+        (["run", "fig3", "--profile", "smoke", "-p", "widths", "[1.0, 2.0]"], "-y 'widths: [1.0, 1.4]'"),
+        (["run", "fig3", "--profile", "smoke", "-y", "widths: [1.0, -2.0]"], "widths=-2.0 is not accepted"),
+        (["run", "fig3", "--profile", "smoke", "-y", "widths: [1.0"], "-y='widths: [1.0' is not accepted"),
+        (["run", "fig3", "--profile", "smoke", "-y", "widths"], "-y='widths' is not accepted"),
+        (["run", "fig3", "-p", "In", "3"], "In=3 is not accepted"),
+        (["run", "all", "--profile", "smoke", "-p", "device", "abacus"], "device='abacus' is not accepted"),
+    ],
+)
+def test_run_refuses_before_a_kernel_starts(refused, kernels, argv, words):
+    assert words in refused(*argv) and kernels == []
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["status", "--profile", "photo"], "(did you mean photos?)"),
+        (["status", "--dataset", "imagenete-224"], "(did you mean imagenette-224?)"),
+        (["status", "--dataset", ""], "dataset='' is not accepted"),
+        (["status", "--workers", "-1"], "workers=-1 is not accepted"),
+        (["queue", "--budget", "0"], "budget=0.0 is not accepted"),
+        (["queue", "--budget", "-5"], "budget=-5.0 is not accepted"),
+        (["queue", "--budget", "nan"], "budget=nan is not accepted"),
+        (["queue", "--budget", "9", "--workers", "-1"], "workers=-1 is not accepted"),
+        (["queue", "--budget", "9", "--artefact", "fig33"], "artefact='fig33' is not accepted"),
+        (["queue", "--budget", "9", "--device", "gpu"], "device='gpu' is not accepted"),
+        (["queue", "--budget", "9", "--profile", "gpus"], "(did you mean gpu?)"),
+        (["tune", "--budget", "0"], "budget=0.0 is not accepted"),
+        (["tune", "--budget", "9", "--dataset", "no/such/folder"], "is not a folder"),
+        (["publish", "--profile", "phots"], "(did you mean photos?)"),
+    ],
+)
+def test_other_commands_refuse_in_one_line(refused, argv, words):
+    assert words in refused(*argv)
+
+
+def test_a_device_that_is_not_there_is_refused_before_every_run_fails(refused, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert "device takes a device of this machine: cpu" in refused("queue", "--budget", "9", "--device", "cuda")
+
+
+def test_status_of_an_empty_store(capsys, roots):
+    assert cli.main(["status"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("held-out top-1 -, - %") == 5 and "baseline: not decided yet" in text
+    assert "baseline candidates" in text and "tuning" not in text
+    assert list(roots.iterdir()) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_has_a_status(capsys, profile):
+    assert cli.main(["status", "--profile", profile, "--workers", "4"]) == 0
+    assert "left with 4 worker(s)" in capsys.readouterr().out
+
+
+def test_status_shows_a_failure_with_its_reason(capsys, store):
+    study = Study.of(PROFILES["smoke"], store)
+    store.fail(study.spec(study.baseline, 0).key, "MemoryError: too large")
+    assert cli.main(["status", "--profile", "smoke"]) == 0
+    assert "MemoryError: too large" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("profile", ["photos", "smoke"])
+def test_a_budget_that_is_too_short_leaves_everything_for_next_time(capsys, profile):
+    budget = "1" if profile == "photos" else "1e-9"
+    command = ["queue", "--profile", profile, "--budget", budget, "--workers", "1", "--artefact", "fig3"]
+    assert cli.main(command) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"0 runs stored, 0 failed, 0 paused, {10 if profile == 'photos' else 7} left for next time"
+    assert list(RunStore().own()) == []
+
+
+def test_a_tuning_out_of_time_says_what_is_open(capsys):
+    assert cli.main(["tune", "--budget", "1", "--workers", "1"]) == 0
+    assert "baseline: not decided yet" in capsys.readouterr().out
+
+
+def test_run_passes_parameters_on_as_papermill_would(capsys, kernels):
+    command = "run fig3 --profile smoke -p dry_run True -p seeds 2 -p dataset fractals-10 -p device cpu -p fresh false"
+    assert cli.main([*command.split(), "-y", "widths: [1.0, 2]", "-p", "workers", "None"]) == 0
+    assert kernels == [
+        {
+            "profile": "smoke", "dry_run": True, "seeds": 2, "dataset": "fractals-10", "device": "cpu",
+            "fresh": "false", "workers": None, "widths": [1.0, 2],
+        }
+    ]  # fmt: skip
+    assert capsys.readouterr().out == "fig3: dry run, nothing written\n"
+
+
+def error_in_a_cell(*_, **__):
+    raise PapermillExecutionError(1, 1, "", "StoreError", "results folder cannot be written", [])
+
+
+def dead_kernel(*_, **__):
+    raise DeadKernelError("Kernel died")
+
+
+@pytest.mark.parametrize(
+    "failure, words",
+    [(error_in_a_cell, "results folder cannot be written"), (dead_kernel, "fig3_single_dim.ipynb died")],
+)
+def test_what_goes_wrong_in_the_kernel_is_one_line(capsys, roots, monkeypatch, failure, words):
+    """Also where the failed notebook cannot be kept: here the results folder is a file."""
+    (roots / "results").write_text("in the way")
+    monkeypatch.setattr(papermill, "execute_notebook", failure)
+    assert cli.main(["run", "fig3", "--profile", "smoke"]) == 2
+    err = capsys.readouterr().err
+    assert words in err and len(err.splitlines()) == 1 and "kept" not in err
+    assert not (roots / "figures").exists()
+
+
+def test_an_interrupt_is_one_line(capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(papermill, "execute_notebook", interrupt)
+    assert cli.main(["run", "fig3", "--profile", "smoke"]) == 130
+    assert capsys.readouterr().err == "effnet: interrupted; what was finished is kept\n"

@@ -1,0 +1,92 @@
+"""Studies and records made up for the figures' tests: nothing is trained, and the effects are known."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+from support.readable import assert_readable, labels
+
+from effnet_lib.report.tables.accuracy import ratio
+from effnet_lib.runs.store import RunStore
+from effnet_lib.study.profiles import PROFILES, Base
+from effnet_lib.study.study import Model, Study
+from effnet_lib.study.training_plan import Records, merged
+
+PICTURES = 2000
+BASE = Base(0.25, 0.5, 96)
+
+
+def study_of(base: Base = BASE, quintet: bool = False, profile: str = "photos", **changes) -> Study:
+    """Open a study with its baseline and rate fixed; `quintet`: as in a profile that chooses its baseline."""
+    candidates = (base, PROFILES["photos"].candidates[0]) if quintet else (base,)
+    study = Study.of(replace(PROFILES[profile], candidates=candidates, rates=(), **changes), RunStore())
+    study.__dict__["base"] = base  # as step 0 would decide
+    return study
+
+
+def invent(
+    study: Study,
+    models: Iterable[Model],
+    record_of: Callable,
+    accuracy: Callable[[Model], float | None],
+    seeds: int = 5,
+    jitter: float = 0.2,
+) -> Records:
+    """Return a record a network and seed: `accuracy` in percent (None: no record), which seeds spread by `jitter`.
+
+    Each model is spread in its own way, around a mean that stays where it is.
+    """
+    kept = [model for model in merged(models, []) if accuracy(model) is not None]
+    noise = np.random.default_rng(1).uniform(-jitter, jitter, (len(kept), seeds))
+    noise -= noise.mean(axis=1, keepdims=True)
+    records: Records = {}
+    for model, shifts in zip(kept, noise, strict=True):
+        px = min(224, round(1.7 * model.arch.px))
+        made = {"train_loss": 1.0 + (model.name == "d=8"), "top1_larger_test": 1.0, "source_px": px}
+        for seed, shift in enumerate(shifts):
+            right = np.arange(PICTURES) < round(PICTURES * (accuracy(model) + shift) / 100)
+            records.setdefault(model, {})[seed] = record_of(study.spec(model, seed), right, **made)
+    return records
+
+
+def growing(study: Study, slopes: dict[str, float]) -> Callable[[Model], float]:
+    """Return accuracies of a baseline at 60 % that gains its method's slope with every doubling of FLOPS."""
+    return lambda model: 60 + slopes.get(model.method, 0.0) * np.log2(ratio(study, model))
+
+
+def drawn(artefact, study: Study, record_of: Callable, accuracy: Callable, seeds: int = 3):
+    """Return an artefact's figure with its records and its table."""
+    records = invent(study, artefact.plan(study), record_of, accuracy, seeds)
+    rows = artefact.table(study, records)
+    plt.close("all")  # earlier tests' figures
+    return artefact.draw(study, records, rows), records, rows
+
+
+def read(figure) -> str:
+    """Return all words of a figure, after checking that all can be read: on the page, none over another."""
+    everything, renderer = labels(figure), figure.canvas.get_renderer()
+    for i, axes in enumerate(figure.axes):
+        ticks = [tick for tick in axes.get_yticklabels() if not tick.get_text().lstrip("−").replace(".", "").isdigit()]
+        everything[f"panel {i}"] += [(tick.get_text(), tick.get_window_extent(renderer)) for tick in ticks]
+        legend = axes.get_legend()
+        if legend:  # above its panel, and not over the next
+            box = legend.get_window_extent(renderer)
+            assert box.y0 >= axes.bbox.y1 - 1 and box.x1 <= figure.axes[i + 1].bbox.x0
+            everything[f"panel {i}"].append(("legend", box))
+    # Marks are of networks of nearly one cost and accuracy.
+    assert_readable(figure, everything, over=frozenset({"†", "‡", "†‡"}))
+    return " ".join(text for texts in everything.values() for text, _ in texts)
+
+
+def points(axes) -> list[tuple[float, float]]:
+    """Return where a panel shows a network: markers and crosses, not caps of bars, legends or dots of seeds."""
+    shown = [line for line in axes.lines if line.get_marker() in "osD^P*x" and len(line.get_xdata()) == 1]
+    return [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in shown]
+
+
+def luminance(colour) -> float:
+    """Return how light a colour is in grey, 0 to 1."""
+    from matplotlib.colors import to_rgb
+
+    return float(np.dot(to_rgb(colour), (0.2126, 0.7152, 0.0722)))
