@@ -12,11 +12,11 @@ import time
 import torch
 
 from effnet_lib.artefacts import fig7
+from effnet_lib.core.hardware import processor
 from effnet_lib.measure.maps.cam import class_maps, to_pixels
 from effnet_lib.measure.maps.geometry import cells
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.store import RunStore
-from effnet_lib.runs.worker import processor
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.study import Study
 

@@ -17,8 +17,7 @@ import pandas as pd
 import pytest
 
 from effnet_lib.artefacts import all_artefacts
-from effnet_lib.core import paths
-from effnet_lib.runs import worker
+from effnet_lib.core import hardware, paths
 from effnet_lib.runs.measurements import key_of
 from effnet_lib.runs.store import RunStore
 from effnet_lib.study.measurement_plan import Tasks
@@ -39,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def evidence(monkeypatch):
     """Every profile reads the published records, the machine's own or not."""
     monkeypatch.setenv("EFFNET_PUBLISHED", str(paths.ROOT / "figures/published"))
-    monkeypatch.setattr(worker, "processor", lambda: PROCESSOR)
+    monkeypatch.setattr(hardware, "processor", lambda: PROCESSOR)
     for name, profile in PROFILES.items():
         monkeypatch.setitem(PROFILES, name, replace(profile, shipped=True))
 
@@ -77,7 +76,7 @@ def test_an_artefact_plans_the_same_networks_and_measurements(name, profile):
     if hasattr(module, "plan"):
         lines += [f"{m.name} {seed} {s.key}" for (m, seed), s in Work.of(module, given(module, profile)).specs.items()]
     if hasattr(module, "tasks"):
-        lines += [f"{t.label} {key_of(t.kind, t.spec())}" for t in Tasks.of(module, given(module, profile)).tasks]
+        lines += [key_of(t.kind, t.spec()) for t in Tasks.of(module, given(module, profile)).tasks]
     check(f"plan/{name}/{profile}", iter(lines))
 
 

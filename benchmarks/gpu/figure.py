@@ -17,7 +17,8 @@ from benchmarks.gpu.table import UNFIT
 from effnet_lib.artefacts import fig3
 from effnet_lib.data import image_folder
 from effnet_lib.data.datasets import PHOTOS, declare
-from effnet_lib.runs.store import RunSpec, RunStore
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import cores, run_all
 from effnet_lib.study.study import Model, Study
 from effnet_lib.training import input_pipeline

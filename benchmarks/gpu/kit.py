@@ -19,10 +19,11 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.table import FAILED, MEASURED, MET, MISSED, NEEDS_GPU, UNFIT
-from effnet_lib.core import signals
-from effnet_lib.data.datasets import Part
-from effnet_lib.runs.store import RunSpec, RunStore
-from effnet_lib.runs.worker import reason
+from effnet_lib.core import forkserver, signals
+from effnet_lib.core.errors import reason
+from effnet_lib.data.array_cache import Part
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunStore
 from effnet_lib.study.profiles import Base, profile
 from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, input_pipeline, optimizer, train_step
@@ -90,7 +91,7 @@ class Bench:
 
 def server() -> BaseContext:
     """Return a context whose processes have imported already what every part needs."""
-    return signals.server(*PRELOAD)
+    return forkserver.server(*PRELOAD)
 
 
 def begin() -> None:

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from benchmarks.gpu.kit import Bench, Settings, begin, server
 from benchmarks.gpu.plan import PARTS, Part
 from benchmarks.gpu.table import FAILED, LEFT_OUT, UNFIT, Row, empty
-from effnet_lib.runs.worker import processor
+from effnet_lib.core.hardware import processor
 
 GRACE = 5.0  # seconds that a part may take longer than it was told
 ENDING = 10.0  # seconds of the budget that are kept for ending

@@ -4,7 +4,7 @@ import time
 from multiprocessing.connection import Connection
 
 from benchmarks.gpu.kit import Bench, Settings, Trainee, begin, best_kind, server, study, wait_for
-from effnet_lib.runs.worker import reason
+from effnet_lib.core.errors import reason
 
 MOST = 4
 

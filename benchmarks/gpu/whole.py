@@ -26,7 +26,7 @@ from benchmarks.gpu.kit import Bench, apart, study
 from benchmarks.gpu.table import FAILED
 from effnet_lib.data.datasets import declare
 from effnet_lib.models.archs import Architecture
-from effnet_lib.runs.store import RunSpec
+from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.sweep import cores
 from effnet_lib.training.engine import Engine
 from effnet_lib.training.recipes import Recipe

@@ -13,7 +13,7 @@ from ..report.tables.accuracy import outcomes as outcomes
 from ..report.tables.accuracy import table as table
 from ..stats.claims import Claim, Judged, judge
 from ..stats.intervals import contrast, points_to_logits
-from ..study.study import SYMBOLS, Model, Stage, Study
+from ..study.study import SINGLE, Model, Stage, Study, axes_of
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -22,16 +22,9 @@ if TYPE_CHECKING:
 ID = "fig3"
 NOTEBOOK = "fig3_single_dim"
 TITLE = "Figure 3: scaling one dimension"
-SINGLE = {method: SYMBOLS[method] for method in ("width", "depth", "resolution")}
 # The protocol's two predeclared points of each axis; the mean of both is compared with the baseline.
 PREDECLARED = {"width": (1.8, 2.6), "depth": (4.0, 6.0), "resolution": (1.7, 2.2)}
 CUT_FIRST = (3.8, 5.0)  # widths that the protocol leaves out of the first pass: 31 units for two points
-
-
-def axes_of(study: Study) -> dict[str, tuple[float, ...]]:
-    """Return the coefficients of each dimension in a profile."""
-    profile = study.profile
-    return {"width": profile.widths, "depth": profile.depths, "resolution": profile.resolutions}
 
 
 def plan(study: Study) -> list[Model]:

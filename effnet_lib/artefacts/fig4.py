@@ -125,11 +125,7 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw the four lines with the range over which two of them are compared, and both effects."""
-    from ..report.figures import (  # drawing needs matplotlib, planning and training do not
-        accuracy_curves,
-        forest,
-        overlaid_curves,
-    )
+    from ..report.figures import accuracy_curves, forest, overlaid_curves
 
     figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.6, 1])
     common = overlap(study, records)

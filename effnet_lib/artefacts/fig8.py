@@ -12,9 +12,8 @@ from ..report.tables.accuracy import longer, outcomes, ratio
 from ..report.tables.accuracy import table as table
 from ..stats.claims import Claim, Judged, judge
 from ..stats.intervals import Estimate, contrast
-from ..study.study import METHODS, Model, Stage, Study
+from ..study.study import METHODS, SINGLE, Model, Stage, Study, axes_of
 from ..study.training_plan import Records
-from .fig3 import SINGLE, axes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,11 +103,7 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw all methods' curves, the margins at equal FLOPS and, on ImageNet axes, what the paper prints."""
-    from ..report.figures import (  # drawing needs matplotlib, planning and training do not
-        accuracy_curves,
-        forest,
-        overlaid_curves,
-    )
+    from ..report.figures import accuracy_curves, forest, overlaid_curves
 
     figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.75, 1.05, 0.7])
     shown = {method: [study.baseline.arch, *(m.arch for m in models)] for method, models in series(study).items()}

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ..report.tables import accuracy as measured
-from ..runs.store import RunRecord, RunSpec
+from ..runs.spec import RunSpec
+from ..runs.store import RunRecord
+from ..stats import regret as regrets
 from ..stats import response_surface
 from ..stats.claims import DELTA, Claim, Judged, judge
 from ..stats.intervals import Estimate, Outcomes, contrast
@@ -130,10 +132,10 @@ def _bits(found: Search) -> dict[str, dict[int, np.ndarray]]:
     return {network.name: {seed: run.correct for seed, run in runs.items()} for network, runs in found.items()}
 
 
-def regret(study: Study) -> response_surface.Regret | None:
+def regret(study: Study) -> regrets.Regret | None:
     """Return the regret of the paper's triple against the best on the search's seeds; None without its records."""
     bits = _bits(search(study))
-    return response_surface.regret(Outcomes(bits), label(PAPER)) if label(PAPER) in bits else None
+    return regrets.regret(Outcomes(bits), label(PAPER)) if label(PAPER) in bits else None
 
 
 def surface(study: Study) -> response_surface.Surface | None:

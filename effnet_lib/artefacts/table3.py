@@ -14,9 +14,8 @@ from ..report.tables.flops_audit import audit
 from ..stats.claims import Claim, Judged, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
-from ..study.study import Model, Stage, Study
+from ..study.study import SINGLE, Model, Stage, Study
 from ..study.training_plan import Records
-from .fig3 import SINGLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -175,11 +174,7 @@ def claims(study: Study, records: Records) -> list[Judged]:
 
 def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
     """Draw a column a family, measured above and printed below, and the margins with their means over families."""
-    from ..report.figures import (  # drawing needs matplotlib, planning and training do not
-        accuracy_curves,
-        family_columns,
-        forest,
-    )
+    from ..report.figures import accuracy_curves, family_columns, forest
 
     chosen = study.profile.families
     subtitle = accuracy_curves.subtitle(study, records, f"each family's own, FLOPS of {study.base}")

@@ -1,5 +1,10 @@
 """The named errors; each message is one line that a user can act on."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
 import difflib
 from collections.abc import Iterable
 
@@ -41,3 +46,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     listed = ", ".join(valid)
     return f"one of {listed}" + (f" (did you mean {close[0]}?)" if close else "")
+
+
+def reason(error: BaseException) -> str:
+    """Return an error's kind and message as one line, cut where CUDA's go on for a page."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" + ("..." if len(text) > 300 else "")

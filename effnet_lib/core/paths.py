@@ -26,6 +26,11 @@ def results_root() -> Path:
     return _root("EFFNET_RESULTS", "results")
 
 
+def cache_root() -> Path:
+    """Return the folder of decoded pictures, features and fingerprints, below your results; it may be deleted."""
+    return results_root() / "cache"
+
+
 def figures_root() -> Path:
     """Return the folder of regenerated figures (EFFNET_FIGURES, default `figures/`)."""
     return _root("EFFNET_FIGURES", "figures")

@@ -1,12 +1,9 @@
 """Stop politely: SIGINT and SIGTERM are noted, the step is finished and saved, and the exit code says which it was."""
 
 import contextlib
-import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
-from multiprocessing import forkserver, resource_tracker
-from multiprocessing.context import BaseContext
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _noted: list[int] = []
@@ -111,19 +108,3 @@ def held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if _late and not _held:
         raise Stopped(_late.pop())
-
-
-def server(*preload: str) -> BaseContext:
-    """Return a context whose processes a server starts that has imported the modules named.
-
-    The server outlives signals to a whole process group and ends with the process that asked for it; what it starts
-    has signals blocked until it listens. Where there are no such servers, processes start from nothing.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    resource_tracker.ensure_running()  # first: its start unblocks the signals
-    with held():
-        forkserver.ensure_running()
-    return context

@@ -4,40 +4,20 @@ An id says which pictures and which encoding: the same photographs at another si
 is the tuning split: 80 % of the training set to fit on, a stratified 20 % to look at.
 """
 
-import contextlib
 import hashlib
-import os
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from ..core import paths
 from ..core.errors import DataError, ParameterError, nearest
 from . import fractal_scenes, image_folder
 from .fractals import FractalSpec, generate
-
-HOLDOUT = "/holdout"
-
-
-class Part(NamedTuple):
-    """Pictures of a part: `pixels` (m, px, px, 3) uint8, mapped from disk; `rows` (n,) the pictures meant."""
-
-    pixels: np.ndarray
-    rows: np.ndarray
-    labels: np.ndarray
-
-    @property
-    def px(self) -> int:
-        return self.pixels.shape[1]
-
-    def __len__(self) -> int:
-        return len(self.rows)
+from .splits import HOLDOUT
 
 
 @dataclass(frozen=True)
@@ -113,7 +93,7 @@ def declare(name: str) -> DataSet:
     if classes != val_classes:
         odd = sorted(set(classes) ^ set(val_classes))
         raise DataError(f"dataset={name!r}: classes differ between train and val ({', '.join(odd[:3])})")
-    content = image_folder.fingerprint(path, _cache() / "fingerprints.json")
+    content = image_folder.fingerprint(path, paths.cache_root() / "fingerprints.json")
     return DataSet(
         f"folder-{path.name}-{content[:12]}",
         len(classes),
@@ -123,10 +103,6 @@ def declare(name: str) -> DataSet:
         content,
         path,
     )
-
-
-def _cache() -> Path:
-    return paths.results_root() / "cache"
 
 
 def content_fingerprint(dataset: DataSet) -> str:
@@ -143,7 +119,7 @@ def content_fingerprint(dataset: DataSet) -> str:
             f"dataset={dataset.id.removesuffix(HOLDOUT)}: there is no folder {str(dataset.folder)!r}; put train/ and "
             "val/ there, or give a folder or another name (imagenette-320 downloads itself)"
         )
-    found = image_folder.fingerprint(dataset.folder, _cache() / "fingerprints.json")
+    found = image_folder.fingerprint(dataset.folder, paths.cache_root() / "fingerprints.json")
     if dataset.fingerprint and found != dataset.fingerprint:
         raise DataError(
             f"dataset={dataset.id}: the folder's content has fingerprint {found[:12]}, declared is "
@@ -152,14 +128,15 @@ def content_fingerprint(dataset: DataSet) -> str:
     return found
 
 
-def _generate(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = None) -> np.ndarray:
+def generated(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return the pictures of a part of a generated set, (n, px, px, 3) uint8; `rows` (n,): which (None: all)."""
     return (fractal_scenes.generate if spec.clutter else generate)(spec, split, px, rows=rows)[0]
 
 
 @lru_cache
 def _generated_fingerprint(spec: FractalSpec) -> str:
     """Hash one picture a class: a change of the generator shows in any of them."""
-    pictures = _generate(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
+    pictures = generated(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
     return hashlib.sha256(pictures.tobytes()).hexdigest()
 
 
@@ -172,81 +149,3 @@ def _download_imagenette(folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a kill leaves no half data set
                 Imagenette(scratch, split="train", size="320px", download=True)  # checks the archive's MD5
                 (Path(scratch) / "imagenette2-320").rename(folder)
-
-
-def split_part(labels: np.ndarray, part: str) -> np.ndarray:
-    """Return the indices of a stratified part of a training set: fit (80 %), holdout (20 %), probe (another 20 %).
-
-    Drawn class by class from a generator seeded with the class alone, so every user gets the same pictures.
-    """
-    chosen = []
-    for label in np.unique(labels):
-        order = np.random.default_rng([7, int(label)]).permutation(np.flatnonzero(labels == label))
-        fifth = max(1, len(order) // 5)
-        cut = {"holdout": order[:fifth], "fit": order[fifth:], "probe": order[fifth : 2 * fifth]}
-        chosen.append(cut[part])
-    return np.sort(np.concatenate(chosen))
-
-
-def source_part(dataset: DataSet, part: str) -> str:
-    """Return the folder part, train or val, that train, val or probe of a data set is taken from."""
-    return "val" if part == "val" and not dataset.id.endswith(HOLDOUT) else "train"
-
-
-def part_rows(dataset: DataSet, part: str, labels: np.ndarray) -> np.ndarray:
-    """Return which pictures of its source part make up train, val or probe; `labels` (n,) are the source part's.
-
-    `probe` is a stratified fifth of the pictures that are trained on. Of an `ID/holdout` set, train is the fit part
-    and val the held-out part.
-    """
-    if part == "probe":
-        return split_part(labels, "probe")
-    if dataset.id.endswith(HOLDOUT):
-        return split_part(labels, "fit" if part == "train" else "holdout")
-    return np.arange(len(labels))
-
-
-def make(dataset: DataSet, parts: Iterable[tuple[str, int]]) -> None:
-    """Decode or generate several (part, px), but not one that another worker is at: two share the work of both."""
-    for part, px in parts:
-        with contextlib.suppress(Timeout):  # whoever loads it later waits for the other worker
-            load(dataset, part, px, wait=False)
-
-
-def load(dataset: DataSet, part: str, px: int, wait: bool = True) -> Part:
-    """Return the pictures and labels of train, val or probe at one resolution.
-
-    `probe` is a stratified fifth of the pictures that are trained on, to measure the training loss on. Decoded or
-    generated once a resolution, then kept under results/cache and mapped, so that all workers share the memory.
-    Of an `ID/holdout` set, train is the fit part and val the held-out part. Raises filelock.Timeout where another
-    process is at it, unless told to `wait`.
-    """
-    source = source_part(dataset, part)
-    content = content_fingerprint(dataset)
-    if dataset.fractals:
-        labels = np.repeat(np.arange(dataset.classes), getattr(dataset.fractals, f"{source}_per_class"))
-        files = None
-    else:
-        files, labels, _ = image_folder.list_pictures(dataset.folder, source)
-    chosen = part_rows(dataset, part, labels)
-    plain = dataset.id.removesuffix(HOLDOUT)
-    # A training set at its crop resolution is used whole and by its holdout: one cached array serves both.
-    whole = part == "train" or len(chosen) == len(labels)
-    path = _cache() / f"{plain}-{content[:12]}" / f"{source if whole else part + '-of-' + source}-{px}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock"), timeout=-1 if wait else 0):
-        if not path.is_file():
-            wanted = np.arange(len(labels)) if whole else chosen
-            if dataset.fractals:
-                array = _generate(dataset.fractals, source, px, wanted)
-            else:
-                cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-                array = image_folder.decode([files[i] for i in wanted], px, cores)  # once, and everybody waits for it
-            aside = path.with_suffix(".part.npy")
-            with open(aside, "wb") as file:
-                np.save(file, array)
-                file.flush()
-                os.fsync(file.fileno())  # a cut of the power must not leave half an array under its final name
-            aside.replace(path)
-    array = np.load(path, mmap_mode="c", allow_pickle=False)
-    return Part(array, chosen if whole else np.arange(len(chosen)), labels[chosen])

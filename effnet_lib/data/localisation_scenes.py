@@ -15,7 +15,8 @@ import numpy as np
 
 from ..core.errors import ParameterError
 from . import fractals
-from .datasets import DataSet, load
+from .array_cache import load
+from .datasets import DataSet
 from .fractal_scenes import SLOTS, TILES, compose, corners
 from .fractals import FractalSpec
 

@@ -1,8 +1,15 @@
-"""Stratified draws of a part of a data set, the same for everybody, several of which share no picture."""
+"""Which pictures of a data set are meant: train, val, holdout, probe, minival, and draws that share none."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.errors import ParameterError
+
+if TYPE_CHECKING:
+    from .datasets import DataSet
+
+HOLDOUT = "/holdout"  # suffix of the id of a data set's tuning split
 
 
 def draw(labels: np.ndarray, pictures: int | None, block: int = 0) -> np.ndarray:
@@ -27,3 +34,47 @@ def draw(labels: np.ndarray, pictures: int | None, block: int = 0) -> np.ndarray
         order = np.random.default_rng([11, label]).permutation(np.flatnonzero(labels == label))
         chosen.append(order[block * each : (block + 1) * each])
     return np.sort(np.concatenate(chosen))
+
+
+def split_part(labels: np.ndarray, part: str) -> np.ndarray:
+    """Return the indices of a stratified part of a training set: fit (80 %), holdout (20 %), probe (another 20 %).
+
+    Drawn class by class from a generator seeded with the class alone, so every user gets the same pictures.
+    """
+    chosen = []
+    for label in np.unique(labels):
+        order = np.random.default_rng([7, int(label)]).permutation(np.flatnonzero(labels == label))
+        fifth = max(1, len(order) // 5)
+        cut = {"holdout": order[:fifth], "fit": order[fifth:], "probe": order[fifth : 2 * fifth]}
+        chosen.append(cut[part])
+    return np.sort(np.concatenate(chosen))
+
+
+def source_part(dataset: "DataSet", part: str) -> str:
+    """Return the folder part, train or val, that train, val or probe of a data set is taken from."""
+    return "val" if part == "val" and not dataset.id.endswith(HOLDOUT) else "train"
+
+
+def part_rows(dataset: "DataSet", part: str, labels: np.ndarray) -> np.ndarray:
+    """Return which pictures of its source part make up train, val or probe; `labels` (n,) are the source part's.
+
+    `probe` is a stratified fifth of the pictures that are trained on. Of an `ID/holdout` set, train is the fit part
+    and val the held-out part.
+    """
+    if part == "probe":
+        return split_part(labels, "probe")
+    if dataset.id.endswith(HOLDOUT):
+        return split_part(labels, "fit" if part == "train" else "holdout")
+    return np.arange(len(labels))
+
+
+def minival(pictures: int, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Reserve `count` random pictures of a training set of `pictures`: rows to train on, rows reserved, ascending.
+
+    Section 5.2 of the EfficientNet paper reserves 25,000 of ImageNet's and stops early on them. Raises ParameterError
+    unless some pictures are reserved and some are left.
+    """
+    if not 0 < count < pictures:
+        raise ParameterError("minival", count, f"1 to {pictures - 1}, as there are {pictures} training pictures")
+    order = np.random.default_rng([11, seed]).permutation(pictures)
+    return np.sort(order[count:]), np.sort(order[:count])

@@ -20,10 +20,11 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from ..core import signals
+from ..core import forkserver
 from ..core.errors import DataError, ParameterError
 from . import image_folder
-from .datasets import DataSet, content_fingerprint, part_rows, source_part
+from .datasets import DataSet, content_fingerprint
+from .splits import part_rows, source_part
 
 MOST_WORKERS = 8
 AHEAD = 2  # batches that each loader process prepares before they are asked for
@@ -82,18 +83,6 @@ class Stream:
         return _load(((self.files[cut].tolist(), self.labels[cut], None) for cut in cuts), self.px, workers)
 
 
-def minival(pictures: int, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Reserve `count` random pictures of a training set of `pictures`: rows to train on, rows reserved, ascending.
-
-    Section 5.2 of the EfficientNet paper reserves 25,000 of ImageNet's and stops early on them. Raises ParameterError
-    unless some pictures are reserved and some are left.
-    """
-    if not 0 < count < pictures:
-        raise ParameterError("minival", count, f"1 to {pictures - 1}, as there are {pictures} training pictures")
-    order = np.random.default_rng([11, seed]).permutation(pictures)
-    return np.sort(order[count:]), np.sort(order[:count])
-
-
 class _Decoder(Dataset):
     """What a loader process holds: nothing of the data set, since every order names its files."""
 
@@ -148,7 +137,7 @@ def _load(orders: Iterable[Order], px: int, workers: int | None) -> Iterator[Bat
     options["generator"] = torch.Generator()  # the loader draws a seed that nobody uses: not from torch's own generator
     if workers:
         # A fork would copy CUDA's and OpenMP's state in the middle of things; this server has only imported torch.
-        context = signals.server(__name__)
+        context = forkserver.server(__name__)
         options |= {"multiprocessing_context": context, "prefetch_factor": AHEAD, "worker_init_fn": _follow}
     # An order is a whole batch already, so the loader is told of no batches.
     found = iter(DataLoader(_Decoder(px), batch_size=None, sampler=orders, **options))

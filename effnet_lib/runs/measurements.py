@@ -17,7 +17,7 @@ from filelock import FileLock
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.errors import StoreError
-from .store import payload_key
+from .spec import payload_key
 
 SCHEMA = 1
 PROVENANCE = ("date", "device", "host", "versions")

@@ -46,3 +46,16 @@ def thumbnail(pixels: np.ndarray, px: int) -> str:
 def picture(text: str) -> np.ndarray:
     """Return the pixels (h, w, 3) uint8 that `thumbnail` stored."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB"))
+
+
+def pack_bits(correct: np.ndarray) -> str:
+    """Pack booleans into base64, 8 a byte, first picture in the highest bit."""
+    return base64.b64encode(np.packbits(np.asarray(correct, bool)).tobytes()).decode()
+
+
+def unpack_bits(text: str, count: int) -> np.ndarray:
+    """Return the `count` booleans that `pack_bits` packed. Raises StoreError if their number is wrong."""
+    raw = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    if len(raw) != -(-count // 8):
+        raise StoreError(f"correct={len(raw)} bytes cannot hold one bit for each of {count} pictures")
+    return np.unpackbits(raw)[:count].astype(bool)

@@ -5,17 +5,15 @@ seed, micro-batch and the integer SEMANTICS. Device, versions, date and the data
 provenance: stored and shown, but not part of the key, so records redraw on another machine and without the data.
 """
 
-import base64
 import contextlib
 import datetime
-import hashlib
 import json
 import math
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,54 +24,11 @@ from filelock import FileLock, Timeout
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.errors import Diverged, StoreError
-from ..models.archs import Architecture, from_data, to_data
-from ..training.recipes import Recipe
+from ..models.archs import Architecture, from_data
+from .packing import unpack_bits
+from .spec import RunSpec, payload_key
 
-SEMANTICS = 1  # raise by hand when code changes what a run means
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """One network to train once: architecture, recipe, data set id, seed, pictures a forward pass."""
-
-    arch: Architecture
-    recipe: Recipe
-    data: str
-    seed: int
-    micro_batch: int = 0  # 0: the recipe's batch
-
-    def payload(self) -> dict[str, Any]:
-        """Return the JSON-ready data that the key is made of."""
-        return {
-            "arch": to_data(self.arch),
-            "recipe": self.recipe.to_data(),
-            "data": self.data,
-            "seed": self.seed,
-            "micro_batch": self.micro_batch or self.recipe.batch,
-            "semantics": SEMANTICS,
-        }
-
-    @cached_property
-    def key(self) -> str:
-        """SHA-256 of the payload's canonical JSON, 64 hex digits."""
-        return payload_key(self.payload())
-
-    def splits(self) -> "Iterator[RunSpec]":
-        """Yield the run itself, then the same one in smaller micro-batches that divide its own, the largest first.
-
-        Where a batch does not fit a device, or several processes share it, it is split; the gradients are the same,
-        batch-norm statistics are those of the smaller batch, hence another key.
-        """
-        micro = self.micro_batch or self.recipe.batch
-        yield self
-        yield from (replace(self, micro_batch=part) for part in range(micro // 2, 0, -1) if micro % part == 0)
-
-
-def payload_key(payload: dict[str, Any]) -> str:
-    """Return the key of a payload as `RunSpec.payload` gives it."""
-    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -111,19 +66,6 @@ class RunRecord:
         body = {"schema": SCHEMA, "key": self.key, "spec": self.spec}
         body |= {"result": self.result, "provenance": self.provenance}
         return json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
-
-
-def pack_bits(correct: np.ndarray) -> str:
-    """Pack booleans into base64, 8 a byte, first picture in the highest bit."""
-    return base64.b64encode(np.packbits(np.asarray(correct, bool)).tobytes()).decode()
-
-
-def unpack_bits(text: str, count: int) -> np.ndarray:
-    """Return the `count` booleans that `pack_bits` packed. Raises StoreError if their number is wrong."""
-    raw = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
-    if len(raw) != -(-count // 8):
-        raise StoreError(f"correct={len(raw)} bytes cannot hold one bit for each of {count} pictures")
-    return np.unpackbits(raw)[:count].astype(bool)
 
 
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 
 from ..core import signals
 from ..core.errors import ParameterError
+from ..core.hardware import cores
 from ..data.datasets import DataSet, content_fingerprint
 from ..training.engine import Engine
 from .executors import in_process, processes
-from .store import RunSpec, RunStore
+from .spec import RunSpec
+from .store import RunStore
 from .sweep_state import Report, Sweep
-from .time_estimate import cores, cost, estimator
+from .time_estimate import cost, estimator
 from .worker import tidy
 
 __all__ = ["EXECUTORS", "Report", "Sweep", "cores", "cost", "estimator", "run_all"]

@@ -8,7 +8,8 @@ from functools import cache
 from ..data.datasets import DataSet
 from ..models.memory import largest_batch
 from ..training.engine import Engine
-from .store import RunSpec, RunStore
+from .spec import RunSpec
+from .store import RunStore
 from .worker import BUSY, FAILED, PAUSED, STORED
 
 USABLE = 0.8  # of a GPU's memory: the rest is for data sets (a tenth at most), workspaces and fragments

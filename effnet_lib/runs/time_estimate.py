@@ -1,23 +1,17 @@
 """How long a run takes, from the multiply-adds it needs and the records at hand."""
 
 import math
-import os
 import statistics
 from collections.abc import Callable, Iterable
 
 from ..data.datasets import DataSet
 from ..models.complexity import count
-from .store import RunSpec
+from .spec import RunSpec
 
 
 def cost(spec: RunSpec, dataset: DataSet) -> float:
     """Return the multiply-adds of a run's training, backward pass counted twice."""
     return 3.0 * count(spec.arch).madds * dataset.train_pictures * spec.recipe.epochs
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def estimator(

@@ -1,56 +1,28 @@
 """Execute one run: claim its lock, train, store the record. The same code in a notebook, a worker or a cluster."""
 
 import contextlib
-import datetime
-import hashlib
 import json
 import math
 import os
-import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
 from ..core.atomic_write import write_aside
-from ..core.errors import EffnetError
+from ..core.errors import EffnetError, reason
 from ..data.datasets import DataSet, content_fingerprint
 from ..training.engine import Engine
-from .store import RunRecord, RunSpec, RunStore, pack_bits
+from .packing import pack_bits
+from .provenance import provenance
+from .spec import RunSpec
+from .store import RunRecord, RunStore
 
 if TYPE_CHECKING:
     from ..training.distributed import Group
 
 STORED, FAILED, PAUSED, BUSY = "stored", "failed", "paused", "busy"
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas")
-
-
-def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
-    """Return where, when and with what a record is made; the host is named by a hash only."""
-    import torch
-
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor()
-    return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": name,
-        "device_type": device.split(":")[0],
-        "threads": threads,
-        "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-        "data_fingerprint": fingerprint,
-    }
-
-
-def processor() -> str:
-    """Return the processor's model name."""
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def execute(
@@ -136,9 +108,3 @@ def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str
         return FAILED
     finally:
         note.unlink(missing_ok=True)
-
-
-def reason(error: BaseException) -> str:
-    """Return an error's kind and message as one line, cut where CUDA's go on for a page."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" + ("..." if len(text) > 300 else "")

@@ -4,87 +4,15 @@ Regret: unconstrained multiple comparisons with the best (Edwards and Hsu 1983; 
 Hunter 1954. Accuracies are top-1 in percent, differences in points.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from math import hypot, inf, isfinite, log, sqrt
+from math import log, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr
-from scipy.stats import chi
 from scipy.stats import f as fisher
 
 from ..core.errors import ParameterError
-from .intervals import Outcomes, contrast
 
 LIMIT = log(2)  # log of alpha * beta^2 * gamma^2 (equation 3)
-
-
-@cache
-def dunnett(others: int, dof: float, level: float = 0.95, two_sided: bool = True) -> float:
-    """Return the quantile of the largest of `others` t statistics that share one control, all of equal size.
-
-    Such statistics are correlated by 1/2: T_j = (Z_j - Z_0) / sqrt(2) / s. Given Z_0 and s they are independent, so the
-    multivariate t is a double integral, done by quadrature: exact to about 1e-6, no random numbers. `dof` may be inf.
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    weights = weights / weights.sum()
-    # s = chi / sqrt(dof) by midpoints of equal probability.
-    s = chi.ppf((np.arange(2000) + 0.5) / 2000, dof) / sqrt(dof) if isfinite(dof) else np.ones(1)
-
-    def inside(c: float) -> float:
-        bound = sqrt(2) * c * s[:, None]
-        each = ndtr(nodes + bound) - (ndtr(nodes - bound) if two_sided else 0)
-        return float((each**others @ weights).mean())
-
-    return brentq(lambda c: inside(c) - level, 0.0, 1000.0, xtol=1e-6)
-
-
-@dataclass(frozen=True)
-class Regret:
-    """What one network of a search loses against the best, in points; at least 0, and 0 means that it is the best.
-
-    `differences`: other network -> (its accuracy minus this one's, low, high), intervals that hold together at 95 %,
-    None for both bounds with fewer than two seeds. `best`: the network with the highest mean.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-    best: str
-    differences: Mapping[str, tuple[float, float | None, float | None]]
-
-
-def regret(outcomes: Outcomes, name: str, level: float = 0.95) -> Regret | None:
-    """Estimate max over all networks of (accuracy minus that of `name`), with its interval.
-
-    Every difference is taken over the seeds that both share; its half width is d * sd * sqrt(2 / n) for the seeds (sd
-    pooled over all networks, seed as a block; d Dunnett's two-sided quantile) and the same quantile at infinite dof
-    times the paired picture error, added as squares. All differences hold together, so the largest lower and the
-    largest upper bound, both at least 0, hold for the regret. None where `name` shares no seed with another network.
-    """
-    found = {other: contrast(outcomes, {other: 1.0, name: -1.0}) for other in outcomes.bits if other != name}
-    found = {other: effect for other, effect in found.items() if effect.value is not None}
-    if not found:
-        return None
-    # The same pooled dof everywhere, so one quantile serves; a pair of single seeds has no interval, and then none has.
-    testable = all(effect.testable for effect in found.values())
-    differences, lows, highs = {}, [0.0], [0.0]
-    if testable:
-        dof = next(iter(found.values())).dof
-        seed_d, picture_d = dunnett(len(found), dof, level), dunnett(len(found), inf, level)
-    for other, effect in found.items():
-        low = high = None
-        if testable:
-            half = hypot(seed_d * effect.se_seed, picture_d * effect.se_picture)
-            low, high = effect.value - half, effect.value + half
-            lows.append(low)
-            highs.append(high)
-        differences[other] = (effect.value, low, high)
-    best = max(differences, key=lambda other: differences[other][0])
-    value = max(0.0, differences[best][0])
-    interval = (max(lows), max(highs)) if testable else None
-    return Regret(value, interval, best if value > 0 else name, differences)
 
 
 @dataclass(frozen=True)

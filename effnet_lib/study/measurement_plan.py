@@ -11,7 +11,7 @@ from filelock import Timeout
 
 from ..core.errors import RunFailed
 from ..runs.measurements import Measurement, MeasurementStore, key_of
-from ..runs.worker import provenance
+from ..runs.provenance import provenance
 from ..stats.claims import Judged
 from .outputs import save
 from .parameters import Parameters
@@ -71,7 +71,7 @@ class Tasks:
 
     def summary(self) -> str:
         """Say what will be measured, what is stored already and how long it may take."""
-        from .training_plan import time_words
+        from ..core.text import time_words
 
         missing = self.missing()
         lines = [f"{self.profile.name}: {len(self.tasks)} measurements, {len(self.tasks) - len(missing)} stored"]

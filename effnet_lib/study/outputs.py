@@ -1,5 +1,6 @@
 """The files that a notebook leaves: picture, table and claims beside each other."""
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,20 @@ def save(name: str, profile: str, figure: "Figure", table: pd.DataFrame, judged:
     folder = paths.figures_root() / profile
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / name
-    from ..report.figures.style import save as save_picture
-
-    save_picture(figure, stem)
+    _save_picture(figure, stem)
     write_aside(stem.with_suffix(".csv"), table.to_csv(index=False).encode())
     claims = json.dumps([claim.to_json() for claim in judged], indent=1) + "\n"
     write_aside(stem.with_suffix(".claims.json"), claims.encode())
     return folder
+
+
+def _save_picture(figure: "Figure", stem: Path) -> None:
+    """Write a figure as stem.png (200 dpi; 130 with photographs in it), .pdf and .svg, without dates in the files."""
+    # Photographs hardly compress: Figure 7 at 200 dpi is 1.8 MB, and its thumbnails show no more than at 130.
+    dpi = 130 if any(axes.images for axes in figure.get_axes()) else 200
+
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    for kind, fields in metadata.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=fields)
+        write_aside(stem.with_name(f"{stem.name}.{kind}"), buffer.getvalue())

@@ -13,9 +13,9 @@ import pandas as pd
 from .. import paper
 from ..models.archs import Architecture, efficientnet
 from ..models.complexity import count
+from ..models.scalable import ASSUMED
+from ..models.scalable import FAMILIES as FULL
 from ..models.scaling import MIN_PX, Scaling
-from ..report.tables.flops_audit import ASSUMED
-from ..report.tables.flops_audit import FAMILIES as FULL
 from .profiles import UNSCALED, Base
 from .study import Model, Study
 

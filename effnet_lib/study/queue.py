@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from .. import artefacts
-from ..data.datasets import HOLDOUT, DataSet, declare
-from ..runs.store import RunSpec
+from ..data.datasets import DataSet, declare
+from ..data.splits import HOLDOUT
+from ..runs.spec import RunSpec
 from ..runs.sweep import Report, estimator, run_all
 from ..training.engine import Engine
 from .study import Stage, Study

@@ -12,7 +12,7 @@ from ..core.errors import ParameterError, RunFailed, nearest
 from ..models.archs import efficientnet
 from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
-from ..runs.store import RunSpec
+from ..runs.spec import RunSpec
 from ..training.engine import Engine
 from .study import METHODS, Study
 
@@ -137,7 +137,8 @@ def _lead(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "
 
 
 def _follow(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "Group", _say) -> str:
-    from ..runs.worker import PAUSED, STORED, reason
+    from ..core.errors import reason
+    from ..runs.worker import PAUSED, STORED
     from ..training.trainer import Paused, train
 
     try:

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from ..models.complexity import count
-from ..runs.store import RunSpec
+from ..runs.spec import RunSpec
 from ..runs.sweep import cores, cost, estimator
 from .queue import data_of, stages
 from .study import Study

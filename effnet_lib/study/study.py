@@ -12,16 +12,19 @@ from statistics import mean
 
 import numpy as np
 
-from ..data.datasets import HOLDOUT, DataSet, declare
+from ..data.datasets import DataSet, declare
+from ..data.splits import HOLDOUT
 from ..models.archs import Architecture
 from ..models.complexity import count
 from ..models.scaling import PUBLISHED, Scaling, compound
-from ..runs.store import RunRecord, RunSpec, RunStore
+from ..runs.spec import RunSpec
+from ..runs.store import RunRecord, RunStore
 from ..stats.intervals import Outcomes, contrast
 from .profiles import LEVEL_A, UNSCALED, Base, Profile
 
 METHODS = ("width", "depth", "resolution", "compound")
 SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
+SINGLE = {method: SYMBOLS[method] for method in METHODS[:3]}  # the single dimensions
 CANDIDATE_SEEDS = (0, 1)
 LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: seeds, and times the epochs
 GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
@@ -246,3 +249,9 @@ def choose_rates(losses: dict[str, dict[float, float]]) -> dict[str, float]:
         return best
     shared = rates[int(np.argmin([mean(trials[rate] for trials in losses.values()) for rate in rates]))]
     return dict.fromkeys(losses, shared)
+
+
+def axes_of(study: Study) -> dict[str, tuple[float, ...]]:
+    """Return the coefficients of each dimension in a profile."""
+    profile = study.profile
+    return {"width": profile.widths, "depth": profile.depths, "resolution": profile.resolutions}

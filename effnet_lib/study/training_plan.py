@@ -12,9 +12,11 @@ from types import ModuleType
 import pandas as pd
 
 from ..core.errors import ParameterError, RunFailed
+from ..core.text import time_words
 from ..data.datasets import declare
 from ..models.complexity import count
-from ..runs.store import RunRecord, RunSpec, RunStore
+from ..runs.spec import RunSpec
+from ..runs.store import RunRecord, RunStore
 from ..runs.sweep import cores, estimator, run_all
 from ..stats.claims import Judged
 from ..training.engine import Engine
@@ -226,10 +228,3 @@ def _queue(parameters: Parameters) -> str:
     dataset = f" --dataset {shlex.quote(parameters.dataset)}" if parameters.dataset else ""
     device = f" --device {parameters.device}" if parameters.device != "cpu" else ""
     return f"effnet queue --profile {parameters.profile}{dataset}{device}"
-
-
-def time_words(seconds: float) -> str:
-    """Say a duration as people do."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -14,8 +14,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ..data.datasets import DataSet, Part, load, make
-from ..data.streaming import Stream, minival
+from ..data.array_cache import Part, load, make
+from ..data.datasets import DataSet
+from ..data.splits import minival
+from ..data.streaming import Stream
 from ..models.archs import Architecture
 from . import augment, autoaugment
 from .distributed import ALONE, Group

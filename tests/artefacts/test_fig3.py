@@ -18,7 +18,7 @@ from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import training_plan as work_module
 from effnet_lib.study.parameters import Parameters
 from effnet_lib.study.profiles import PROFILES, Base
-from effnet_lib.study.study import Study
+from effnet_lib.study.study import SINGLE, Study
 from effnet_lib.study.training_plan import Work
 
 PICTURES = 2000
@@ -30,7 +30,7 @@ FLATTENING = {"baseline": 60} | {
     for i, c in enumerate(axis)
     if i
 }
-PREDECLARED = [f"{fig3.SINGLE[method]}={c:g}" for method, two in fig3.PREDECLARED.items() for c in two]
+PREDECLARED = [f"{SINGLE[method]}={c:g}" for method, two in fig3.PREDECLARED.items() for c in two]
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,8 @@ from effnet_lib.models.scaling import Scaling
 from effnet_lib.report.figures import activation_maps as map_panels
 from effnet_lib.report.tables import activation_maps
 from effnet_lib.runs.measurements import Measurement, MeasurementStore
-from effnet_lib.runs.packing import pack, thumbnail
-from effnet_lib.runs.store import RunStore, pack_bits
+from effnet_lib.runs.packing import pack, pack_bits, thumbnail
+from effnet_lib.runs.store import RunStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
 from effnet_lib.study.measurement_plan import Tasks

@@ -15,7 +15,7 @@ from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.stats.intervals import Estimate
 from effnet_lib.study import queue
 from effnet_lib.study.profiles import PROFILES, Base
-from effnet_lib.study.study import METHODS
+from effnet_lib.study.study import METHODS, axes_of
 from effnet_lib.study.training_plan import merged
 
 SIXTY_FOUR = Base(0.5, 0.5, 64)  # where phi = 1 is the network of B2
@@ -39,7 +39,7 @@ def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, 
     assert {model.method for model in models} == set(SLOPES)
     assert {f"phi={phi:g}" for phi in study.profile.phis} <= set(names)
     assert all(ratio(study, model) <= fig8.MOST for model in models if model.method != "compound")
-    for method, coefficients in fig3.axes_of(study).items():
+    for method, coefficients in axes_of(study).items():
         within = [study.model(method, c) for c in coefficients if ratio(study, study.model(method, c)) <= fig8.MOST]
         assert set(within) <= set(models)
     assert {m.name for picked in fig8.levels(study).values() for m in picked.values()} <= set(names)

@@ -23,7 +23,8 @@ from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.stats.intervals import Outcomes
-from effnet_lib.stats.response_surface import dunnett, fit, regret
+from effnet_lib.stats.regret import dunnett, regret
+from effnet_lib.stats.response_surface import fit
 from effnet_lib.study import training_plan as work_module
 from effnet_lib.study.coefficient_grid import PAPER, add_blocks, candidate, fine, points, spread
 from effnet_lib.study.parameters import Parameters, resolve

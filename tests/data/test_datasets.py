@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effnet_lib.core.errors import DataError, ParameterError
-from effnet_lib.data import datasets, fractal_scenes, image_folder
-from effnet_lib.data.datasets import HOLDOUT, DataSet, content_fingerprint, declare, load, split_part
+from effnet_lib.data import array_cache, datasets, fractal_scenes, image_folder
+from effnet_lib.data.array_cache import load
+from effnet_lib.data.datasets import DataSet, content_fingerprint, declare
 from effnet_lib.data.fractals import FractalSpec, generate
+from effnet_lib.data.splits import HOLDOUT, split_part
 
 
-def parts(dataset: DataSet, px: int = 32) -> dict[str, datasets.Part]:
+def parts(dataset: DataSet, px: int = 32) -> dict[str, array_cache.Part]:
     return {part: load(dataset, part, px) for part in ("train", "val", "probe")}
 
 
@@ -159,7 +161,7 @@ def test_two_workers_share_the_parts_of_one_resolution(tiny_data, tmp_path):
     load(tiny_data, "probe", 32)
     folder = next((tmp_path / "results" / "cache").rglob("*.npy")).parent
     with FileLock(folder / "train-32.lock"):
-        datasets.make(tiny_data, [("train", 32), ("val", 32), ("val", 37)])
+        array_cache.make(tiny_data, [("train", 32), ("val", 32), ("val", 37)])
     assert sorted(path.name for path in folder.glob("*.npy")) == ["probe-of-train-32.npy", "val-32.npy", "val-37.npy"]
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from effnet_lib.core import paths
 from effnet_lib.data import datasets
-from effnet_lib.runs.store import RunSpec, RunStore
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.worker import STORED, execute
 from effnet_lib.study.profiles import Base
 from effnet_lib.training.recipes import SHORT

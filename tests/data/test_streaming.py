@@ -18,8 +18,10 @@ from PIL import Image
 
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.data import image_folder
-from effnet_lib.data.datasets import HOLDOUT, DataSet, declare, load
-from effnet_lib.data.streaming import Stream, box, minival
+from effnet_lib.data.array_cache import load
+from effnet_lib.data.datasets import DataSet, declare
+from effnet_lib.data.splits import HOLDOUT, minival
+from effnet_lib.data.streaming import Stream, box
 from effnet_lib.training import augment
 
 torch.set_num_threads(1)

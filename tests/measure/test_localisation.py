@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from effnet_lib.core.errors import ParameterError
-from effnet_lib.data.datasets import DataSet, declare, load
+from effnet_lib.data.array_cache import load
+from effnet_lib.data.datasets import DataSet, declare
 from effnet_lib.data.localisation_scenes import SLOTS, Scenes, scale, scenes
 from effnet_lib.measure.maps.localisation import MEASURES, controls, localise
 from effnet_lib.measure.maps.network_maps import faithfulness

@@ -17,7 +17,7 @@ from effnet_lib.measure.transfer import finetune, linear_probe
 from effnet_lib.measure.transfer.features import Source, features
 from effnet_lib.measure.transfer.tasks import FineTune, Probe, params
 from effnet_lib.models import complexity, pretrained
-from effnet_lib.runs.store import unpack_bits
+from effnet_lib.runs.packing import unpack_bits
 from effnet_lib.training import augment
 from effnet_lib.training.build_model import build
 

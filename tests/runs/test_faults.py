@@ -22,7 +22,7 @@ from support.campaign import campaign
 from support.killing import notes, saved, session, until
 
 from effnet_lib.apps import cli
-from effnet_lib.core import paths, signals
+from effnet_lib.core import forkserver, paths, signals
 from effnet_lib.core.errors import RunFailed
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import run_all
@@ -523,7 +523,7 @@ def test_a_killed_process_of_a_sweep_is_noted_and_the_others_finish(store, victi
 @pytest.mark.slow
 def test_three_processes_on_one_folder_train_each_run_once(tmp_path):
     """In the same order, so that they are after the same run all the time, and then in different ones."""
-    context = signals.server("effnet_lib.runs.worker", "effnet_lib.training.trainer", "support.killing")
+    context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer", "support.killing")
     for order in ([0, 0, 0], [0, 2, 4]):
         root, runs = tmp_path / f"{order}", killing.specs("short", *range(6))
         arguments = [([*runs[first:], *runs[:first]], root, tmp_path / "cache", root / "log") for first in order]

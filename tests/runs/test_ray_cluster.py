@@ -23,7 +23,8 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.core.signals import Stopped
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.runs.executors import ray_cluster, ray_node
-from effnet_lib.runs.store import RunSpec, RunStore, parse_record
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunStore, parse_record
 from effnet_lib.runs.sweep import Report, Sweep, run_all
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.training import checkpoint

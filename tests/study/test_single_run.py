@@ -19,11 +19,13 @@ from torch import nn
 from effnet_lib.apps import cli
 from effnet_lib.core import signals
 from effnet_lib.core.errors import ParameterError
-from effnet_lib.data.datasets import DataSet, Part, declare
-from effnet_lib.data.streaming import minival
+from effnet_lib.data.array_cache import Part
+from effnet_lib.data.datasets import DataSet, declare
+from effnet_lib.data.splits import minival
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.store import RunRecord, RunSpec, RunStore
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.study import single_run
 from effnet_lib.study.profiles import PROFILES

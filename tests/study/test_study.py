@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from effnet_lib.data.datasets import HOLDOUT, declare
+from effnet_lib.data.datasets import declare
+from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
-from effnet_lib.runs.store import RunSpec
+from effnet_lib.runs.spec import RunSpec
 from effnet_lib.study.profiles import LEVEL_A, LEVEL_B, PROFILES, Base
 from effnet_lib.study.queue import data_of, stages, work
 from effnet_lib.study.status import decisions, status

@@ -21,7 +21,8 @@ import psutil
 from effnet_lib.data.datasets import DataSet
 from effnet_lib.data.fractals import FractalSpec
 from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
-from effnet_lib.runs.store import RunSpec, RunStore
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, run_all
 from effnet_lib.training.engine import Engine
 from effnet_lib.training.recipes import PAPER, Recipe

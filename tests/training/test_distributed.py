@@ -22,7 +22,8 @@ from effnet_lib.apps import cli
 from effnet_lib.core.errors import DataError, ParameterError, StoreError
 from effnet_lib.data.datasets import DataSet, declare
 from effnet_lib.models.memory import training_bytes
-from effnet_lib.runs.store import RunSpec, RunStore
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.worker import PAUSED, STORED
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.single_run import divided, plan, train_one

@@ -16,9 +16,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from effnet_lib.core.errors import ParameterError, RunFailed
-from effnet_lib.data.datasets import DataSet, Part, declare
+from effnet_lib.data.array_cache import Part
+from effnet_lib.data.datasets import DataSet, declare
 from effnet_lib.models.archs.efficientnet import EfficientNet
-from effnet_lib.runs.store import RunRecord, RunSpec, RunStore
+from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.study.profiles import Base
 from effnet_lib.training import augment, build_model, checkpoint, depthwise, input_pipeline, trainer

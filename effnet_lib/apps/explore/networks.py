@@ -15,8 +15,8 @@ from ...models.archs.layers import strided
 from ...models.archs.resnet import STRIDES, ResNet
 from ...models.complexity import count
 from ...models.memory import training_bytes
+from ...models.scalable import FAMILIES as OTHERS
 from ...models.scaling import MIN_PX, PUBLISHED, Scaling, compound
-from ...report.tables.flops_audit import FAMILIES as OTHERS
 
 FAMILIES: dict[str, Callable[..., Architecture]] = {"EfficientNet": efficientnet.scale, **OTHERS}
 BATCH = 32  # pictures of the training step whose memory is told

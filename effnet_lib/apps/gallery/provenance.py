@@ -13,7 +13,8 @@ def strangers() -> list[dict[str, str]]:
     """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
     from ...runs.measurements import SCHEMA as MEASURED
     from ...runs.measurements import is_measurement
-    from ...runs.store import SCHEMA, SEMANTICS
+    from ...runs.spec import SEMANTICS
+    from ...runs.store import SCHEMA
 
     found = []
     folders = (

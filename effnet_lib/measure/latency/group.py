@@ -92,7 +92,7 @@ class Latency:
 
     def spec(self) -> dict[str, Any]:
         """Return what defines the result: the processor's model, networks, px and runtimes in order, rounds."""
-        from ...runs.worker import processor
+        from ...core.hardware import processor
 
         return {"processor": processor(), "rounds": self.rounds} | self.content()
 

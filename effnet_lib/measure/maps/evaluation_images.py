@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DataError
-from ...data.datasets import DataSet, content_fingerprint, load
+from ...data.array_cache import load
+from ...data.datasets import DataSet, content_fingerprint
 from ...data.image_folder import list_pictures
 from ...data.localisation_scenes import Scenes, scale, scenes
-from ...runs.packing import thumbnail
-from ...runs.store import pack_bits
+from ...runs.packing import pack_bits, thumbnail
 
 DRAWN = 64  # pictures whose maps are kept: those that may be drawn
 OUTLINE = 56  # pixels a side of the outlines of their objects

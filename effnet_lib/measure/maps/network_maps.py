@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...core.errors import RunFailed
-from ...data.datasets import DataSet, content_fingerprint, load
+from ...data.array_cache import load
+from ...data.datasets import DataSet, content_fingerprint
 from ...data.localisation_scenes import TILES, scale
 from ...runs.packing import pack
-from ...runs.store import RunSpec, RunStore
+from ...runs.spec import RunSpec
+from ...runs.store import RunStore
 from . import faithfulness, localisation
 from .cam import class_maps, pooled, relevance, says_something, to_pixels
 from .evaluation_images import DRAWN, Settings, material

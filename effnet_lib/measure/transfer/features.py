@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ...core import paths, signals
+from ...core import forkserver, paths, signals
 from ...core.atomic_write import write_aside
 from ...core.errors import RunFailed
-from ...data import datasets, image_folder
+from ...data import array_cache, datasets, image_folder
 from ...data.datasets import DataSet
 from ...models import pretrained
 
@@ -79,7 +79,7 @@ class Extractor:
         self.model = folded(self.network.model).to(memory_format=torch.channels_last)
         self.files: list[Path] | None = None
         if source.dataset.fractals:
-            self.held = datasets.load(source.dataset, source.part, source.px).pixels
+            self.held = array_cache.load(source.dataset, source.part, source.px).pixels
         else:
             self.files = image_folder.list_pictures(source.dataset.folder, source.part)[0]
 
@@ -171,7 +171,7 @@ _mine: Source | Extractor | None = None
 
 
 def _with_workers(source: Source, shards: Sequence[np.ndarray], folder: Path, workers: int) -> None:
-    context = signals.server()
+    context = forkserver.server()
     pool: Executor = ProcessPoolExecutor(workers, context, _begin, (source,))
     try:
         waiting = [pool.submit(_shard, folder, shard) for shard in shards]

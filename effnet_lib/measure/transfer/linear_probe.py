@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.errors import DataError
-from ...data.datasets import split_part
+from ...data.splits import split_part
 
 # C of scikit-learn: the weight of the summed loss against half the squared norm. Small ones regularise.
 GRID = tuple(float(f"{10 ** (power / 2):.3g}") for power in range(-10, 1))  # 1e-5 to 1 in half decades

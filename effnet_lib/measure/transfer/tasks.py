@@ -8,13 +8,14 @@ import numpy as np
 
 from ...core import signals
 from ...core.errors import ParameterError, RunFailed
-from ...data import datasets, transfer_datasets
-from ...data.datasets import HOLDOUT, DataSet
-from ...data.splits import draw
+from ...data import array_cache, datasets, transfer_datasets
+from ...data.datasets import DataSet
+from ...data.splits import HOLDOUT, draw
 from ...models import complexity, pretrained
 from ...runs.measurements import Measurement, MeasurementStore, key_of
-from ...runs.store import RunStore, pack_bits
-from ...runs.worker import provenance
+from ...runs.packing import pack_bits
+from ...runs.provenance import provenance
+from ...runs.store import RunStore
 from ...training.engine import Engine
 from . import finetune, linear_probe
 from .features import Source, features
@@ -155,7 +156,7 @@ class FineTune:
                 rate, decay, _ = max(tried, key=lambda trial: trial[2])
                 job = replace(job, recipe=replace(job.recipe, lr=rate, weight_decay=decay))
             trained = self._train(job, dataset)
-        labels = datasets.load(dataset, "val", job.arch.px).labels
+        labels = array_cache.load(dataset, "val", job.arch.px).labels
         import torch
 
         made = provenance(self.device, torch.get_num_threads(), datasets.content_fingerprint(dataset))

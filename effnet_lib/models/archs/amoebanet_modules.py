@@ -1,14 +1,18 @@
 """AmoebaNet as a torch module, built from the places of `amoebanet.AmoebaNet`."""
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from timm.layers import DropPath, create_conv2d
 from torch import nn
 from torch.nn import functional
 
-from .amoebanet import STEM, AmoebaNet, Place, bottleneck
 from .amoebanet_cells import OPERATIONS, Step
+from .amoebanet_spec import STEM, Place, bottleneck
+
+if TYPE_CHECKING:
+    from .amoebanet import AmoebaNet
 
 Pair = int | tuple[int, int]
 
@@ -134,7 +138,7 @@ class CellModule(nn.Module):
 class AmoebaNetModule(nn.Module):
     """The network of an `AmoebaNet`: stem, cells, ReLU, global mean, dropout and a linear layer."""
 
-    def __init__(self, arch: AmoebaNet, dropout: float = 0.0, drop_path: float = 0.0):
+    def __init__(self, arch: "AmoebaNet", dropout: float = 0.0, drop_path: float = 0.0):
         super().__init__()
         places = arch.places()
         stem = nn.Conv2d(3, STEM, 3, stride=2, bias=False) if arch.stem == "imagenet" else conv(3, STEM, 3)

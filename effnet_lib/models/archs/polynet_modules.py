@@ -1,11 +1,16 @@
 """PolyNet as a torch module, from the tables of `polynet`; the stem is the one that timm has for Inception-v4."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from timm.layers import ConvNormAct, DropPath
 from timm.models.inception_v4 import Mixed3a, Mixed4a, Mixed5a
 from torch import nn
 
-from .polynet import BLOCKS, CHANNELS, FIRST_SCALE, LAST_SCALE, REDUCTIONS, Path, PolyNet, is_poly
+from .polynet_spec import BLOCKS, CHANNELS, FIRST_SCALE, LAST_SCALE, REDUCTIONS, Path, is_poly
+
+if TYPE_CHECKING:
+    from .polynet import PolyNet
 
 
 def _conv(inp: int, out: int, kernel: tuple[int, int], stride: int = 1) -> nn.Conv2d:
@@ -96,7 +101,7 @@ class Poly(Residual):
 class PolyNetModule(nn.Module):
     """The network of a `PolyNet`: Inception's stem, three stages, global mean, dropout and a linear layer."""
 
-    def __init__(self, arch: PolyNet, dropout: float = 0.0, drop_path: float = 0.0):
+    def __init__(self, arch: "PolyNet", dropout: float = 0.0, drop_path: float = 0.0):
         super().__init__()
         self.stem = nn.Sequential(
             ConvNormAct(3, 32, 3, stride=2, padding=0),

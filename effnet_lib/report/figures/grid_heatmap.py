@@ -14,7 +14,8 @@ from matplotlib.tri import Triangulation
 from ...runs.store import RunRecord
 from ...stats.claims import DELTA
 from ...stats.intervals import Estimate
-from ...stats.response_surface import Regret, Surface
+from ...stats.regret import Regret
+from ...stats.response_surface import Surface
 from ...study.coefficient_grid import PAPER, Candidate, Point
 from ...study.study import Study
 from .forest import effect as draw_effect

@@ -1,14 +1,9 @@
 """The look of every figure: theme, one colour and marker per scaling method, labels, files."""
 
-from pathlib import Path
-
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from ...core.atomic_write import write_aside
 
 _PALETTE = sns.color_palette("colorblind")
 # Distinct in colour, in lightness (so also in grey) and in marker; the same in every figure.
@@ -53,17 +48,3 @@ def ratio_axis(axes: Axes, smallest: float, largest: float) -> None:
     axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
     axes.set_xlim(0.85 * min(1, smallest), 1.35 * max(1, largest))
     axes.set_xlabel(FLOPS_RATIO)
-
-
-def save(figure: Figure, stem: Path) -> None:
-    """Write a figure as stem.png (200 dpi; 130 with photographs in it), .pdf and .svg, without dates in the files."""
-    import io
-
-    # Photographs hardly compress: Figure 7 at 200 dpi is 1.8 MB, and its thumbnails show no more than at 130.
-    dpi = 130 if any(axes.images for axes in figure.get_axes()) else 200
-
-    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    for kind, fields in metadata.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=fields)
-        write_aside(stem.with_name(f"{stem.name}.{kind}"), buffer.getvalue())

@@ -7,8 +7,7 @@ from ...measure.maps.evaluation_images import DRAWN, OUTLINE, Settings, Thumbnai
 from ...measure.maps.network_maps import NetworkMaps
 from ...measure.maps.photographs import Photograph
 from ...runs.measurements import Measurement
-from ...runs.packing import picture, unpack
-from ...runs.store import unpack_bits
+from ...runs.packing import picture, unpack, unpack_bits
 from ...stats.score_intervals import Scores
 from ...study.measurement_plan import Task
 

@@ -16,14 +16,12 @@ import pandas as pd
 
 from ... import paper
 from ...core.atomic_write import write_aside
-from ...models.archs import Architecture, efficientnet, mobilenet_v1, mobilenet_v2, resnet
+from ...models.archs import Architecture, efficientnet, resnet
 from ...models.complexity import count
+from ...models.scalable import ASSUMED, FAMILIES
 from ...models.scaling import REFERENCE, Rule, Scaling
 
 AGREES, WITHIN, DISAGREES = "agrees to the printed digits", "within 5 %", "disagrees"
-# Table 3 prints no coefficients for two of its three compound rows; the third and Table 7 print these.
-ASSUMED = Scaling(1.4, 1.2, 1.3)
-FAMILIES = {"MobileNetV1": mobilenet_v1.scale, "MobileNetV2": mobilenet_v2.scale, "ResNet-50": resnet.scale}
 UNITS = {"params": 10**6, "madds": 10**9}  # the paper prints millions and billions
 Network = Callable[[Rule], Architecture]
 

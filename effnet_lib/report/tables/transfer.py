@@ -11,7 +11,7 @@ from ...data import transfer_datasets
 from ...measure.transfer.tasks import FineTune, Probe, params
 from ...models import pretrained
 from ...runs.measurements import Measurement
-from ...runs.store import unpack_bits
+from ...runs.packing import unpack_bits
 from ...stats.intervals import Estimate, Outcomes, pooled_sd
 
 Records = dict[Probe | FineTune, Measurement]

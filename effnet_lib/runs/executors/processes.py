@@ -7,10 +7,11 @@ import threading
 import time
 from multiprocessing.connection import wait
 
-from ...core import signals
+from ...core import forkserver, signals
 from ...data.datasets import DataSet
 from ...training.engine import Engine
-from ..store import RunSpec, RunStore
+from ..spec import RunSpec
+from ..store import RunStore
 from ..sweep_state import Sweep
 from ..worker import BUSY, FAILED, PAUSED, STORED, execute
 
@@ -61,7 +62,7 @@ class _Pool:
         os.environ.update(ENVIRONMENT)  # inherited by the server when it starts
         pending, spoke = list(self.sweep.todo), time.monotonic()
         try:
-            context = signals.server("effnet_lib.runs.worker", "effnet_lib.training.trainer")
+            context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer")
             while (pending or self.running) and not signals.asked():
                 while pending and len(self.running) < self.workers:
                     spec = next((spec for spec in pending if self.sweep.fits(spec)), None)

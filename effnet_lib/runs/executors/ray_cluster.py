@@ -19,10 +19,11 @@ from filelock import Timeout
 
 from ...core import paths, signals
 from ...core.atomic_write import write_aside
-from ...core.errors import EffnetError, ParameterError, StoreError
-from ..store import RunSpec, RunStore, parse_record
+from ...core.errors import EffnetError, ParameterError, StoreError, reason
+from ..spec import RunSpec
+from ..store import RunStore, parse_record
 from ..sweep_state import Sweep
-from ..worker import BUSY, FAILED, PAUSED, STORED, reason
+from ..worker import BUSY, FAILED, PAUSED, STORED
 from . import ray_node
 from .processes import ENVIRONMENT, GLANCE, GRACE, HEARTBEAT
 

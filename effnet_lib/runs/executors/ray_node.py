@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...core import paths, signals
-from ...core.errors import EffnetError, StoreError
+from ...core.errors import EffnetError, StoreError, reason
 from ...data.datasets import DataSet
 from ...training.engine import Engine
-from ..store import RunSpec, RunStore
+from ..spec import RunSpec
+from ..store import RunStore
 from ..sweep_state import USABLE, Sweep
-from ..worker import BUSY, FAILED, STORED, execute, reason
+from ..worker import BUSY, FAILED, STORED, execute
 from .processes import GLANCE, GRACE
 
 WEIGHTS = 300_000_000  # bytes of weights that travel to the driver; B7 has 266 MB

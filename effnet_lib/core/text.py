@@ -1,0 +1,8 @@
+"""Words for numbers."""
+
+
+def time_words(seconds: float) -> str:
+    """Say a duration as people do."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,61 @@
+"""What to run: RunSpec, and the key that its result is stored under.
+
+A run's key is the SHA-256 of canonical JSON of what defines its result: architecture, recipe, declared data set,
+seed, micro-batch and the integer SEMANTICS. Device, versions, date and the data's content fingerprint are
+provenance: stored and shown, but not part of the key, so records redraw on another machine and without the data.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ..models.archs import Architecture, to_data
+from ..training.recipes import Recipe
+
+SEMANTICS = 1  # raise by hand when code changes what a run means
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One network to train once: architecture, recipe, data set id, seed, pictures a forward pass."""
+
+    arch: Architecture
+    recipe: Recipe
+    data: str
+    seed: int
+    micro_batch: int = 0  # 0: the recipe's batch
+
+    def payload(self) -> dict[str, Any]:
+        """Return the JSON-ready data that the key is made of."""
+        return {
+            "arch": to_data(self.arch),
+            "recipe": self.recipe.to_data(),
+            "data": self.data,
+            "seed": self.seed,
+            "micro_batch": self.micro_batch or self.recipe.batch,
+            "semantics": SEMANTICS,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the payload's canonical JSON, 64 hex digits."""
+        return payload_key(self.payload())
+
+    def splits(self) -> "Iterator[RunSpec]":
+        """Yield the run itself, then the same one in smaller micro-batches that divide its own, the largest first.
+
+        Where a batch does not fit a device, or several processes share it, it is split; the gradients are the same,
+        batch-norm statistics are those of the smaller batch, hence another key.
+        """
+        micro = self.micro_batch or self.recipe.batch
+        yield self
+        yield from (replace(self, micro_batch=part) for part in range(micro // 2, 0, -1) if micro % part == 0)
+
+
+def payload_key(payload: dict[str, Any]) -> str:
+    """Return the key of a payload as `RunSpec.payload` gives it."""
+    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
