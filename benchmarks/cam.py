@@ -12,7 +12,7 @@ import time
 import torch
 
 from effnet_lib.artefacts import fig7
-from effnet_lib.core.hardware import processor
+from effnet_lib.core.hardware import processor_name
 from effnet_lib.measure.maps.cam import class_maps, to_pixels
 from effnet_lib.measure.maps.geometry import cells
 from effnet_lib.models.scaling import Scaling
@@ -20,7 +20,7 @@ from effnet_lib.runs.store import RunStore
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.study import Study
 
-PICTURES, MOST_SECONDS, MOST_GIB, MOST_OVERHEAD = 200, 60.0, 2.0, 15.0
+IMAGES, MOST_SECONDS, MOST_GIB, MOST_OVERHEAD = 200, 60.0, 2.0, 15.0
 MAPS = 1000
 
 
@@ -40,16 +40,18 @@ def main() -> None:
     base = study.base or PROFILES[options.profile].candidates[-1]  # not decided here: the largest input
     arch = base.arch(study.dataset.classes, Scaling(1.4, 1.2, 1.3))
     model = arch.build().eval()
-    pictures, where = torch.randn(PICTURES, 3, arch.px, arch.px), cells(model, arch.px)
-    print(f"{processor()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}; compound model of {base}")
+    images, where = torch.randn(IMAGES, 3, arch.px, arch.px), cells(model, arch.px)
+    print(
+        f"{processor_name()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}; compound model of {base}"
+    )
 
     def forward() -> None:
         with torch.inference_mode():
-            for part in pictures.split(50):
+            for part in images.split(50):
                 model(part)
 
     def maps() -> None:
-        class_maps(model, pictures)
+        class_maps(model, images)
 
     forward(), maps()
     seconds: dict[str, list[float]] = {"forward": [], "maps": []}
@@ -60,18 +62,18 @@ def main() -> None:
             seconds[name].append(time.process_time() - began)
     bare, mapped = (statistics.median(found) for found in seconds.values())
     began = time.perf_counter()
-    to_pixels(class_maps(model, pictures).grids, where)
+    to_pixels(class_maps(model, images).grids, where)
     whole = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     over = 100 * (mapped / bare - 1)
-    print(f"{PICTURES} maps in pixels: {whole:.2f} s (bar {MOST_SECONDS:g} s), peak {peak:.2f} GiB (bar {MOST_GIB:g})")
+    print(f"{IMAGES} maps in pixels: {whole:.2f} s (bar {MOST_SECONDS:g} s), peak {peak:.2f} GiB (bar {MOST_GIB:g})")
     print(f"CAM over the forward pass: {over:+.1f} % of {bare:.2f} s (bar {MOST_OVERHEAD:g} %), n = {options.rounds}")
     for method in ("cam", "gradcam"):
         for _ in range(2):
-            class_maps(model, pictures[:100], method=method)
+            class_maps(model, images[:100], method=method)
         before = memory()
         for _ in range(MAPS // 100):
-            class_maps(model, pictures[:100], method=method)
+            class_maps(model, images[:100], method=method)
         print(f"memory after {MAPS} more maps ({method}): {memory() - before:+.1f} MiB of {before:.0f}")
 
 

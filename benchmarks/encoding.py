@@ -40,9 +40,9 @@ def main() -> None:
             image = Image.open(held)
         return np.asarray(image.resize((network.px, network.px), Image.Resampling.BICUBIC))
 
-    def features(part: str, pictures: int, lossy: bool) -> tuple[np.ndarray, np.ndarray]:
-        files, labels, _ = image_folder.list_pictures(folder, part)
-        rows = np.sort(np.random.default_rng(1).permutation(len(files))[:pictures])
+    def features(part: str, images: int, lossy: bool) -> tuple[np.ndarray, np.ndarray]:
+        files, labels, _ = image_folder.list_images(folder, part)
+        rows = np.sort(np.random.default_rng(1).permutation(len(files))[:images])
         found = []
         for start in range(0, len(rows), BATCH):
             shown = torch.from_numpy(np.stack([reduced(files[row], lossy) for row in rows[start : start + BATCH]]))

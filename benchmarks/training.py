@@ -44,7 +44,7 @@ def ours(width: float, depth: float, px: int):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (1024, side, side, 3), np.uint8)
     cpu, given = torch.device("cpu"), Part(pixels, np.arange(1024), rng.integers(0, 10, 1024))
-    fed = input_pipeline.Feed(spec, {"train": input_pipeline.Memory(given, cpu)}, cpu)
+    fed = input_pipeline.InputPipeline(spec, {"train": input_pipeline.Memory(given, cpu)}, cpu)
     model = build_model.build(spec, cpu).train()
     optimizer = optim.optimiser(SHORT, model)
     scheduler, train_step = optim.schedule(SHORT, optimizer, 1000), step.Step(spec, model, optimizer, cpu)

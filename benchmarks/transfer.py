@@ -16,15 +16,15 @@ import time
 import numpy as np
 
 from effnet_lib.core.errors import EffnetError
+from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data import transfer_datasets
 from effnet_lib.measure.transfer.features import BATCH, folded
 from effnet_lib.measure.transfer.tasks import Probe
 from effnet_lib.models import pretrained
-from effnet_lib.runs.sweep import cores
 
 SPEED = {"lite0": 20.0}  # pictures a second and core
 ACCURACY = {2000: 76.0, 10_000: 81.0}  # training pictures: top-1 in percent
-TEST_PICTURES = 2000
+TEST_IMAGES = 2000
 
 
 def speed(name: str, rounds: int) -> tuple[float, float]:
@@ -49,7 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--accuracy", type=int, nargs="*", metavar="PICTURES", help="training pictures (default: both)")
-    parser.add_argument("--test-pictures", type=int, default=TEST_PICTURES)
+    parser.add_argument("--test-pictures", type=int, default=TEST_IMAGES)
     args = parser.parse_args()
     missed = False
     for name in pretrained.LITE:
@@ -61,13 +61,13 @@ def main() -> int:
         print(f"{name} {px} px: {wall:.1f} img/s by the clock, {processor:.1f} img/s of processor time{words}")
     if args.accuracy is not None:
         dataset = transfer_datasets.ensure(transfer_datasets.declare("cifar10"))
-        for pictures in args.accuracy or ACCURACY:
-            result = Probe("lite0", dataset, pictures, 0, args.test_pictures, cores()).measure()
-            bar = ACCURACY.get(pictures, 0.0)
+        for images in args.accuracy or ACCURACY:
+            result = Probe("lite0", dataset, images, 0, args.test_images, cpu_count()).measure()
+            bar = ACCURACY.get(images, 0.0)
             missed |= result["top1"] < bar
             error = 100 * np.sqrt(result["top1"] / 100 * (1 - result["top1"] / 100) / result["test_pictures"])
             print(
-                f"lite0 linear probe, {pictures:,} training pictures: {result['top1']:.2f} % of "
+                f"lite0 linear probe, {images:,} training pictures: {result['top1']:.2f} % of "
                 f"{result['test_pictures']:,} (standard error {error:.2f}), C = {result['c']:g}, bar {bar:g} %",
                 flush=True,
             )

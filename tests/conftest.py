@@ -33,7 +33,7 @@ def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ImageFolder of 3 classes, 12 + 6 JPEGs of 48 x 40 px each, a noisy colour a class; only to read."""
     root = tmp_path_factory.mktemp("pictures") / "tiny"
     noise = np.random.default_rng(0)
@@ -47,15 +47,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(pictures: Path, tmp_path: Path) -> Path:
+def folder(images: Path, tmp_path: Path) -> Path:
     """A copy of the tiny ImageFolder that a test may change."""
-    return Path(shutil.copytree(pictures, tmp_path / "tiny"))
+    return Path(shutil.copytree(images, tmp_path / "tiny"))
 
 
 @pytest.fixture
-def tiny_data(pictures: Path) -> DataSet:
+def tiny_data(images: Path) -> DataSet:
     """The tiny ImageFolder, declared."""
-    return declare(str(pictures))
+    return declare(str(images))
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,12 @@ from effnet_lib.artefacts import all_artefacts
 from effnet_lib.core import hardware, paths
 from effnet_lib.runs.measurements import key_of
 from effnet_lib.runs.store import RunStore
-from effnet_lib.study.measurement_plan import Tasks
+from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.parameters import resolve
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.queue import stages
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import Work
+from effnet_lib.study.training_plan import TrainingPlan
 
 SUMS = Path(__file__).with_name("golden.json")
 PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def evidence(monkeypatch):
     """Every profile reads the published records, the machine's own or not."""
     monkeypatch.setenv("EFFNET_PUBLISHED", str(paths.ROOT / "figures/published"))
-    monkeypatch.setattr(hardware, "processor", lambda: PROCESSOR)
+    monkeypatch.setattr(hardware, "processor_name", lambda: PROCESSOR)
     for name, profile in PROFILES.items():
         monkeypatch.setitem(PROFILES, name, replace(profile, shipped=True))
 
@@ -74,9 +74,11 @@ def test_the_queue_asks_for_the_same_runs(profile):
 def test_an_artefact_plans_the_same_networks_and_measurements(name, profile):
     module, lines = all_artefacts()[name], []
     if hasattr(module, "plan"):
-        lines += [f"{m.name} {seed} {s.key}" for (m, seed), s in Work.of(module, given(module, profile)).specs.items()]
+        lines += [
+            f"{m.name} {seed} {s.key}" for (m, seed), s in TrainingPlan.of(module, given(module, profile)).specs.items()
+        ]
     if hasattr(module, "tasks"):
-        lines += [key_of(t.kind, t.spec()) for t in Tasks.of(module, given(module, profile)).tasks]
+        lines += [key_of(t.kind, t.spec()) for t in MeasurementPlan.of(module, given(module, profile)).tasks]
     check(f"plan/{name}/{profile}", iter(lines))
 
 
@@ -85,15 +87,15 @@ def results(name: str, profile: str):
     module = all_artefacts()[name]
     parameters = given(module, profile)
     if name == "table4":
-        work = Tasks.of(module, parameters)
+        work = MeasurementPlan.of(module, parameters)
         return module.table(work), module.claims(work)
     if name == "table5":
-        records = Tasks.of(module, parameters).records()
+        records = MeasurementPlan.of(module, parameters).records()
         return module.table(records), module.claims(records)
-    work = Work.of(module, parameters)
+    work = TrainingPlan.of(module, parameters)
     records = work.records()
     if name == "fig7":
-        measured = Tasks.of(module, parameters).records()
+        measured = MeasurementPlan.of(module, parameters).records()
         return module.table(work, records, measured), module.claims(work, measured)
     return module.table(work.study, records), module.claims(work.study, records)
 

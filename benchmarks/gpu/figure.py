@@ -15,14 +15,15 @@ from benchmarks.gpu import photos
 from benchmarks.gpu.kit import Bench, Trainee, best_kind, elapsed, study, wait_for
 from benchmarks.gpu.table import UNFIT
 from effnet_lib.artefacts import fig3
+from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data import image_folder
 from effnet_lib.data.datasets import PHOTOS, declare
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
-from effnet_lib.runs.sweep import cores, run_all
-from effnet_lib.study.study import Model, Study
+from effnet_lib.runs.sweep import run_all
+from effnet_lib.study.study import ScaledModel, Study
 from effnet_lib.training import input_pipeline
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 from effnet_lib.training.train_step import WARM_STEPS
 from effnet_lib.training.trainer import evaluate
 
@@ -47,8 +48,8 @@ class Cost:
 def tested(px: int) -> dict[int, int]:
     """Return how many pictures a run tests, by size: val and a fifth of train at the input size, val at a larger."""
     return {
-        px: COUNTS.val_pictures + COUNTS.train_pictures // 5,
-        round(input_pipeline.LARGER_TEST * px): COUNTS.val_pictures,
+        px: COUNTS.val_images + COUNTS.train_images // 5,
+        round(input_pipeline.LARGER_TEST * px): COUNTS.val_images,
     }
 
 
@@ -59,11 +60,11 @@ def source(px: int) -> int:
 
 def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
     """Measure a few steps and tests of a run, and extrapolate to all of them."""
-    pictures = 4 * spec.recipe.batch if bench.small else 512
+    images = 4 * spec.recipe.batch if bench.small else 512
     made: list[Trainee] = []
 
     def start() -> None:
-        made.append(Trainee(spec, bench.device, kind, pictures))
+        made.append(Trainee(spec, bench.device, kind, images))
         made[0].train(WARM_STEPS + 1)
 
     first = elapsed(start, bench.device)
@@ -73,8 +74,8 @@ def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
     tests = 0.0
     for part, count in zip(("val", "larger"), tested(spec.arch.px).values(), strict=True):
         evaluate(trainee.model, trainee.feed, part)  # kernels are chosen
-        tests += count / pictures * elapsed(lambda part=part: evaluate(trainee.model, trainee.feed, part), bench.device)
-    return Cost(first, spec.recipe.epochs * (COUNTS.train_pictures // spec.recipe.batch) * step, tests, step)
+        tests += count / images * elapsed(lambda part=part: evaluate(trainee.model, trainee.feed, part), bench.device)
+    return Cost(first, spec.recipe.epochs * (COUNTS.train_images // spec.recipe.batch) * step, tests, step)
 
 
 def run(bench: Bench) -> None:
@@ -110,22 +111,22 @@ def run(bench: Bench) -> None:
 def decoding(bench: Bench, sizes: set[int]) -> float:
     """Report the seconds in which all parts are decoded at the sizes of the runs, on all cores as `sets.load` does."""
     root, words = photos.folder(bench)
-    files = image_folder.list_pictures(root, "train")[0][: 20 if bench.small else 320]
+    files = image_folder.list_images(root, "train")[0][: 20 if bench.small else 320]
     middle = sorted(sizes)[len(sizes) // 2]
-    many, rates = cores(), {}
+    many, rates = cpu_count(), {}
     for threads in (1, many):
         started = time.perf_counter()
         image_folder.decode(files, source(middle), threads)
         rates[threads] = len(files) / (time.perf_counter() - started)
-    pictures = {(source(px), "train"): COUNTS.train_pictures for px in sizes}
-    pictures |= {(size, "test"): count for px in sizes for size, count in tested(px).items()}
-    seconds = sum(pictures.values()) / rates[many]
+    images = {(source(px), "train"): COUNTS.train_images for px in sizes}
+    images |= {(size, "test"): count for px in sizes for size, count in tested(px).items()}
+    seconds = sum(images.values()) / rates[many]
     note = f"{rates[1]:.0f} a second on one thread, {rates[many]:.0f} on {many}; {words}"
-    bench.row("decoding", seconds, "s", note, rates={str(threads): rate for threads, rate in rates.items()})
+    bench.row("decoding", seconds, "s", note, learning_rates={str(threads): rate for threads, rate in rates.items()})
     return seconds
 
 
-def whole(bench: Bench, planned: Study, models: Sequence[Model]) -> None:
+def whole(bench: Bench, planned: Study, models: Sequence[ScaledModel]) -> None:
     """Run all of them in a folder of their own and report the time."""
     root, words = photos.folder(bench)
     dataset = planned.dataset if bench.small else declare(str(root))
@@ -134,7 +135,7 @@ def whole(bench: Bench, planned: Study, models: Sequence[Model]) -> None:
         specs = [replace(spec, recipe=replace(spec.recipe, epochs=1)) for spec in specs]
     store, workers, began = RunStore(shipped=False), bench.settings.workers, time.perf_counter()
     report = run_all(
-        specs, lambda _: dataset, store, workers, Engine(str(bench.device)), bench.left() - 10, say=lambda line: None
+        specs, lambda _: dataset, store, workers, Execution(str(bench.device)), bench.left() - 10, say=lambda line: None
     )
     wait_for(bench.device)
     seconds, stored = time.perf_counter() - began, len(report.stored)

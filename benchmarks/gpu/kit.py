@@ -20,11 +20,11 @@ import torch
 
 from benchmarks.gpu.table import FAILED, MEASURED, MET, MISSED, NEEDS_GPU, UNFIT
 from effnet_lib.core import forkserver, signals
-from effnet_lib.core.errors import reason
+from effnet_lib.core.errors import one_line
 from effnet_lib.data.array_cache import Part
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
-from effnet_lib.study.profiles import Base, profile
+from effnet_lib.study.profiles import ProxyBaseline, profile
 from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, input_pipeline, optimizer, train_step
 
@@ -82,7 +82,7 @@ class Bench:
         except Exception as error:  # whatever went wrong is shown, and the other rows are worth having
             for name in names:
                 if name not in self.sent:
-                    self._send(name, state=FAILED, note=reason(error))
+                    self._send(name, state=FAILED, note=one_line(error))
 
     def _send(self, name: str, **fields) -> None:
         self.sent.add(name)
@@ -132,7 +132,7 @@ def _apart(connection: Connection, function: Callable[..., Any], arguments: tupl
     try:
         connection.send((None, function(*arguments)))
     except Exception as error:  # whatever it is, the one who waits must hear of it
-        connection.send((reason(error), None))
+        connection.send((one_line(error), None))
 
 
 def wait_for(device: torch.device) -> None:
@@ -190,31 +190,29 @@ def study(bench: Bench) -> tuple[Study, str]:
     decided = Study.of(profile("gpu"), RunStore())
     if decided.ready:
         return decided, f"profile gpu, {decided.base}"
-    fixed = replace(profile("gpu"), candidates=(Base(1, 1, 64),), rates=())
+    fixed = replace(profile("gpu"), candidates=(ProxyBaseline(1, 1, 64),), learning_rates=())
     return Study.of(fixed, RunStore(shipped=False)), "profile gpu, undecided: B0 at 64 px"
 
 
-def random_part(pictures: int, px: int, classes: int) -> Part:
+def random_part(images: int, px: int, classes: int) -> Part:
     """Return a part of random pictures of one size."""
     draw = np.random.default_rng(0)
-    pixels = draw.integers(0, 256, (pictures, px, px, 3), np.uint8)
-    return Part(pixels, np.arange(pictures), draw.integers(0, classes, pictures))
+    pixels = draw.integers(0, 256, (images, px, px, 3), np.uint8)
+    return Part(pixels, np.arange(images), draw.integers(0, classes, images))
 
 
 class Trainee:
     """A run in training on random pictures, as `training.trainer` trains it: draws, crops, schedule, step."""
 
-    def __init__(self, spec: RunSpec, device: torch.device, kind: str, pictures: int, native_px: int = 224):
+    def __init__(self, spec: RunSpec, device: torch.device, kind: str, images: int, native_px: int = 224):
         px, classes = spec.arch.px, spec.arch.classes
         sizes = {
             "train": min(round(input_pipeline.SOURCE_FACTOR * px), native_px),
             "val": px,
             "larger": round(1.15 * px),
         }
-        held = {
-            name: input_pipeline.Memory(random_part(pictures, size, classes), device) for name, size in sizes.items()
-        }
-        self.spec, self.feed = spec, input_pipeline.Feed(spec, held, device)
+        held = {name: input_pipeline.Memory(random_part(images, size, classes), device) for name, size in sizes.items()}
+        self.spec, self.feed = spec, input_pipeline.InputPipeline(spec, held, device)
         self.model = build_model.build(spec, device).train()
         self.optimizer = optimizer.optimiser(spec.recipe, self.model)
         self.scheduler = optimizer.schedule(spec.recipe, self.optimizer, self.feed.steps)

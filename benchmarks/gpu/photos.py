@@ -9,8 +9,8 @@ from PIL import Image
 
 from benchmarks.gpu.kit import Bench
 from effnet_lib.core import paths
+from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data.datasets import PHOTOS
-from effnet_lib.runs.sweep import cores
 
 IMAGENETTE = PHOTOS["imagenette-224"]
 
@@ -38,8 +38,8 @@ def write(root: Path, counts: dict[str, int], px: int, classes: int = IMAGENETTE
     def one(part: str, index: int) -> None:
         label, draw = index % classes, np.random.default_rng([index, part == "val"])
         coarse = draw.integers(0, 256, (px // 5, px // 5, 3)) // 2 + [10 * label, 60, 120 - 10 * label]
-        picture = Image.fromarray(coarse.astype(np.uint8)).resize((px, px), Image.Resampling.BICUBIC)
-        picture.save(root / part / f"class{label}" / f"{index:05}.jpg", quality=85)
+        image = Image.fromarray(coarse.astype(np.uint8)).resize((px, px), Image.Resampling.BICUBIC)
+        image.save(root / part / f"class{label}" / f"{index:05}.jpg", quality=85)
 
-    with ThreadPoolExecutor(cores()) as pool:  # Pillow releases the interpreter's lock while it encodes
+    with ThreadPoolExecutor(cpu_count()) as pool:  # Pillow releases the interpreter's lock while it encodes
         list(pool.map(one, *zip(*((part, i) for part, count in counts.items() for i in range(count)), strict=True)))

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from benchmarks.gpu.kit import Bench, Settings, begin, server
 from benchmarks.gpu.plan import PARTS, Part
 from benchmarks.gpu.table import FAILED, LEFT_OUT, UNFIT, Row, empty
-from effnet_lib.core.hardware import processor
+from effnet_lib.core.hardware import processor_name
 
 GRACE = 5.0  # seconds that a part may take longer than it was told
 ENDING = 10.0  # seconds of the budget that are kept for ending
@@ -46,7 +46,12 @@ def header() -> dict[str, str]:
     """Return the date, the processor and the versions; the device comes with the first part that has it."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes")
     versions = {name: version(name) for name in ("torch", "timm", "torchvision", "numpy")}
-    return {"date": now, "processor": processor(), "clocks": "unknown", "python": platform.python_version()} | versions
+    return {
+        "date": now,
+        "processor": processor_name(),
+        "clocks": "unknown",
+        "python": platform.python_version(),
+    } | versions
 
 
 def _run(context, part: Part, settings: Settings, deadline: float, rows: Rows, about: dict) -> None:

@@ -4,7 +4,7 @@ import time
 from multiprocessing.connection import Connection
 
 from benchmarks.gpu.kit import Bench, Settings, Trainee, begin, best_kind, server, study, wait_for
-from effnet_lib.core.errors import reason
+from effnet_lib.core.errors import one_line
 
 MOST = 4
 
@@ -70,4 +70,4 @@ def _work(settings: Settings, connection: Connection) -> None:
     except EOFError:  # nobody asks any more
         return
     except Exception as error:  # whatever it is, the one who waits must hear of it
-        connection.send(reason(error))
+        connection.send(one_line(error))

@@ -24,11 +24,11 @@ from timm.utils import accuracy, dispatch_clip_grad
 from benchmarks.gpu import photos
 from benchmarks.gpu.kit import Bench, apart, study
 from benchmarks.gpu.table import FAILED
+from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data.datasets import declare
 from effnet_lib.models.archs import Architecture
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.runs.sweep import cores
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 from effnet_lib.training.recipes import Recipe
 from effnet_lib.training.trainer import train
 
@@ -51,7 +51,7 @@ def run(bench: Bench) -> None:
         note = f"{EPOCHS} epochs of {epoch:.2f} s; {again:.1f} s where pictures are decoded already; {words}; {base}"
         bench.row("ours", total, "s", note, epoch=epoch, decoded=again, epochs=EPOCHS)
     with bench.attempt("timm"):
-        workers = 0 if bench.small else cores()
+        workers = 0 if bench.small else cpu_count()
         arch = planned.base.arch(photos.IMAGENETTE.classes)
         found["timm"] = apart(theirs, bench.device, root, arch, recipe, workers)
         total, epoch = found["timm"]
@@ -75,7 +75,7 @@ def ours(bench: Bench, root: Path, arch: Callable[[int], Architecture], recipe: 
     dataset = declare(str(root))
     spec = RunSpec(arch(dataset.classes), recipe, dataset.id, 0)
     with tempfile.TemporaryDirectory(dir=bench.settings.scratch) as empty:  # nothing to go on from
-        path, engine = Path(empty) / "run.pt", Engine(str(bench.device))
+        path, engine = Path(empty) / "run.pt", Execution(str(bench.device))
         train(spec, dataset, path, engine, progress=lambda *_: marks.append(time.perf_counter()))
     return time.perf_counter() - started, (marks[-1] - marks[0]) / (len(marks) - 1)
 

@@ -131,13 +131,13 @@ def _onnx(model: "nn.Module", px: int) -> tuple[bytes, dict[str, Any]]:
     import onnxruntime
     import torch
 
-    pictures = torch.randn(max(CHECKED), 3, px, px, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(max(CHECKED), 3, px, px, generator=torch.Generator().manual_seed(0))
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it recommends passes that this export does not need
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch and onnxscript about each other
         program = torch.onnx.export(
             model,
-            (pictures,),
+            (images,),
             dynamo=True,
             verbose=False,
             input_names=["pictures"],
@@ -150,8 +150,8 @@ def _onnx(model: "nn.Module", px: int) -> tuple[bytes, dict[str, Any]]:
     worst = 0.0
     for batch in CHECKED:
         with torch.inference_mode():
-            expected = model(pictures[:batch]).numpy()
-        got = session.run(None, {"pictures": pictures[:batch].numpy()})[0]
+            expected = model(images[:batch]).numpy()
+        got = session.run(None, {"pictures": images[:batch].numpy()})[0]
         worst = max(worst, float(abs(got - expected).max() / abs(expected).max()))
     if not worst <= TOLERANCE:
         raise RunFailed(f"the ONNX model differs from the network by {worst:.1e} of its largest logit")

@@ -17,12 +17,12 @@ from ..core.atomic_write import write_aside
 from ..core.errors import StoreError
 from ..runs.measurements import Measurement, is_measurement, key_of, parse_measurement
 from ..runs.store import RunRecord, RunStore, parse_record
-from ..study.measurement_plan import Tasks
+from ..study.measurement_plan import MeasurementPlan
 from ..study.parameters import Parameters, resolve
 from ..study.profiles import PROFILES
 from ..study.queue import stages
 from ..study.study import Study
-from ..study.training_plan import Work
+from ..study.training_plan import TrainingPlan
 from .notebooks import run_notebook
 
 
@@ -38,7 +38,7 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
 def planned_measurements(profiles: Iterable[str]) -> set[str]:
     """Return the keys of every measurement that a landed artefact asks for in these profiles."""
     modules = [module for module in all_artefacts().values() if hasattr(module, "tasks")]
-    plans = [Tasks.of(module, _parameters(module, name)) for module in modules for name in profiles]
+    plans = [MeasurementPlan.of(module, _parameters(module, name)) for module in modules for name in profiles]
     return {key_of(task.kind, task.spec()) for plan in plans for task in plan.tasks}
 
 
@@ -118,7 +118,7 @@ def redraw(profile: str) -> list[Path]:
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
         with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
             for name, module in all_artefacts().items():
-                plan = Tasks if hasattr(module, "tasks") else Work
+                plan = MeasurementPlan if hasattr(module, "tasks") else TrainingPlan
                 work = plan.of(module, _parameters(module, profile))
                 if not PROFILES[profile].shipped and work.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one

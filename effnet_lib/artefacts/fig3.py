@@ -11,9 +11,9 @@ from ..models import complexity
 from ..report.tables.accuracy import longer
 from ..report.tables.accuracy import outcomes as outcomes
 from ..report.tables.accuracy import table as table
-from ..stats.claims import Claim, Judged, judge
+from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast, points_to_logits
-from ..study.study import SINGLE, Model, Stage, Study, axes_of
+from ..study.study import SINGLE, QueueStage, ScaledModel, Study, axes_of
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -27,28 +27,28 @@ PREDECLARED = {"width": (1.8, 2.6), "depth": (4.0, 6.0), "resolution": (1.7, 2.2
 CUT_FIRST = (3.8, 5.0)  # widths that the protocol leaves out of the first pass: 31 units for two points
 
 
-def plan(study: Study) -> list[Model]:
+def plan(study: Study) -> list[ScaledModel]:
     """List the models: each dimension's coefficients with the other two at 1, the baseline once."""
     models = [study.model(method, c) for method, coefficients in axes_of(study).items() for c in coefficients]
-    first: dict[str, Model] = {}
+    first: dict[str, ScaledModel] = {}
     for model in models:
         first.setdefault(model.name, model)
     return list(first.values())
 
 
-def stages(study: Study) -> Iterator[Stage]:
+def stages(study: Study) -> Iterator[QueueStage]:
     """Yield the queue's stages: one seed of everything, cheapest first, then whole blocks of seeds."""
     models = sorted(plan(study), key=lambda model: complexity.count(model.arch).madds)
     cut = [m for m in models if m.method == "width" and m.coefficient in CUT_FIRST]
     kept = [m for m in models if m not in cut]
     seeds = study.profile.seeds
-    yield Stage(1, 10, "Figure 3, one seed", ID, tuple(study.spec(m, 0) for m in kept))
+    yield QueueStage(1, 10, "Figure 3, one seed", ID, tuple(study.spec(m, 0) for m in kept))
     rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in kept)
-    yield Stage(2, 10, f"Figure 3, {seeds} seeds", ID, rest)
-    yield Stage(2, 11, "Figure 3, the two widest", ID, tuple(study.spec(m, 0) for m in cut))
+    yield QueueStage(2, 10, f"Figure 3, {seeds} seeds", ID, rest)
+    yield QueueStage(2, 11, "Figure 3, the two widest", ID, tuple(study.spec(m, 0) for m in cut))
 
 
-def claims(study: Study, records: Records) -> list[Judged]:
+def claims(study: Study, records: Records) -> list[JudgedClaim]:
     """Judge Observation 1: each dimension improves accuracy, and the gain per doubling of FLOPS diminishes."""
     measured = outcomes(records)
     unit = complexity.count(study.baseline.arch).madds
@@ -74,7 +74,7 @@ def claims(study: Study, records: Records) -> list[Judged]:
             lower, upper = 1 / x[0], 1 / (x[1] - x[0])
             weights = {"baseline": -lower, names[0]: lower + upper, names[1]: -upper}
             base = measured.accuracy.loc["baseline"].mean() if measured and "baseline" in measured.bits else 50.0
-            margin = 50 / measured.pictures if measured else 0.0  # half a picture, as the logits' own
+            margin = 50 / measured.images if measured else 0.0  # half a picture, as the logits' own
             base = min(max(base, margin), 100 - margin)
             listed.append(
                 Claim(

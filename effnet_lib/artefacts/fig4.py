@@ -11,9 +11,9 @@ from ..models import complexity
 from ..models.scaling import Scaling
 from ..report.tables.accuracy import outcomes, ratio
 from ..report.tables.accuracy import table as table
-from ..stats.claims import Claim, Judged, judge
+from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
-from ..study.study import Model, Stage, Study
+from ..study.study import QueueStage, ScaledModel, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -29,30 +29,32 @@ WIDEST = 2.6  # w of the claim on slopes; and where the unscaled baseline's line
 SEEDS = 6  # of the two lines that decide
 
 
-def lines(study: Study) -> dict[Scaling, list[Model]]:
+def lines(study: Study) -> dict[Scaling, list[ScaledModel]]:
     """Return the models of each line, narrowest first; the unscaled line has all of Figure 3's widths up to 2.6."""
     widths = dict.fromkeys(BASELINES, study.profile.line_widths)
     widths[PLAIN] = tuple(w for w in sorted({*study.profile.widths, *study.profile.line_widths}) if w <= WIDEST)
     return {on: [study.model("width", w, on) for w in widths[on]] for on in BASELINES}
 
 
-def plan(study: Study) -> list[Model]:
+def plan(study: Study) -> list[ScaledModel]:
     """List the models of the four lines."""
     return [model for line in lines(study).values() for model in line]
 
 
-def stages(study: Study) -> Iterator[Stage]:
+def stages(study: Study) -> Iterator[QueueStage]:
     """Yield the queue's stages: one seed of the two lines that decide, their seeds, and the middle lines last."""
     found = lines(study)
     ends, middle = ([m for on in group for m in found[on]] for group in ((PLAIN, BOTH), BASELINES[1:-1]))
     by_cost = sorted(ends, key=lambda model: complexity.count(model.arch).madds)
     ends = [model for model in by_cost if model.coefficient <= WIDEST]
     middle += [model for model in by_cost if model.coefficient > WIDEST]  # for the picture only, too
-    most = SEEDS if study.has_quintet else study.profile.seeds  # the protocol's, where a profile follows it
-    yield Stage(1, 12, "Figure 4, one seed", ID, tuple(study.spec(m, 0) for m in ends))
-    yield Stage(2, 20, f"Figure 4, {most} seeds", ID, tuple(study.spec(m, s) for s in range(1, most) for m in ends))
+    most = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
+    yield QueueStage(1, 12, "Figure 4, one seed", ID, tuple(study.spec(m, 0) for m in ends))
+    yield QueueStage(
+        2, 20, f"Figure 4, {most} seeds", ID, tuple(study.spec(m, s) for s in range(1, most) for m in ends)
+    )
     seeds = range(study.profile.seeds)
-    yield Stage(2, 90, "Figure 4, middle lines", ID, tuple(study.spec(m, s) for s in seeds for m in middle))
+    yield QueueStage(2, 90, "Figure 4, middle lines", ID, tuple(study.spec(m, s) for s in seeds for m in middle))
 
 
 def mean_weights(points: Mapping[str, float], low: float, high: float) -> dict[str, float]:
@@ -116,7 +118,7 @@ def effects(study: Study, records: Records) -> dict[str, Estimate]:
     }
 
 
-def claims(study: Study, records: Records) -> list[Judged]:
+def claims(study: Study, records: Records) -> list[JudgedClaim]:
     """Judge Observation 2: (a) the line on the scaled baseline is higher, (b) width gains more there."""
     printed = ("the line of (2.0, 1.3) lies above (no values printed)", "it saturates later (no values printed)")
     listed = zip("ab", effects(study, records).items(), printed, strict=True)

@@ -21,13 +21,13 @@ from ..models.archs import Architecture
 from ..models.scaling import Scaling
 from ..report.tables import activation_maps
 from ..runs.measurements import Measurement
-from ..stats.claims import NOT_ENOUGH, Claim, Judged, judge
+from ..stats.claims import NOT_ENOUGH, Claim, JudgedClaim, judge
 from ..stats.score_intervals import contrast
 from ..study.measurement_plan import Task
 from ..study.parameters import Parameters, auto_or_flag, listed, text
 from ..study.profiles import Profile
-from ..study.study import Model, Stage, Study
-from ..study.training_plan import Records, Work
+from ..study.study import QueueStage, ScaledModel, Study
+from ..study.training_plan import Records, TrainingPlan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,34 +66,34 @@ def adapted(profile: Profile) -> Profile:
     return replace(changed, candidates=(profile.map_base,)) if profile.map_base else changed
 
 
-def models(study: Study) -> dict[str, Model]:
+def models(study: Study) -> dict[str, ScaledModel]:
     """Return the five models of Table 7, method -> model; the compound one has the multipliers that it prints."""
     found = {"baseline": study.baseline}
     for row in paper.table(7).iloc[1:].itertuples():
         if row.model == "compound":
             scaling = Scaling(row.depth, row.width, row.resolution)
             arch = study.base.arch(study.dataset.classes, scaling, study.profile.padding)
-            found["compound"] = Model("compound", 0.0, arch, scaling)
+            found["compound"] = ScaledModel("compound", 0.0, arch, scaling)
         else:
             found[row.model] = study.model(row.model, getattr(row, row.model))
     return found
 
 
-def plan(study: Study) -> list[Model]:
+def plan(study: Study) -> list[ScaledModel]:
     """List the five models."""
     return list(models(study).values())
 
 
-def stages(study: Study) -> Iterator[Stage]:
+def stages(study: Study) -> Iterator[QueueStage]:
     """Yield the queue's stages: one seed of the five models, then whole blocks of seeds."""
     profile = study.profile
     if profile.map_base and study.base != profile.map_base:
         from ..data.datasets import declare
 
         study = Study(adapted(profile), declare(profile.map_data or profile.dataset), study.store)
-    yield Stage(1, 12, "Figure 7, one seed", ID, tuple(study.spec(model, 0) for model in plan(study)))
+    yield QueueStage(1, 12, "Figure 7, one seed", ID, tuple(study.spec(model, 0) for model in plan(study)))
     rest = tuple(study.spec(model, seed) for seed in range(1, profile.map_seeds) for model in plan(study))
-    yield Stage(2, 12, f"Figure 7, {profile.map_seeds} seeds", ID, rest)
+    yield QueueStage(2, 12, f"Figure 7, {profile.map_seeds} seeds", ID, rest)
 
 
 def tasks(parameters: Parameters, profile: Profile) -> list[Task]:
@@ -101,14 +101,14 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Task]:
 
     Raises ParameterError or DataError for a layer, a class or photographs that are not there, before any work.
     """
-    own, work = parameters.own, Work.of(sys.modules[__name__], parameters)
+    own, work = parameters.own, TrainingPlan.of(sys.modules[__name__], parameters)
     index, layer = class_index(own["label"]), own["layer"] or ""
-    pictures = photographs(own["images"])
+    images = photographs(own["images"])
     named = own["models"] or TRIO
-    if own["models"] and pictures and work.trains and not parameters.dry_run:
+    if own["models"] and images and work.trains and not parameters.dry_run:
         for name in named:
             pretrained.weights_file(name)  # one that cannot be had is said before anything is measured
-    shown: list[Task] = [Photograph(path, own["method"], layer, index, named) for path in pictures]
+    shown: list[Task] = [Photograph(path, own["method"], layer, index, named) for path in images]
     if not work.models:
         return shown
     if layer:
@@ -122,7 +122,7 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Task]:
     return [*networks, Thumbnails(work.study.dataset, settings), *shown]
 
 
-def settings_of(work: Work, method: str = "cam", layer: str = "") -> Settings:
+def settings_of(work: TrainingPlan, method: str = "cam", layer: str = "") -> Settings:
     """Return what is measured of all networks alike. They are dilated only where a map has fewer than 4 x 4 cells."""
     archs, factor = [model.arch for model in work.models], scale(work.study.dataset)
     least, most = (pick(arch.px for arch in archs) for pick in (min, max))
@@ -137,11 +137,11 @@ def settings_of(work: Work, method: str = "cam", layer: str = "") -> Settings:
     ]
     grid = min(cells(arch, *way) for arch in archs for way in zip((factor, 1), strides, strict=True))
     px = most + most % 2  # a scene has two tiles a side
-    return Settings(work.study.dataset.id, work.study.profile.map_pictures, px, *strides, grid, method, layer)
+    return Settings(work.study.dataset.id, work.study.profile.map_images, px, *strides, grid, method, layer)
 
 
 def measuring(parameters: Parameters) -> Parameters:
-    """Return the parameters for `Tasks`: `measure`, where it is given, says whether maps are made, not `train`."""
+    """Return the parameters of the measurements: `measure`, where given, says whether maps are made, not `train`."""
     measure = parameters.own["measure"]
     return parameters if measure == "auto" else replace(parameters, train=measure)
 
@@ -157,7 +157,7 @@ def weights(measure: str, one: str, other: str) -> dict[str, float]:
     return {one: sign, other: -sign}
 
 
-def table(work: Work, records: Records, measured: dict[Task, Measurement]) -> pd.DataFrame:
+def table(work: TrainingPlan, records: Records, measured: dict[Task, Measurement]) -> pd.DataFrame:
     """Return a row a model with at least one measured network, then the controls.
 
     Scores in percent, mean over seeds and pictures: `*` of maps pooled to the coarsest grid, `*_native` as they are;
@@ -190,7 +190,7 @@ def table(work: Work, records: Records, measured: dict[Task, Measurement]) -> pd
     return pd.DataFrame(rows)
 
 
-def claims(work: Work, measured: dict[Task, Measurement]) -> list[Judged]:
+def claims(work: TrainingPlan, measured: dict[Task, Measurement]) -> list[JudgedClaim]:
     """Judge what the paper says of the compound model's maps, a claim a measure, against each of the other four.
 
     And first, that maps come from training at all: the trained compound network against the same one untrained. With
@@ -211,13 +211,13 @@ def claims(work: Work, measured: dict[Task, Measurement]) -> list[Judged]:
     return [_enough(one) for one in judge(listed)]
 
 
-def _enough(judged: Judged) -> Judged:
+def _enough(judged: JudgedClaim) -> JudgedClaim:
     if judged.estimate.n >= LEAST_SEEDS or judged.verdict == NOT_ENOUGH:
         return judged
     return replace(judged, verdict=NOT_ENOUGH, needs=LEAST_SEEDS, note="")
 
 
-def draw(work: Work, measured: dict[Task, Measurement], rows: pd.DataFrame) -> "Figure":
+def draw(work: TrainingPlan, measured: dict[Task, Measurement], rows: pd.DataFrame) -> "Figure":
     """Draw the grid of maps, localisation and faithfulness against FLOPS, and the Lite trio on photographs."""
     from ..report.figures import activation_maps  # drawing needs matplotlib, planning and measuring do not
 

@@ -10,9 +10,9 @@ from ..models import complexity
 from ..models.scaling import PUBLISHED
 from ..report.tables.accuracy import longer, outcomes, ratio
 from ..report.tables.accuracy import table as table
-from ..stats.claims import Claim, Judged, judge
+from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
-from ..study.study import METHODS, SINGLE, Model, Stage, Study, axes_of
+from ..study.study import METHODS, SINGLE, QueueStage, ScaledModel, Study, axes_of
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ MOST = 7.0  # times the baseline's FLOPS: where the single dimensions and the pu
 LEVEL_B_SEEDS = 6  # the decisive set; level A's are the quintet's own
 
 
-def levels(study: Study) -> dict[str, dict[str, Model]]:
+def levels(study: Study) -> dict[str, dict[str, ScaledModel]]:
     """Return the models of each level of equal FLOPS: "A" (primary), "B"."""
-    return {name: study.level(level) for name, level in zip("AB", study.profile.levels, strict=False)}
+    return {name: study.equal_flops_level(level) for name, level in zip("AB", study.profile.levels, strict=False)}
 
 
-def series(study: Study) -> dict[str, list[Model]]:
+def series(study: Study) -> dict[str, list[ScaledModel]]:
     """Return the models of each curve: single dimensions and the published table up to 7x, alpha^phi, the levels'."""
     found = {method: [study.model(method, c) for c in coefficients] for method, coefficients in axes_of(study).items()}
     found["compound"] = [study.model("compound", phi) for phi in study.profile.phis]
@@ -43,26 +43,26 @@ def series(study: Study) -> dict[str, list[Model]]:
     return {method: sorted(models, key=lambda model: model.coefficient) for method, models in found.items()}
 
 
-def plan(study: Study) -> list[Model]:
+def plan(study: Study) -> list[ScaledModel]:
     """List the models of all curves, each name once; a network keeps the name of the first curve that has it."""
-    first: dict[str, Model] = {}
+    first: dict[str, ScaledModel] = {}
     for models in series(study).values():
         for model in models:
             first.setdefault(model.name, model)
     return list(first.values())
 
 
-def stages(study: Study) -> Iterator[Stage]:
+def stages(study: Study) -> Iterator[QueueStage]:
     """Yield the queue's stages: one seed of everything, cheapest first; level B's seeds; whole blocks of the rest."""
     models = sorted(plan(study), key=lambda model: complexity.count(model.arch).madds)
     seeds = study.profile.seeds
-    yield Stage(1, 11, "Figure 8, one seed", ID, tuple(study.spec(m, 0) for m in models))
+    yield QueueStage(1, 11, "Figure 8, one seed", ID, tuple(study.spec(m, 0) for m in models))
     level_b = levels(study).get("B", {}).values()
-    most = LEVEL_B_SEEDS if study.has_quintet else seeds  # the protocol's, where a profile follows it
+    most = LEVEL_B_SEEDS if study.follows_protocol else seeds  # the protocol's, where a profile follows it
     specs = tuple(study.spec(m, seed) for seed in range(1, most) for m in level_b)
-    yield Stage(2, 4, f"level B, {most} seeds", ID, specs)
+    yield QueueStage(2, 4, f"level B, {most} seeds", ID, specs)
     rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
-    yield Stage(2, 30, f"Figure 8, {seeds} seeds", ID, rest)
+    yield QueueStage(2, 30, f"Figure 8, {seeds} seeds", ID, rest)
 
 
 def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
@@ -81,7 +81,7 @@ def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
     return found
 
 
-def claims(study: Study, records: Records) -> list[Judged]:
+def claims(study: Study, records: Records) -> list[JudgedClaim]:
     """Judge "compound scaling beats every single dimension": an intersection-union test at each level."""
     printed = paper.table(7).set_index("model")["top1_percent"]
     best = max(printed[method] for method in SINGLE)

@@ -13,10 +13,10 @@ from ..runs.spec import RunSpec
 from ..runs.store import RunRecord
 from ..stats import regret as regrets
 from ..stats import response_surface
-from ..stats.claims import DELTA, Claim, Judged, judge
-from ..stats.intervals import Estimate, Outcomes, contrast
+from ..stats.claims import DELTA, Claim, JudgedClaim, judge
+from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
-from ..study.study import Model, Stage, Study
+from ..study.study import QueueStage, ScaledModel, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def candidates(study: Study) -> list[Candidate]:
     return [point.candidate for point in chosen(study)]
 
 
-def plan(study: Study) -> list[Model]:
+def plan(study: Study) -> list[ScaledModel]:
     """List the baseline and the networks of the search."""
     return [study.baseline, *candidates(study)]
 
@@ -67,7 +67,7 @@ def _best(found: Search, seeds: range) -> list[Candidate] | None:
 def _seeds(study: Study) -> tuple[range, range]:
     """Return the seeds of all networks, and those of the finalists (more only where the protocol is followed)."""
     first = study.profile.seeds
-    return range(first), range(first + (MORE if study.has_quintet else 0))
+    return range(first), range(first + (MORE if study.follows_protocol else 0))
 
 
 def finalists(study: Study) -> list[Candidate] | None:
@@ -110,17 +110,17 @@ def fresh_specs(study: Study, phi: float) -> tuple[RunSpec, ...]:
     return tuple(study.spec(network, seed) for seed in seeds for network in pair)
 
 
-def stages(study: Study) -> Iterator[Stage]:
+def stages(study: Study) -> Iterator[QueueStage]:
     """Yield the queue's stages; whom the later ones train is decided by the stored records of the earlier ones."""
     networks, (first, more) = candidates(study), _seeds(study)
-    yield Stage(1, 14, "grid search, one seed", ID, tuple(study.spec(m, 0) for m in networks))
+    yield QueueStage(1, 14, "grid search, one seed", ID, tuple(study.spec(m, 0) for m in networks))
     rest = tuple(study.spec(m, seed) for seed in first[1:] for m in networks)
-    yield Stage(2, SEARCHED, f"grid search, {len(first)} seeds", ID, rest)
+    yield QueueStage(2, SEARCHED, f"grid search, {len(first)} seeds", ID, rest)
     final = finalists(study) or []
     specs = tuple(study.spec(m, seed) for seed in more[len(first) :] for m in final)
-    yield Stage(2, SEARCHED + 1, f"grid search, the best {len(final)}", ID, specs)
-    yield Stage(2, SEARCHED + 2, "grid search, fresh seeds", ID, fresh_specs(study, 1.0))
-    yield Stage(2, SEARCHED + 3, f"grid search, step 2 at phi = {STEP_2:g}", ID, fresh_specs(study, STEP_2))
+    yield QueueStage(2, SEARCHED + 1, f"grid search, the best {len(final)}", ID, specs)
+    yield QueueStage(2, SEARCHED + 2, "grid search, fresh seeds", ID, fresh_specs(study, 1.0))
+    yield QueueStage(2, SEARCHED + 3, f"grid search, step 2 at phi = {STEP_2:g}", ID, fresh_specs(study, STEP_2))
 
 
 def later(study: Study) -> list[RunSpec]:
@@ -135,7 +135,7 @@ def _bits(found: Search) -> dict[str, dict[int, np.ndarray]]:
 def regret(study: Study) -> regrets.Regret | None:
     """Return the regret of the paper's triple against the best on the search's seeds; None without its records."""
     bits = _bits(search(study))
-    return regrets.regret(Outcomes(bits), label(PAPER)) if label(PAPER) in bits else None
+    return regrets.regret(PairedOutcomes(bits), label(PAPER)) if label(PAPER) in bits else None
 
 
 def surface(study: Study) -> response_surface.Surface | None:
@@ -188,7 +188,7 @@ def table(study: Study, records: Records) -> pd.DataFrame:
     return rows
 
 
-def claims(study: Study, records: Records) -> list[Judged]:
+def claims(study: Study, records: Records) -> list[JudgedClaim]:
     """Judge "the search finds (1.2, 1.1, 1.15)" on fresh seeds, and the same after step 2.
 
     The effect is the minimum effect (1 point) minus what the triple loses to the best other one: above 0 where it loses

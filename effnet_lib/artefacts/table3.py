@@ -11,10 +11,10 @@ from ..report.tables.accuracy import outcomes as outcomes
 from ..report.tables.accuracy import ratio
 from ..report.tables.accuracy import table as measured_table
 from ..report.tables.flops_audit import audit
-from ..stats.claims import Claim, Judged, judge
+from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
-from ..study.study import SINGLE, Model, Stage, Study
+from ..study.study import SINGLE, QueueStage, ScaledModel, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ LEGEND = {
 }
 
 
-def rows_of(study: Study) -> dict[str, dict[str, Model]]:
+def rows_of(study: Study) -> dict[str, dict[str, ScaledModel]]:
     """Return family -> method -> proxy, in the table's order."""
     return {
         family: {method: proxy_families.model(study, family, method) for method in proxy_families.printed(family)}
@@ -42,23 +42,23 @@ def rows_of(study: Study) -> dict[str, dict[str, Model]]:
     }
 
 
-def plan(study: Study) -> list[Model]:
+def plan(study: Study) -> list[ScaledModel]:
     """List the models: the rows of Table 3 at proxy scale, a family's baseline first."""
     return [model for rows in rows_of(study).values() for model in rows.values()]
 
 
-def stages(study: Study) -> Iterator[Stage]:
+def stages(study: Study) -> Iterator[QueueStage]:
     """Yield the queue's stages: one seed of everything, the cheapest family first; then whole blocks of seeds."""
 
-    def cost(models: list[Model]) -> int:
+    def cost(models: list[ScaledModel]) -> int:
         return sum(complexity.count(model.arch).madds for model in models)
 
     by_family = sorted((list(rows.values()) for rows in rows_of(study).values()), key=cost)
     models = [model for rows in by_family for model in rows]
-    seeds = SEEDS if study.has_quintet else study.profile.seeds  # the protocol's, where a profile follows it
-    yield Stage(1, 13, "Table 3, one seed", ID, tuple(study.spec(m, 0) for m in models))
+    seeds = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
+    yield QueueStage(1, 13, "Table 3, one seed", ID, tuple(study.spec(m, 0) for m in models))
     rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
-    yield Stage(2, 50, f"Table 3, {seeds} seeds", ID, rest)
+    yield QueueStage(2, 50, f"Table 3, {seeds} seeds", ID, rest)
 
 
 def proxies(study: Study) -> pd.DataFrame:
@@ -163,7 +163,7 @@ def printed_margins() -> dict[str, float]:
     return found
 
 
-def claims(study: Study, records: Records) -> list[Judged]:
+def claims(study: Study, records: Records) -> list[JudgedClaim]:
     """Judge "compound scaling beats every single dimension", an intersection-union test on the means over families."""
     printed = printed_margins()
     names = study.profile.families

@@ -14,7 +14,7 @@ from ..report.tables import latency
 from ..report.tables.latency import Reading
 from ..runs.measurements import MeasurementStore
 from ..stats.speedup import AtLeast, Ratio
-from ..study.measurement_plan import Tasks
+from ..study.measurement_plan import MeasurementPlan
 from ..study.parameters import Parameters, listed, whole
 from ..study.profiles import Profile
 
@@ -128,24 +128,24 @@ def tasks(parameters: Parameters, profile: Profile) -> tuple[Latency, ...]:
     return found
 
 
-def readings(work: Tasks) -> list[Reading]:
+def readings(work: MeasurementPlan) -> list[Reading]:
     """Return what is stored of a plan: this machine's, and beside it what other machines shipped."""
     every = planned(work.parameters)
     own = {task: found for task in every if (found := latency.stored(work.store, task))}
     return latency.readings(every, own, [] if work.parameters.fresh else latency.shipped(work.store))
 
 
-def table(work: Tasks) -> pd.DataFrame:
+def table(work: MeasurementPlan) -> pd.DataFrame:
     """Return a row a network and runtime, this machine's and others' (`latencies.table`)."""
     return latency.table(readings(work))
 
 
-def against_flops(work: Tasks, rows: pd.DataFrame) -> pd.DataFrame:
+def against_flops(work: MeasurementPlan, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the second table: latency against FLOPS in the first runtime asked for."""
     return latency.against_flops(rows, work.parameters.own["runtimes"][0])
 
 
-def claims(work: Tasks) -> list[AtLeast]:
+def claims(work: MeasurementPlan) -> list[AtLeast]:
     """Judge, in the first runtime asked for, "faster" and "faster by the printed factor" for both pairs.
 
     By CPU time: on a quiet machine it is wall time, on another one it is nearer to it. What was measured here comes
@@ -165,7 +165,7 @@ def claims(work: Tasks) -> list[AtLeast]:
     return judged
 
 
-def draw(work: Tasks, rows: pd.DataFrame) -> "Figure":
+def draw(work: MeasurementPlan, rows: pd.DataFrame) -> "Figure":
     """Draw speed-ups and latencies as dots with intervals, beside what is printed, and latency against FLOPS."""
     from ..report.figures import latency_dots  # drawing needs matplotlib, measuring does not
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from .. import paper
 from ..core.errors import ParameterError
+from ..core.hardware import cpu_count
 from ..data import transfer_datasets
 from ..measure.transfer import finetune
 from ..measure.transfer.tasks import FineTune, Probe
@@ -14,8 +15,7 @@ from ..models import pretrained
 from ..report.tables.transfer import Records, accuracy, outcomes, series, title
 from ..report.tables.transfer import ratios as ratios
 from ..report.tables.transfer import table as table
-from ..runs.sweep import cores
-from ..stats.claims import Claim, Judged, judge
+from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.parameters import Parameters, flag, listed, whole
 from ..study.profiles import Profile
@@ -50,8 +50,8 @@ class Setting:
     models: tuple[str, ...] = pretrained.LITE
     methods: tuple[str, ...] = ("probe",)
     draws: int = 3
-    train_pictures: int | None = None
-    test_pictures: int | None = None
+    train_images: int | None = None
+    test_images: int | None = None
     whole: bool = False
     tuned: tuple[tuple[str, int | None], ...] = ()
     epochs: int = 10
@@ -61,13 +61,13 @@ class Setting:
 
 
 SETTINGS = {
-    "smoke": Setting(models=("lite0", "lite2"), draws=2, train_pictures=40, test_pictures=40),
-    "cpu": Setting(test_pictures=1000),
+    "smoke": Setting(models=("lite0", "lite2"), draws=2, train_images=40, test_images=40),
+    "cpu": Setting(test_images=1000),
     # Fifths of CIFAR-10's training set: independent training sets, so that a difference has an interval.
     "photos": Setting(
         methods=("probe", "finetune"),
         draws=5,
-        train_pictures=10_000,
+        train_images=10_000,
         whole=True,
         tuned=(("lite0", 96),),
         epochs=3,
@@ -105,17 +105,17 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Probe | FineTune]:
     models, methods = own["models"] or setting.models, own["methods"] or setting.methods
     workers = parameters.workers
     if workers is None:
-        workers = 0 if profile.in_process else cores()
+        workers = 0 if profile.in_process else cpu_count()
     found: list[Probe | FineTune] = []
     for name in data_sets(parameters, profile):
         dataset = transfer_datasets.declare(name)
-        train = own["train_pictures"] or setting.train_pictures or _few(dataset, parameters.seeds or setting.draws)
-        test = own["test_pictures"] or setting.test_pictures
-        if test and test >= dataset.val_pictures:
+        train = own["train_pictures"] or setting.train_images or _few(dataset, parameters.seeds or setting.draws)
+        test = own["test_pictures"] or setting.test_images
+        if test and test >= dataset.val_images:
             test = None
-        for given, pictures in (("train_pictures", train), ("test_pictures", test)):
-            if pictures and pictures < dataset.classes:
-                raise ParameterError(given, pictures, f"at least one picture a class, {dataset.classes} for {name}")
+        for given, images in (("train_pictures", train), ("test_pictures", test)):
+            if images and images < dataset.classes:
+                raise ParameterError(given, images, f"at least one picture a class, {dataset.classes} for {name}")
         if "probe" in methods:
             plan = [(train, draw) for draw in range(parameters.seeds or setting.draws)]
             plan += [(None, 0)] if setting.whole and not own["train_pictures"] else []
@@ -147,11 +147,11 @@ def tasks(parameters: Parameters, profile: Profile) -> list[Probe | FineTune]:
 
 def _few(dataset, draws: int) -> int:
     return FEW.get(dataset.id) or max(
-        2 * dataset.classes, min(50 * dataset.classes, dataset.train_pictures // (2 * draws))
+        2 * dataset.classes, min(50 * dataset.classes, dataset.train_images // (2 * draws))
     )
 
 
-def claims(records: Records) -> list[Judged]:
+def claims(records: Records) -> list[JudgedClaim]:
     """Judge "a larger model of the family transfers better" on what is measured; the comparisons need B0 to B7.
 
     A seed of a probe is a draw of training pictures that shares none with the others; the test pictures are common to

@@ -48,7 +48,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"one of {listed}" + (f" (did you mean {close[0]}?)" if close else "")
 
 
-def reason(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Return an error's kind and message as one line, cut where CUDA's go on for a page."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" + ("..." if len(text) > 300 else "")

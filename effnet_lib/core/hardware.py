@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     pass
 
 
-def cores() -> int:
+def cpu_count() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def processor() -> str:
+def processor_name() -> str:
     """Return the processor's model name."""
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as lines:

@@ -50,7 +50,7 @@ def load(dataset: DataSet, part: str, px: int, wait: bool = True) -> Part:
         labels = np.repeat(np.arange(dataset.classes), getattr(dataset.fractals, f"{source}_per_class"))
         files = None
     else:
-        files, labels, _ = image_folder.list_pictures(dataset.folder, source)
+        files, labels, _ = image_folder.list_images(dataset.folder, source)
     chosen = part_rows(dataset, part, labels)
     plain = dataset.id.removesuffix(HOLDOUT)
     # A training set at its crop resolution is used whole and by its holdout: one cached array serves both.

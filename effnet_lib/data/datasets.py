@@ -25,13 +25,13 @@ class DataSet:
     """A declared data set: id, classes, pictures, native pixels, and the content it must have.
 
     `fingerprint` is None where the content is not known beforehand (a generated set, a download). `native_px` 0
-    means any resolution. `train_pictures` is 0 until it is known.
+    means any resolution. `train_images` is 0 until it is known.
     """
 
     id: str
     classes: int = 0
-    train_pictures: int = 0
-    val_pictures: int = 0
+    train_images: int = 0
+    val_images: int = 0
     native_px: int = 0
     fingerprint: str | None = None
     folder: Path | None = field(default=None, compare=False)
@@ -88,8 +88,8 @@ def declare(name: str) -> DataSet:
     path = Path(name).expanduser().resolve()
     if not name or not ("/" in name or path.is_dir()):
         raise ParameterError("dataset", name, f"{nearest(name, [*FRACTALS, *PHOTOS])} or a folder with train/ and val/")
-    train, _, classes = image_folder.list_pictures(path, "train")
-    val, _, val_classes = image_folder.list_pictures(path, "val")
+    train, _, classes = image_folder.list_images(path, "train")
+    val, _, val_classes = image_folder.list_images(path, "val")
     if classes != val_classes:
         odd = sorted(set(classes) ^ set(val_classes))
         raise DataError(f"dataset={name!r}: classes differ between train and val ({', '.join(odd[:3])})")
@@ -136,8 +136,8 @@ def generated(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = 
 @lru_cache
 def _generated_fingerprint(spec: FractalSpec) -> str:
     """Hash one picture a class: a change of the generator shows in any of them."""
-    pictures = generated(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
-    return hashlib.sha256(pictures.tobytes()).hexdigest()
+    images = generated(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
+    return hashlib.sha256(images.tobytes()).hexdigest()
 
 
 def _download_imagenette(folder: Path) -> None:

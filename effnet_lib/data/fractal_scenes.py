@@ -25,14 +25,14 @@ def compose(systems: np.ndarray, bits: np.random.PCG64, jitter: float, px: int) 
     n, side = len(systems), px // TILES
     places = corners(np.argsort(fractals.uniform(bits, SLOTS), kind="stable")[:n], px)
     nodes = [fractals.uniform(bits, 1, g, g, 3).astype(np.float32) for g in fractals.GRIDS]
-    picture = sum(grey * fractals.value_noise(node, px)[0] for grey, node in zip(fractals.GROUND, nodes, strict=True))
+    image = sum(grey * fractals.value_noise(node, px)[0] for grey, node in zip(fractals.GROUND, nodes, strict=True))
     covers, ramps = fractals.figures(systems, fractals.uniform(bits, n, fractals.DRAWS), [bits] * n, jitter, side)
     masks = np.zeros((n, px, px), bool)
     for (top, left), cover, ramp, mask in zip(places, covers, ramps, masks, strict=True):
         part = (slice(top, top + side), slice(left, left + side))
-        picture[part] = fractals.painted(picture[part], cover, ramp)
+        image[part] = fractals.painted(image[part], cover, ramp)
         mask[part] = cover[..., 0] > 0
-    return picture.astype(np.uint8), masks
+    return image.astype(np.uint8), masks
 
 
 def generate(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -203,7 +203,7 @@ def value_noise(nodes: np.ndarray, px: int) -> np.ndarray:
     return rows[:, :, cell] + (rows[:, :, cell + 1] - rows[:, :, cell]) * t
 
 
-def _make_pictures(systems: np.ndarray, bits: list[np.random.PCG64]) -> bool:
+def _make_images(systems: np.ndarray, bits: list[np.random.PCG64]) -> bool:
     """Say that no attractor is collapsed, thin or without structure."""
     points = chaos_game(systems, bits, PROBE_STEPS)
     short, long = np.sort(np.ptp(points, axis=2), axis=0)
@@ -218,7 +218,7 @@ def _class_system(spec: FractalSpec, label: int) -> np.ndarray:
     while True:
         system = _sample_system(bits)
         copies = jittered(system[None], uniform(bits, PROBES, 6, MAX_MAPS), spec.jitter)
-        if _make_pictures(copies, [bits] * PROBES):
+        if _make_images(copies, [bits] * PROBES):
             return system
 
 
@@ -261,8 +261,8 @@ def draw(systems: np.ndarray, bits: list[np.random.PCG64], jitter: float, px: in
     u = np.stack([uniform(b, DRAWS) for b in bits])
     nodes = [np.stack([uniform(b, g, g, 3) for b in bits]).astype(np.float32) for g in GRIDS]
     cover, ramp = figures(systems, u, bits, jitter, px)
-    picture = GROUND[0] * value_noise(nodes[0], px) + GROUND[1] * value_noise(nodes[1], px)
-    return painted(picture, cover, ramp).astype(np.uint8)
+    image = GROUND[0] * value_noise(nodes[0], px) + GROUND[1] * value_noise(nodes[1], px)
+    return painted(image, cover, ramp).astype(np.uint8)
 
 
 def generate(

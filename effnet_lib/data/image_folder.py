@@ -29,7 +29,7 @@ def part_folder(root: Path, part: str) -> Path:
     raise DataError(f"dataset={str(root)!r} has no {part}/ folder; one class folder each is expected under it")
 
 
-def list_pictures(root: Path, part: str) -> tuple[list[Path], np.ndarray, list[str]]:
+def list_images(root: Path, part: str) -> tuple[list[Path], np.ndarray, list[str]]:
     """List the pictures of a part in a fixed order, with labels (n,) int64 and class names.
 
     Raises DataError for no class folder, a class folder without pictures, and a link (a picture or a class
@@ -66,7 +66,7 @@ def fingerprint(root: Path, cache: Path) -> str:
     Reading 13,000 small files takes about a second; the answer is kept in the file `cache` (where that can be
     written) under a hash of the files' names, sizes and times, so a changed file is always read again.
     """
-    files = [path for part in PARTS for path in list_pictures(root, part)[0]]
+    files = [path for part in PARTS for path in list_images(root, part)[0]]
     # The change time, which no program sets, sees a file that was exchanged under its old size and date.
     stats = [(str(p.relative_to(root)), (s := p.stat()).st_size, s.st_mtime_ns, s.st_ctime_ns) for p in files]
     look = hashlib.sha256(json.dumps(stats).encode()).hexdigest()
@@ -128,6 +128,6 @@ def decode(files: Sequence[Path], px: int, threads: int = 1) -> np.ndarray:
     """
     out = np.empty((len(files), px, px, 3), np.uint8)
     with ThreadPoolExecutor(threads) as pool:  # Pillow releases the interpreter's lock while it decodes
-        for index, picture in enumerate(pool.map(partial(square, px=px), files)):
-            out[index] = picture
+        for index, image in enumerate(pool.map(partial(square, px=px), files)):
+            out[index] = image
     return out

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 HOLDOUT = "/holdout"  # suffix of the id of a data set's tuning split
 
 
-def draw(labels: np.ndarray, pictures: int | None, block: int = 0) -> np.ndarray:
+def draw(labels: np.ndarray, images: int | None, block: int = 0) -> np.ndarray:
     """Return the rows of a stratified draw of about `pictures` pictures, (n,) sorted; None: all of them.
 
     Blocks 0, 1, ... share no picture: each is a training set of its own. Raises ParameterError where a class would
     have no picture, or not enough of them for this block.
     """
-    if pictures is None:
+    if images is None:
         return np.arange(len(labels))
     counts = np.bincount(labels)
-    each, least = pictures // len(counts), int(counts.min())
+    each, least = images // len(counts), int(counts.min())
     if not 1 <= each * (block + 1) <= least:
         raise ParameterError(
             "pictures",
-            pictures,
+            images,
             f"at least one a class ({len(counts)}) and at most {least // (block + 1) * len(counts)} "
             f"for {block + 1} draws that share none",
         )
@@ -68,13 +68,13 @@ def part_rows(dataset: "DataSet", part: str, labels: np.ndarray) -> np.ndarray:
     return np.arange(len(labels))
 
 
-def minival(pictures: int, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def minival(images: int, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Reserve `count` random pictures of a training set of `pictures`: rows to train on, rows reserved, ascending.
 
     Section 5.2 of the EfficientNet paper reserves 25,000 of ImageNet's and stops early on them. Raises ParameterError
     unless some pictures are reserved and some are left.
     """
-    if not 0 < count < pictures:
-        raise ParameterError("minival", count, f"1 to {pictures - 1}, as there are {pictures} training pictures")
-    order = np.random.default_rng([11, seed]).permutation(pictures)
+    if not 0 < count < images:
+        raise ParameterError("minival", count, f"1 to {images - 1}, as there are {images} training pictures")
+    order = np.random.default_rng([11, seed]).permutation(images)
     return np.sort(order[count:]), np.sort(order[:count])

@@ -52,7 +52,7 @@ class Stream:
             raise DataError(f"dataset={dataset.id} is generated in memory; only folders of pictures are streamed")
         if dataset.fingerprint or not dataset.folder.is_dir():  # else there is nothing to compare 150 GB with
             content_fingerprint(dataset)
-        files, labels, classes = image_folder.list_pictures(dataset.folder, source_part(dataset, part))
+        files, labels, classes = image_folder.list_images(dataset.folder, source_part(dataset, part))
         everything = cls(np.array([str(path) for path in files], object), labels, tuple(classes), px)
         return everything.only(part_rows(dataset, part, labels)[rows])
 

@@ -69,7 +69,7 @@ def describe(name: str) -> TransferSet:
         return SETS[name]
     dataset = declare(name)
     return TransferSet(
-        dataset.id, dataset.label, dataset.classes, dataset.train_pictures, dataset.val_pictures, origin="folder"
+        dataset.id, dataset.label, dataset.classes, dataset.train_images, dataset.val_images, origin="folder"
     )
 
 
@@ -148,14 +148,14 @@ def ensure(dataset: DataSet) -> DataSet:
         return dataset
     if dataset.id in SETS and not _laid_out(dataset):
         _lay_out(SETS[dataset.id], dataset.folder)
-    train, _, classes = image_folder.list_pictures(dataset.folder, "train")
-    test, _, others = image_folder.list_pictures(dataset.folder, "val")
+    train, _, classes = image_folder.list_images(dataset.folder, "train")
+    test, _, others = image_folder.list_images(dataset.folder, "val")
     if classes != others:
         odd = sorted(set(classes) ^ set(others))
         raise DataError(f"dataset={dataset.id}: classes differ between train and test ({', '.join(odd[:3])})")
     one = SETS.get(dataset.id)
-    found, official = (len(classes), len(train), len(test)), (dataset.classes, dataset.train_pictures)
-    official = (*official, dataset.val_pictures)
+    found, official = (len(classes), len(train), len(test)), (dataset.classes, dataset.train_images)
+    official = (*official, dataset.val_images)
     if one and (found != official if one.exact else found[0] != official[0]):
         raise DataError(
             f"dataset={dataset.id}: its folder has {found[0]} classes, {found[1]} + {found[2]} pictures, and the "
@@ -176,19 +176,19 @@ def _lay_out(one: TransferSet, folder: Path) -> None:
             return
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a kill leaves no half data set
             made = Path(scratch) / "made"
-            for part, pictures in (_digits() if one.origin == "embedded" else _torchvision(one, scratch)).items():
-                _write(made / part, pictures)
+            for part, images in (_digits() if one.origin == "embedded" else _torchvision(one, scratch)).items():
+                _write(made / part, images)
             made.rename(folder)
 
 
-def _write(folder: Path, pictures: Iterator[tuple[str, Path | Image.Image]]) -> None:
-    for number, (name, picture) in enumerate(pictures):
+def _write(folder: Path, images: Iterator[tuple[str, Path | Image.Image]]) -> None:
+    for number, (name, image) in enumerate(images):
         place = folder / re.sub(r"[^\w.+-]+", "_", name).strip(".")  # a class named "../x" stays inside
         place.mkdir(parents=True, exist_ok=True)
-        if isinstance(picture, Path):
-            picture.rename(place / f"{number:06}{picture.suffix}")
+        if isinstance(image, Path):
+            image.rename(place / f"{number:06}{image.suffix}")
         else:
-            picture.save(place / f"{number:06}.png")
+            image.save(place / f"{number:06}.png")
 
 
 def _torchvision(one: TransferSet, root: str) -> dict[str, Iterator[tuple[str, Path | Image.Image]]]:
@@ -215,18 +215,18 @@ def _torchvision(one: TransferSet, root: str) -> dict[str, Iterator[tuple[str, P
             f"dataset={one.id}: torchvision could not fetch it ({type(error).__name__}: {line}); with a network it "
             f"can, or put {one.id}/train/<class>/ and {one.id}/test/<class>/ below the data root"
         ) from error
-    return {part: (picture for some in several for picture in _labelled(some)) for part, several in opened.items()}
+    return {part: (image for some in several for image in _labelled(some)) for part, several in opened.items()}
 
 
 def _labelled(dataset) -> Iterator[tuple[str, Path | Image.Image]]:
     labels = dataset.targets if hasattr(dataset, "targets") else dataset._labels
     names = getattr(dataset, "classes", None)
     if hasattr(dataset, "data"):
-        pictures = map(Image.fromarray, dataset.data)
+        images = map(Image.fromarray, dataset.data)
     else:
-        pictures = map(Path, dataset._image_files if hasattr(dataset, "_image_files") else dataset._images)
-    for label, picture in zip(labels, pictures, strict=True):
-        yield f"{int(label):03}{'-' + names[label] if names else ''}", picture
+        images = map(Path, dataset._image_files if hasattr(dataset, "_image_files") else dataset._images)
+    for label, image in zip(labels, images, strict=True):
+        yield f"{int(label):03}{'-' + names[label] if names else ''}", image
 
 
 def _digits() -> dict[str, Iterator[tuple[str, Image.Image]]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..core.errors import ParameterError
 from .archs import Architecture
-from .archs.layers import Kept
+from .archs.layers import SavedTensors
 
 SIZE = {"fp32": 4, "bf16": 2}  # bytes of an activation; weights and all that updates them stay in single precision
 STATE = {"sgd": 1, "rmsproptf": 2}  # copies of the weights that an optimiser keeps: momentum; and the mean square
@@ -45,8 +45,8 @@ def training_bytes(
     copies = 2 + STATE[optimiser]  # weights, gradients, state
     _, activations = _activations(arch, batch, precision)
     # In single precision, pictures that are not padded are what autograd saves: counted twice, 2 % at the very most.
-    pictures = (4 + SOURCE) * batch * 3 * arch.px**2
-    return copies * weights + statistics + ema * (weights + statistics) + pictures + activations + WORKSPACE
+    images = (4 + SOURCE) * batch * 3 * arch.px**2
+    return copies * weights + statistics + ema * (weights + statistics) + images + activations + WORKSPACE
 
 
 def largest_batch(
@@ -82,14 +82,14 @@ def _activations(arch: Architecture, batch: int, precision: str) -> tuple[int, i
     return fixed + batch * size * saved, fixed + batch * size * most
 
 
-def _saved_values(arch: Architecture) -> Iterator[Kept]:
+def _saved_values(arch: Architecture) -> Iterator[SavedTensors]:
     """Yield what the family says that autograd saves, else an estimate from its layers (5 to 10 % low)."""
     if hasattr(arch, "saved_values"):
         yield from arch.saved_values()
         return
-    yield Kept(3 * arch.px**2)
+    yield SavedTensors(3 * arch.px**2)
     for layer in arch.layers():
         values = layer.values // layer.repeats
         # Inputs of the norm, of the activation and of the next layer, as if each had all and none were in place; what
         # a linear layer saves less and a squeeze-excitation more is not seen.
-        yield from [Kept((2 + layer.norm) * values, 2 * values)] * layer.repeats
+        yield from [SavedTensors((2 + layer.norm) * values, 2 * values)] * layer.repeats

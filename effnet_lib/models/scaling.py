@@ -100,7 +100,7 @@ def round_resolution(base: int, resolution: float, to: str | int = "round") -> i
 
 
 @dataclass(frozen=True)
-class Rule:
+class RoundingRule:
     """How scaled numbers become whole; the default is the reference implementation's and the library's own.
 
     `depth`: "ceil" or "round". `divisor`, `keep90`: as `round_filters` takes them. `head_stem`: channels of the stem
@@ -146,7 +146,7 @@ class Rule:
         return px
 
 
-REFERENCE = Rule()
+REFERENCE = RoundingRule()
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def thumbnail(pixels: np.ndarray, px: int) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def picture(text: str) -> np.ndarray:
+def image(text: str) -> np.ndarray:
     """Return the pixels (h, w, 3) uint8 that `thumbnail` stored."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB"))
 

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from ..core.hardware import processor
+from ..core.hardware import processor_name
 
 if TYPE_CHECKING:
     pass
@@ -18,7 +18,7 @@ def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
     """Return where, when and with what a record is made; the host is named by a hash only."""
     import torch
 
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor()
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor_name()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": name,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ..core import signals
 from ..core.errors import ParameterError
-from ..core.hardware import cores
+from ..core.hardware import cpu_count
 from ..data.datasets import DataSet, content_fingerprint
-from ..training.engine import Engine
+from ..training.engine import Execution
 from .executors import in_process, processes
 from .spec import RunSpec
 from .store import RunStore
@@ -16,7 +16,7 @@ from .sweep_state import Report, Sweep
 from .time_estimate import cost, estimator
 from .worker import tidy
 
-__all__ = ["EXECUTORS", "Report", "Sweep", "cores", "cost", "estimator", "run_all"]
+__all__ = ["EXECUTORS", "Report", "Sweep", "cost", "estimator", "run_all"]
 
 EXECUTORS = ("local", "ray")
 
@@ -26,7 +26,7 @@ def run_all(
     dataset_of: Callable[[RunSpec], DataSet],
     store: RunStore,
     workers: int | None = None,
-    engine: Engine | None = None,
+    engine: Execution | None = None,
     budget: float = math.inf,
     say: Callable[[str], None] = print,
     estimate: Callable[[RunSpec], float] = lambda spec: 0.0,
@@ -44,12 +44,12 @@ def run_all(
     """
     if executor not in EXECUTORS:
         raise ParameterError("executor", executor, " or ".join(EXECUTORS))
-    engine = engine or Engine()
+    engine = engine or Execution()
     engine.launch()  # refuses what cannot be done here
     if engine.gpu_share != 1 and executor != "ray":
         raise ParameterError("gpu_share", engine.gpu_share, "1 without a cluster; here the workers share the GPU")
     if workers is None and executor == "local":
-        workers = cores() if engine.kind == "cpu" else 0
+        workers = cpu_count() if engine.kind == "cpu" else 0
     found = {spec: store.find(spec) for spec in specs}
     todo = [spec for spec, record in found.items() if record is None]
     for record in filter(None, found.values()):

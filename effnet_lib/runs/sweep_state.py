@@ -7,7 +7,7 @@ from functools import cache
 
 from ..data.datasets import DataSet
 from ..models.memory import largest_batch
-from ..training.engine import Engine
+from ..training.engine import Execution
 from .spec import RunSpec
 from .store import RunStore
 from .worker import BUSY, FAILED, PAUSED, STORED
@@ -39,7 +39,7 @@ class Sweep:
     todo: list[RunSpec]
     dataset_of: Callable[[RunSpec], DataSet]
     store: RunStore
-    engine: Engine
+    engine: Execution
     deadline: float
     say: Callable[[str], None]
     estimate: Callable[[RunSpec], float]

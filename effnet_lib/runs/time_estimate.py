@@ -11,7 +11,7 @@ from .spec import RunSpec
 
 def cost(spec: RunSpec, dataset: DataSet) -> float:
     """Return the multiply-adds of a run's training, backward pass counted twice."""
-    return 3.0 * count(spec.arch).madds * dataset.train_pictures * spec.recipe.epochs
+    return 3.0 * count(spec.arch).madds * dataset.train_images * spec.recipe.epochs
 
 
 def estimator(

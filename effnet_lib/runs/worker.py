@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from filelock import Timeout
 
 from ..core.atomic_write import write_aside
-from ..core.errors import EffnetError, reason
+from ..core.errors import EffnetError, one_line
 from ..data.datasets import DataSet, content_fingerprint
-from ..training.engine import Engine
+from ..training.engine import Execution
 from .packing import pack_bits
 from .provenance import provenance
 from .spec import RunSpec
@@ -29,7 +29,7 @@ def execute(
     spec: RunSpec,
     dataset: DataSet,
     store: RunStore,
-    engine: Engine | None = None,
+    engine: Execution | None = None,
     deadline: float = math.inf,
     group: "Group | None" = None,
 ) -> str:
@@ -40,11 +40,11 @@ def execute(
     """
     try:
         with store.lock(spec.key).acquire(timeout=0.2):  # `is_running` holds it for an instant
-            return _locked(spec, dataset, store, engine or Engine(), deadline, group)
+            return _locked(spec, dataset, store, engine or Execution(), deadline, group)
     except Timeout:
         return BUSY
     except OSError as error:  # neither lock nor record can be read any more
-        store.fail(spec.key, reason(error))
+        store.fail(spec.key, one_line(error))
         return FAILED
 
 
@@ -70,7 +70,7 @@ def _note(store: RunStore, key: str) -> Path:
     return store.root / "running" / f"{key}.json"
 
 
-def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str:
+def _locked(spec, dataset, store, engine: Execution, deadline: float, group) -> str:
     stored = store.get(spec.key) is not None
     _tidy(store, spec.key, stored)
     if stored:
@@ -104,7 +104,7 @@ def _locked(spec, dataset, store, engine: Engine, deadline: float, group) -> str
     except Paused:
         return PAUSED
     except (EffnetError, OSError, MemoryError, RuntimeError, ValueError) as error:
-        store.fail(spec.key, reason(error))
+        store.fail(spec.key, one_line(error))
         return FAILED
     finally:
         note.unlink(missing_ok=True)

@@ -113,7 +113,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedClaim:
     """Hold a claim with its verdict.
 
     `estimate` is the effect reported (of several: the one that refutes, else the smallest); `p` is Holm's
@@ -155,7 +155,7 @@ class Judged:
         return text + (f"; {why})" if why else ")")
 
 
-def judge(claims: Sequence[Claim]) -> list[Judged]:
+def judge(claims: Sequence[Claim]) -> list[JudgedClaim]:
     """Judge the claims of one artefact together, in the order given.
 
     Holm's correction runs over the claims that have an interval; a claim that nobody has measured yet cannot
@@ -173,7 +173,7 @@ def judge(claims: Sequence[Claim]) -> list[Judged]:
     return [_judged(c, after[i], adjusted.get(i), level) for i, c in enumerate(claims)]
 
 
-def _judged(claim: Claim, word: str, p: float | None, level: float) -> Judged:
+def _judged(claim: Claim, word: str, p: float | None, level: float) -> JudgedClaim:
     final = word if claim.longer is None else agree_in_sign(word, *_parts(claim.longer))
     needs, note = None, ""
     if final != word:
@@ -182,7 +182,7 @@ def _judged(claim: Claim, word: str, p: float | None, level: float) -> Judged:
         needs = seeds_to_decide(claim.estimate, claim.delta, level)
         unknown = any(part.dof < 1 for part in _parts(claim.estimate))
         note = "the seed spread is unknown" if unknown else f"not even {MOST_SEEDS} seeds would decide"
-    return Judged(claim, final, _reported(claim, word), p, needs, "" if needs else note)
+    return JudgedClaim(claim, final, _reported(claim, word), p, needs, "" if needs else note)
 
 
 def _rounded(value: float) -> float:

@@ -21,7 +21,7 @@ from ..core.errors import ParameterError
 SCALES = ("points", "logit")
 
 
-class Outcomes:
+class PairedOutcomes:
     """Hold the bits of all models of one artefact, checked once.
 
     `bits[model][seed]` is a bool array of shape (pictures,); models may lack seeds.
@@ -30,7 +30,7 @@ class Outcomes:
 
     def __init__(self, bits: Mapping[str, Mapping[int, np.ndarray]]):
         self.bits: dict[str, dict[int, np.ndarray]] = {}
-        self.pictures = 0
+        self.images = 0
         for model, runs in bits.items():
             self.bits[model] = {s: self._checked(f"{model}[{s}]", row) for s, row in runs.items()}
 
@@ -38,13 +38,13 @@ class Outcomes:
         row = np.asarray(values)
         if row.ndim != 1 or not row.size or not np.isin(row, (0, 1)).all():
             raise ParameterError(name, f"{row.dtype}{row.shape}", "one bool a picture, shape (pictures,)")
-        self.pictures = self.pictures or row.size
-        if row.size != self.pictures:
-            raise ParameterError(name, f"{row.size} pictures", f"{self.pictures} pictures, as the others")
+        self.images = self.images or row.size
+        if row.size != self.images:
+            raise ParameterError(name, f"{row.size} pictures", f"{self.images} pictures, as the others")
         return row.astype(bool)
 
     @classmethod
-    def of(cls, outcomes: "Outcomes | Mapping[str, Mapping[int, np.ndarray]]") -> "Outcomes":
+    def of(cls, outcomes: "PairedOutcomes | Mapping[str, Mapping[int, np.ndarray]]") -> "PairedOutcomes":
         """Return `outcomes` itself where it is checked already, else check it."""
         return outcomes if isinstance(outcomes, cls) else cls(outcomes)
 
@@ -62,7 +62,7 @@ class Outcomes:
 
     def table(self, scale: str = "points") -> pd.DataFrame:
         """Return the accuracies in percent, or as logits clipped by half a picture at 0 and 100 %."""
-        return _on_scale(self.accuracy / 100, scale, self.pictures)
+        return _on_scale(self.accuracy / 100, scale, self.images)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Estimate:
 
     value: float | None = None
     se_seed: float | None = None
-    se_picture: float = 0.0
+    se_image: float = 0.0
     dof: int = 0
     n: int = 0
     models: int = 2
@@ -88,7 +88,7 @@ class Estimate:
     @property
     def se(self) -> float | None:
         """The standard error, seeds and pictures together; None without an interval."""
-        return hypot(self.se_seed, self.se_picture) if self.testable else None
+        return hypot(self.se_seed, self.se_image) if self.testable else None
 
     def half(self, alpha: float) -> float:
         """Return the distance from the value to a one-sided bound at level `alpha` (below 0.5).
@@ -96,7 +96,7 @@ class Estimate:
         sqrt((t * se_seed)^2 + (z * se_picture)^2): each part with its own quantile, as the seed part knows
         its spread from `dof` degrees of freedom, the picture part from thousands of pictures.
         """
-        return hypot(stdtrit(self.dof, alpha) * self.se_seed, ndtri(alpha) * self.se_picture)
+        return hypot(stdtrit(self.dof, alpha) * self.se_seed, ndtri(alpha) * self.se_image)
 
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the two-sided interval (low, high), or None where there is none."""
@@ -154,7 +154,7 @@ def pooled_sd(accuracy: pd.DataFrame) -> tuple[float, int]:
     return (float(np.linalg.norm(runs - design @ fit) / sqrt(dof)), dof) if dof else (float("nan"), 0)
 
 
-def rho(accuracy: pd.DataFrame) -> float | None:
+def seed_correlation(accuracy: pd.DataFrame) -> float | None:
     """Return the correlation between models over common seeds: what common random numbers bought.
 
     Pooled covariance over pooled variance of all pairs, so that Var(difference) = 2 sd^2 (1 - rho). (At two
@@ -170,7 +170,7 @@ def rho(accuracy: pd.DataFrame) -> float | None:
     return float(covariance / variance) if variance > 0 else None
 
 
-def contrast(outcomes: Outcomes | Mapping, weights: Mapping[str, float], scale: str = "points") -> Estimate:
+def contrast(outcomes: PairedOutcomes | Mapping, weights: Mapping[str, float], scale: str = "points") -> Estimate:
     """Estimate sum(weight * accuracy) over the seeds that all weighted models share.
 
     The unit is points, or logits for scale="logit" (mean over seeds of logit accuracies). The seed part is
@@ -179,7 +179,7 @@ def contrast(outcomes: Outcomes | Mapping, weights: Mapping[str, float], scale: 
     luck of one run with one picture is in both parts. `Estimate()` where a model or a common seed is missing.
     Raises ParameterError for an unknown scale, or weights that are no contrast.
     """
-    outcomes, weights = Outcomes.of(outcomes), _checked_weights(weights)
+    outcomes, weights = PairedOutcomes.of(outcomes), _checked_weights(weights)
     table, models = outcomes.table(scale), list(weights)
     seeds = outcomes.common_seeds(models)
     if not seeds:
@@ -189,28 +189,28 @@ def contrast(outcomes: Outcomes | Mapping, weights: Mapping[str, float], scale: 
     return Estimate(
         value=float(w @ table.loc[models, seeds].to_numpy().mean(axis=1)),
         se_seed=sd * float(np.linalg.norm(w)) / sqrt(len(seeds)) if dof else None,
-        se_picture=_picture_se(outcomes, weights, scale),
+        se_image=_image_se(outcomes, weights, scale),
         dof=dof,
         n=len(seeds),
         models=len(models),
     )
 
 
-def picture_bootstrap(
-    outcomes: Outcomes | Mapping, weights: Mapping[str, float], scale: str = "points", resamples: int = 2000
+def image_bootstrap(
+    outcomes: PairedOutcomes | Mapping, weights: Mapping[str, float], scale: str = "points", resamples: int = 2000
 ) -> np.ndarray:
     """Draw the contrast over resampled pictures, shape (resamples,), in the unit of `scale`.
 
     Pictures are drawn jointly for all models and seeds. Pictures with one pattern of right and wrong are
     interchangeable, so patterns are drawn by their frequency: the order of the pictures never matters.
     """
-    outcomes, weights = Outcomes.of(outcomes), _checked_weights(weights)
+    outcomes, weights = PairedOutcomes.of(outcomes), _checked_weights(weights)
     seeds = outcomes.common_seeds(list(weights))
     if not seeds:
         raise ParameterError("weights", weights, "models of `outcomes` that share a seed")
     bits = np.array([outcomes.bits[model][s] for model in weights for s in seeds])
     patterns, counts = np.unique(bits, axis=1, return_counts=True)
-    size = outcomes.pictures
+    size = outcomes.images
     drawn = np.random.default_rng(0).multinomial(size, counts / size, size=resamples)
     values = _on_scale(drawn @ patterns.T.astype(float) / size, scale, size)
     return values @ np.repeat(list(weights.values()), len(seeds)) / len(seeds)
@@ -224,13 +224,13 @@ def points_to_logits(points: float, accuracy: float) -> float:
     return points / 100 / (p * (1 - p))
 
 
-def _picture_se(outcomes: Outcomes, weights: Mapping[str, float], scale: str) -> float:
+def _image_se(outcomes: PairedOutcomes, weights: Mapping[str, float], scale: str) -> float:
     if scale == "logit":
-        return float(picture_bootstrap(outcomes, weights, scale).std(ddof=1))
+        return float(image_bootstrap(outcomes, weights, scale).std(ddof=1))
     # In points the contrast is a mean over pictures, whose bootstrap variance is exactly var(ddof=0) / N.
     seeds, bits = outcomes.common_seeds(list(weights)), outcomes.bits
     each = sum(w * np.mean([bits[model][s] for s in seeds], axis=0) for model, w in weights.items())
-    return 100 * float(each.std()) / sqrt(outcomes.pictures)
+    return 100 * float(each.std()) / sqrt(outcomes.images)
 
 
 def _checked_weights(weights: Mapping[str, float]) -> dict[str, float]:
@@ -242,12 +242,12 @@ def _checked_weights(weights: Mapping[str, float]) -> dict[str, float]:
     return kept
 
 
-def _on_scale(accuracy, scale: str, pictures: int):
+def _on_scale(accuracy, scale: str, images: int):
     if scale not in SCALES:
         raise ParameterError("scale", scale, "one of " + ", ".join(SCALES))
     if scale == "points":
         return 100 * accuracy
     # Half a picture from either end: 0 of N right becomes 1 / (2 N), so that the logit stays finite.
-    margin = 0.5 / max(pictures, 1)
+    margin = 0.5 / max(images, 1)
     clipped = np.clip(accuracy, margin, 1 - margin)
     return np.log(clipped / (1 - clipped))

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import chi
 
-from .intervals import Outcomes, contrast
+from .intervals import PairedOutcomes, contrast
 
 
 @cache
@@ -47,7 +47,7 @@ class Regret:
     differences: Mapping[str, tuple[float, float | None, float | None]]
 
 
-def regret(outcomes: Outcomes, name: str, level: float = 0.95) -> Regret | None:
+def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret | None:
     """Estimate max over all networks of (accuracy minus that of `name`), with its interval.
 
     Every difference is taken over the seeds that both share; its half width is d * sd * sqrt(2 / n) for the seeds (sd
@@ -64,11 +64,11 @@ def regret(outcomes: Outcomes, name: str, level: float = 0.95) -> Regret | None:
     differences, lows, highs = {}, [0.0], [0.0]
     if testable:
         dof = next(iter(found.values())).dof
-        seed_d, picture_d = dunnett(len(found), dof, level), dunnett(len(found), inf, level)
+        seed_d, image_d = dunnett(len(found), dof, level), dunnett(len(found), inf, level)
     for other, effect in found.items():
         low = high = None
         if testable:
-            half = hypot(seed_d * effect.se_seed, picture_d * effect.se_picture)
+            half = hypot(seed_d * effect.se_seed, image_d * effect.se_image)
             low, high = effect.value - half, effect.value + half
             lows.append(low)
             highs.append(high)

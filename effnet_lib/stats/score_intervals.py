@@ -39,7 +39,7 @@ def contrast(scores: Scores, weights: Mapping[str, float]) -> Estimate:
     return Estimate(
         value=100 * float(each.mean()),
         se_seed=sd * float(np.linalg.norm(list(weights.values()))) / sqrt(len(seeds)) if dof else None,
-        se_picture=100 * float(each.std()) / sqrt(len(each)),
+        se_image=100 * float(each.std()) / sqrt(len(each)),
         dof=dof,
         n=len(seeds),
         models=len(weights),

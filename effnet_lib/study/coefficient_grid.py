@@ -11,17 +11,17 @@ from math import dist, inf, log
 from ..core.errors import ParameterError, nearest
 from ..models import complexity
 from ..models.archs.efficientnet import EfficientNet
-from ..models.scaling import ALPHA, BETA, GAMMA, Rule, Scaling, compound
-from .profiles import ROUNDINGS, UNSCALED, Base, Profile
-from .study import Model, Study
+from ..models.scaling import ALPHA, BETA, GAMMA, RoundingRule, Scaling, compound
+from .profiles import ROUNDINGS, UNSCALED, Profile, ProxyBaseline
+from .study import ScaledModel, Study
 
 PAPER = Scaling(ALPHA, BETA, GAMMA)
 BUDGET = 2.0  # times the baseline's FLOPS at phi = 1
-FINE = Rule(divisor=4, keep90=False, resolution=4)  # for channels and px; blocks are added by `add_blocks`
+FINE = RoundingRule(divisor=4, keep90=False, resolution=4)  # for channels and px; blocks are added by `add_blocks`
 
 
 @dataclass(frozen=True)
-class Candidate(Model):
+class Candidate(ScaledModel):
     """A network of the search: `triple` is (alpha, beta, gamma), the model's coefficient phi."""
 
     triple: Scaling = UNSCALED
@@ -71,7 +71,7 @@ def fine(base: EfficientNet, scaling: Scaling) -> EfficientNet:
     Unlike the paper's rule this starts from the baseline as it stands: B0's table at depth 0.5 is 8 blocks where the
     baseline has 10, and at (1, 1, 1) the search must be at the baseline. Channels go to the nearest multiple of 4
     (expanded sixfold they are multiples of 8, which timm asks for). Multipliers are at least 1.
-    Raises ParameterError for a channel count or size that `Rule` refuses.
+    Raises ParameterError for a channel count or size that `RoundingRule` refuses.
     """
     blocks = add_blocks(tuple(stage.repeats for stage in base.stages), scaling.depth)
     return replace(
@@ -94,7 +94,7 @@ def candidate(study: Study, triple: Scaling, phi: float = 1.0) -> Candidate:
     return _candidate(study.profile, study.base, study.dataset.classes, triple, phi)
 
 
-def _candidate(profile: Profile, base: Base, classes: int, triple: Scaling, phi: float = 1.0) -> Candidate:
+def _candidate(profile: Profile, base: ProxyBaseline, classes: int, triple: Scaling, phi: float = 1.0) -> Candidate:
     scaling = compound(phi, triple.depth, triple.width, triple.resolution)
     if profile.rounding not in ROUNDINGS:
         raise ParameterError("rounding", profile.rounding, nearest(str(profile.rounding), ROUNDINGS))
@@ -115,7 +115,7 @@ def points(study: Study) -> list[Point]:
 
 
 @cache  # a thousand networks, asked for by plan, queue, table and figure
-def _points(profile: Profile, base: Base, classes: int) -> tuple[Point, ...]:
+def _points(profile: Profile, base: ProxyBaseline, classes: int) -> tuple[Point, ...]:
     if not profile.tolerance > 0:
         raise ParameterError("tolerance", profile.tolerance, "a share of the FLOPS above 0")
     unit = complexity.count(base.arch(classes, padding=profile.padding)).madds

@@ -12,7 +12,7 @@ from filelock import Timeout
 from ..core.errors import RunFailed
 from ..runs.measurements import Measurement, MeasurementStore, key_of
 from ..runs.provenance import provenance
-from ..stats.claims import Judged
+from ..stats.claims import JudgedClaim
 from .outputs import save
 from .parameters import Parameters
 from .profiles import Profile, profile
@@ -36,7 +36,7 @@ class Task(Protocol):
 
 
 @dataclass
-class Tasks:
+class MeasurementPlan:
     """An artefact's measurements under a notebook's parameters: what is stored, what is missing.
 
     The artefact's `tasks(parameters, profile)` lists them, and raises before anything is measured or written.
@@ -49,7 +49,7 @@ class Tasks:
     tasks: tuple[Task, ...]
 
     @classmethod
-    def of(cls, artefact: ModuleType, parameters: Parameters) -> "Tasks":
+    def of(cls, artefact: ModuleType, parameters: Parameters) -> "MeasurementPlan":
         """Plan an artefact. Raises ParameterError or DataError before anything is measured or written."""
         chosen = profile(parameters.profile)
         store = MeasurementStore(shipped=chosen.shipped and not parameters.fresh)
@@ -119,6 +119,6 @@ class Tasks:
         """Return the stored measurements, task -> measurement."""
         return {task: found for task in self.tasks if (found := self.stored(task))}
 
-    def save(self, figure, table: pd.DataFrame, judged: Sequence[Judged]) -> Path:
+    def save(self, figure, table: pd.DataFrame, judged: Sequence[JudgedClaim]) -> Path:
         """Write picture, table and claims under figures/<profile>/ with the notebook's name; return the folder."""
         return save(self.artefact.NOTEBOOK, self.profile.name, figure, table, judged)

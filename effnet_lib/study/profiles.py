@@ -23,7 +23,7 @@ LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the bas
 
 
 @dataclass(frozen=True)
-class Base:
+class ProxyBaseline:
     """A proxy baseline: B0 scaled to a width and a depth, trained at `px`.
 
     `stride`: of the last feature map; below 32, the last strides are left out (Figure 7, where a map must show more).
@@ -48,7 +48,7 @@ class Base:
 class Profile:
     """One size of study.
 
-    `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `rates`: the
+    `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `learning_rates`: the
     tuning's trials (one: fixed). `trains`: whether a notebook trains what is missing unless told otherwise.
     `shipped`: whether published records count. `in_process`: train in the notebook's own process by default.
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
@@ -66,9 +66,9 @@ class Profile:
     summary: str
     dataset: str
     recipe: Recipe
-    candidates: tuple[Base, ...]
+    candidates: tuple[ProxyBaseline, ...]
     seeds: int
-    rates: tuple[float, ...] = ()
+    learning_rates: tuple[float, ...] = ()
     widths: tuple[float, ...] = WIDTHS
     depths: tuple[float, ...] = DEPTHS
     resolutions: tuple[float, ...] = RESOLUTIONS
@@ -83,11 +83,11 @@ class Profile:
     rounding: str = "fine"
     networks: int = 12
     fresh_seeds: int = 5
-    map_base: Base | None = None
+    map_base: ProxyBaseline | None = None
     map_data: str | None = None
     map_seeds: int = 5
     map_epochs: int | None = None
-    map_pictures: int = 200
+    map_images: int = 200
     trains: bool = False
     shipped: bool = True
     in_process: bool = False
@@ -102,7 +102,7 @@ PROFILES = {
             "seconds: tiny networks on ten embedded fractal classes, to test the machinery",
             "fractals-10",
             replace(SHORT, epochs=2, batch=16, min_area=0.7),
-            (Base(0.25, 0.25, 32),),
+            (ProxyBaseline(0.25, 0.25, 32),),
             seeds=1,
             widths=(1.0, 2.6, 5.0),
             depths=(1.0, 4.0, 8.0),
@@ -113,11 +113,11 @@ PROFILES = {
             families=("MobileNetV2",),
             networks=4,
             fresh_seeds=1,
-            map_base=Base(0.25, 0.25, 32, stride=8),
+            map_base=ProxyBaseline(0.25, 0.25, 32, stride=8),
             map_data="scenes-10",
             map_seeds=1,
             map_epochs=2,
-            map_pictures=12,
+            map_images=12,
             trains=True,
             shipped=False,
             in_process=True,
@@ -127,7 +127,7 @@ PROFILES = {
             "minutes: small networks on a hundred embedded fractal classes",
             "fractals-100",
             replace(SHORT, epochs=4, min_area=0.5),
-            (Base(0.25, 0.5, 32),),
+            (ProxyBaseline(0.25, 0.5, 32),),
             seeds=2,
             widths=(1.0, 1.4, 1.8, 2.6),
             depths=(1.0, 2.0, 4.0, 6.0),
@@ -140,7 +140,7 @@ PROFILES = {
             # At 32 px the last map is one cell, and weights that have seen one cell only cannot be dilated: they would
             # read neighbours that they never learned. So this baseline is trained at stride 16, where 49 px is the
             # smallest side with 4 x 4 cells; from figures that fill the frame it would not learn where one is.
-            map_base=Base(0.25, 0.25, 49, stride=16),
+            map_base=ProxyBaseline(0.25, 0.25, 49, stride=16),
             map_data="scenes-20",
             map_seeds=2,
             map_epochs=6,
@@ -153,9 +153,15 @@ PROFILES = {
             "imagenette-224",
             SHORT,
             # All 5.4 to 6.2 M multiply-adds (the protocol's step 0).
-            (Base(0.5, 0.5, 64), Base(0.35, 1, 64), Base(0.35, 0.5, 80), Base(0.25, 0.75, 80), Base(0.25, 0.5, 96)),
+            (
+                ProxyBaseline(0.5, 0.5, 64),
+                ProxyBaseline(0.35, 1, 64),
+                ProxyBaseline(0.35, 0.5, 80),
+                ProxyBaseline(0.25, 0.75, 80),
+                ProxyBaseline(0.25, 0.5, 96),
+            ),
             seeds=3,
-            rates=(0.1, 0.2, 0.4),
+            learning_rates=(0.1, 0.2, 0.4),
         ),
         Profile(
             "gpu",
@@ -163,9 +169,15 @@ PROFILES = {
             "imagenette-224",
             replace(SHORT, epochs=25, precision="bf16"),
             # All 30.5 to 32.3 M multiply-adds, the cost of B0 at 64 px.
-            (Base(1, 1, 64), Base(0.7, 1, 80), Base(0.6, 1, 96), Base(0.5, 0.75, 112), Base(0.5, 0.5, 144)),
+            (
+                ProxyBaseline(1, 1, 64),
+                ProxyBaseline(0.7, 1, 80),
+                ProxyBaseline(0.6, 1, 96),
+                ProxyBaseline(0.5, 0.75, 112),
+                ProxyBaseline(0.5, 0.5, 144),
+            ),
             seeds=3,
-            rates=(0.1, 0.2, 0.4),
+            learning_rates=(0.1, 0.2, 0.4),
             line_widths=(*LINE_WIDTHS, 3.8),
         ),
         Profile(
@@ -173,7 +185,7 @@ PROFILES = {
             "many GPUs: the paper's own recipe on ImageNet at 224 px",
             "imagenet",
             PAPER,
-            (Base(1, 1, 224),),
+            (ProxyBaseline(1, 1, 224),),
             seeds=1,
             padding="same",
         ),

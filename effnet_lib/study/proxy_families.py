@@ -16,11 +16,11 @@ from ..models.complexity import count
 from ..models.scalable import ASSUMED
 from ..models.scalable import FAMILIES as FULL
 from ..models.scaling import MIN_PX, Scaling
-from .profiles import UNSCALED, Base
-from .study import Model, Study
+from .profiles import UNSCALED, ProxyBaseline
+from .study import ScaledModel, Study
 
 BASELINE = "baseline"
-UNTOUCHED = Base(1, 1, 224)  # of a profile at full size: the families stay as they are, too
+UNTOUCHED = ProxyBaseline(1, 1, 224)  # of a profile at full size: the families stay as they are, too
 # The grid of proxies. Inputs from four fifths of the baseline's up: what step 0 chose is near the best balance, and a
 # baseline starved of one dimension would make that dimension win.
 WIDTHS = tuple(round(0.05 * i, 2) for i in range(2, 21))
@@ -42,7 +42,7 @@ def printed(family: str) -> Mapping[str, Scaling]:
     }
 
 
-def proxy(study: Study, family: str) -> Base:
+def proxy(study: Study, family: str) -> ProxyBaseline:
     """Return width, depth and px that bring a family to the cost of the profile's baseline (see `choose`)."""
     if study.base == UNTOUCHED:
         return UNTOUCHED
@@ -51,7 +51,7 @@ def proxy(study: Study, family: str) -> Base:
 
 
 @cache
-def choose(family: str, classes: int, unit: int, most_px: int) -> Base:
+def choose(family: str, classes: int, unit: int, most_px: int) -> ProxyBaseline:
     """Choose a family's proxy from the grid, by counted FLOPS; `unit` are the baseline's, `most_px` its input.
 
     Of all within 10 % of `unit` (of none: the nearest), the one whose networks scaled by Table 3's multipliers keep
@@ -59,7 +59,7 @@ def choose(family: str, classes: int, unit: int, most_px: int) -> Base:
     networks have few channels and blocks to round: with the nearest cost alone, MobileNetV1's compound model would
     cost 6.0 times its baseline, beside 3.7 times for the width's (full size: 4.3 and 3.9).
     """
-    grid = [Base(w, d, px) for px, d, w in product(_inputs(most_px), DEPTHS, WIDTHS)]
+    grid = [ProxyBaseline(w, d, px) for px, d, w in product(_inputs(most_px), DEPTHS, WIDTHS)]
     madds = {base: _madds(family, base, classes) for base in grid}
     near = [base for base in grid if abs(madds[base] / unit - 1) <= TOLERANCE]
     near = near or [min(grid, key=lambda base: abs(madds[base] / unit - 1))]
@@ -72,15 +72,15 @@ def _inputs(most: int) -> list[int]:
     return sorted({most, *(px for px in range(MIN_PX, most, STEP) if px >= least)}, reverse=True)
 
 
-def _network(family: str, base: Base, classes: int, scaling: Scaling = UNSCALED) -> Architecture:
+def _network(family: str, base: ProxyBaseline, classes: int, scaling: Scaling = UNSCALED) -> Architecture:
     return FULL[family](Scaling(base.depth, base.width) * scaling, base.px, classes)
 
 
-def _madds(family: str, base: Base, classes: int, scaling: Scaling = UNSCALED) -> int:
+def _madds(family: str, base: ProxyBaseline, classes: int, scaling: Scaling = UNSCALED) -> int:
     return count(_network(family, base, classes, scaling)).madds
 
 
-def _distortion(family: str, base: Base, classes: int) -> float:
+def _distortion(family: str, base: ProxyBaseline, classes: int) -> float:
     unit = _madds(family, base, classes)
     ratios = full_ratios(family)
     return max(
@@ -96,21 +96,21 @@ def full_ratios(family: str) -> Mapping[str, float]:
     return {method: madds / counted[BASELINE] for method, madds in counted.items()}
 
 
-def full_size(model: Model) -> Architecture:
+def full_size(model: ScaledModel) -> Architecture:
     """Return the unscaled network (224 px, 1000 classes) of a model's family, or B0, under the model's own scaling."""
     return FULL.get(model.family, efficientnet.scale)(model.scaling)
 
 
-def model(study: Study, family: str, method: str) -> Model:
+def model(study: Study, family: str, method: str) -> ScaledModel:
     """Return the proxy of one row of Table 3. Raises KeyError for a row that the table does not have."""
     scaling = printed(family)[method]
     arch = _network(family, proxy(study, family), study.dataset.classes, scaling)
     if method in ("depth", "width", "resolution"):
-        return Model(method, getattr(scaling, method), arch, family=family)
+        return ScaledModel(method, getattr(scaling, method), arch, family=family)
     # Multipliers without a phi: they stand where others have what the baseline was scaled by before, at phi = 0.
-    return Model(method, 0.0 if method == "compound" else 1.0, arch, on=scaling, family=family)
+    return ScaledModel(method, 0.0 if method == "compound" else 1.0, arch, base_scaling=scaling, family=family)
 
 
-def baseline(study: Study, family: str) -> Model:
+def baseline(study: Study, family: str) -> ScaledModel:
     """Return a family's own baseline: its proxy without any scaling."""
     return model(study, family, BASELINE)

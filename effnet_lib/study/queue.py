@@ -13,8 +13,8 @@ from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..runs.spec import RunSpec
 from ..runs.sweep import Report, estimator, run_all
-from ..training.engine import Engine
-from .study import Stage, Study
+from ..training.engine import Execution
+from .study import QueueStage, Study
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
 LAST = 99  # rank after every plan's own
@@ -27,7 +27,7 @@ def data_of(study: Study) -> Callable[[RunSpec], DataSet]:
     return lambda spec: known.get(spec.data) or declare(spec.data)
 
 
-def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
+def stages(study: Study, chosen: Iterable[str] = ()) -> list[QueueStage]:
     """List the queue's stages as far as the decisions allow, for the chosen artefacts (default: all).
 
     Baseline and tuning come before everything; what depends on a decision appears once it is taken.
@@ -44,34 +44,34 @@ def stages(study: Study, chosen: Iterable[str] = ()) -> list[Stage]:
     return sorted(found, key=lambda stage: (stage.number, stage.rank))
 
 
-def _decisions(study: Study) -> Iterator[Stage]:
+def _decisions(study: Study) -> Iterator[QueueStage]:
     candidates = study.candidates()
     if candidates:
         specs = tuple(spec for group in zip(*candidates.values(), strict=True) for spec in group)
-        yield Stage(1, 0, "baseline candidates", "study", specs)
+        yield QueueStage(1, 0, "baseline candidates", "study", specs)
     if study.base is not None and study.tuning():
         tuning = study.tuning()
         # The middle rate of every method first: a cut leaves comparable trials.
-        rates = sorted(study.profile.rates, key=lambda rate: abs(rate - study.profile.recipe.lr))
+        rates = sorted(study.profile.learning_rates, key=lambda rate: abs(rate - study.profile.recipe.lr))
         specs = tuple(tuning[method][rate] for rate in rates for method in tuning)
-        yield Stage(1, 1, "tuning of the quintet", "study", specs)
+        yield QueueStage(1, 1, "tuning of the quintet", "study", specs)
 
 
-def _quintet(study: Study) -> Iterator[Stage]:
-    if not study.has_quintet:
+def _quintet(study: Study) -> Iterator[QueueStage]:
+    if not study.follows_protocol:
         return
-    models = study.quintet().values()
+    models = study.five_methods().values()
     early, full = QUINTET_SEEDS
 
     def block(first: int, last: int) -> tuple[RunSpec, ...]:
         return tuple(study.spec(model, seed) for seed in range(first, last) for model in models)
 
-    yield Stage(1, 2, "quintet, one seed", "quintet", block(0, 1))
-    yield Stage(1, LAST, f"quintet, {early} seeds", "quintet", block(1, early))
-    yield Stage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
+    yield QueueStage(1, 2, "quintet, one seed", "quintet", block(0, 1))
+    yield QueueStage(1, LAST, f"quintet, {early} seeds", "quintet", block(1, early))
+    yield QueueStage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
     long = [list(runs.values()) for runs in study.long_runs().values()]
     specs = tuple(spec for seed in zip(*long, strict=True) for spec in seed)
-    yield Stage(2, 3, f"quintet at {specs[0].recipe.epochs} epochs", "quintet", specs)
+    yield QueueStage(2, 3, f"quintet at {specs[0].recipe.epochs} epochs", "quintet", specs)
 
 
 def _open(study: Study, spec: RunSpec) -> bool:
@@ -84,7 +84,7 @@ def work(
     study: Study,
     budget: float,
     workers: int | None,
-    engine: Engine,
+    engine: Execution,
     chosen: Iterable[str],
     say: Callable[[str], None],
     executor: str = "local",

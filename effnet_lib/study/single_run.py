@@ -13,7 +13,7 @@ from ..models.archs import efficientnet
 from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.spec import RunSpec
-from ..training.engine import Engine
+from ..training.engine import Execution
 from .study import METHODS, Study
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def plan(
         method = scaled[0] if len(scaled) == 1 else "compound" if scaled else "baseline"
         arch = study.base.arch(study.dataset.classes, scaling, study.profile.padding)
     batch, minival = batch or recipe.batch, recipe.minival if minival is None else minival
-    pictures = study.dataset.train_pictures
-    if pictures and minival >= pictures:
-        raise ParameterError("minival", minival, f"0 (none), or fewer than the {pictures} training pictures")
-    rate = study.rates[method] * batch / recipe.batch
+    images = study.dataset.train_images
+    if images and minival >= images:
+        raise ParameterError("minival", minival, f"0 (none), or fewer than the {images} training pictures")
+    rate = study.learning_rates[method] * batch / recipe.batch
     recipe = replace(recipe, lr=rate, batch=batch, epochs=epochs or recipe.epochs, minival=minival)
     return RunSpec(arch, recipe, study.dataset.id, seed, micro_batch)
 
@@ -83,7 +83,7 @@ def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:
 
 
 def train_one(
-    spec: RunSpec, study: Study, engine: Engine, budget: float = math.inf, say: Callable[[str], None] = print
+    spec: RunSpec, study: Study, engine: Execution, budget: float = math.inf, say: Callable[[str], None] = print
 ) -> str:
     """Train a run and store its record; under torchrun all processes train it together, and the leader stores.
 
@@ -117,7 +117,7 @@ def train_one(
     return how
 
 
-def _lead(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "Group", say) -> str:
+def _lead(spec: RunSpec, study: Study, engine: Execution, deadline: float, group: "Group", say) -> str:
     from ..data.datasets import content_fingerprint
     from ..runs.worker import STORED, execute, tidy
 
@@ -136,8 +136,8 @@ def _lead(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "
             group.begins(False)
 
 
-def _follow(spec: RunSpec, study: Study, engine: Engine, deadline: float, group: "Group", _say) -> str:
-    from ..core.errors import reason
+def _follow(spec: RunSpec, study: Study, engine: Execution, deadline: float, group: "Group", _say) -> str:
+    from ..core.errors import one_line
     from ..runs.worker import PAUSED, STORED
     from ..training.trainer import Paused, train
 
@@ -148,5 +148,5 @@ def _follow(spec: RunSpec, study: Study, engine: Engine, deadline: float, group:
     except Paused:
         pass
     except (OSError, MemoryError, RuntimeError, ValueError) as error:  # also where another process has died
-        raise RunFailed(f"process {group.rank} of {group.world}: {reason(error)}") from error
+        raise RunFailed(f"process {group.rank} of {group.world}: {one_line(error)}") from error
     return PAUSED

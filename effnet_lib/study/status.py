@@ -4,9 +4,10 @@ import json
 
 import pandas as pd
 
+from ..core.hardware import cpu_count
 from ..models.complexity import count
 from ..runs.spec import RunSpec
-from ..runs.sweep import cores, cost, estimator
+from ..runs.sweep import cost, estimator
 from .queue import data_of, stages
 from .study import Study
 
@@ -27,7 +28,7 @@ def decisions(study: Study) -> str:
                 f"{rate:g}: {r.result['loss']:.4f}" if r else f"{rate:g}: -" for rate, r in found.items()
             )
             lines.append(f"  tuning {method:11} held-out loss by rate  {losses}")
-        rates = study.rates
+        rates = study.learning_rates
         lines.append("rates: " + (", ".join(f"{m} {r:g}" for m, r in rates.items()) if rates else "not decided yet"))
     return "\n".join(lines)
 
@@ -65,7 +66,7 @@ def status(study: Study, workers: int | None = None) -> str:
             elif how == "running":
                 lines[f"running: {spec.key[:12]} {_progress(study, spec)}"] = None
     table = pd.DataFrame(rows).to_string(index=False) if rows else "nothing is planned"
-    workers = workers or cores()
+    workers = workers or cpu_count()
     hours = sum(left.values()) / 3600 / workers
     return "\n".join([table, *lines, f"about {hours:.1f} h left with {workers} worker(s)"])
 

@@ -19,8 +19,8 @@ from ..models.complexity import count
 from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.spec import RunSpec
 from ..runs.store import RunRecord, RunStore
-from ..stats.intervals import Outcomes, contrast
-from .profiles import LEVEL_A, UNSCALED, Base, Profile
+from ..stats.intervals import PairedOutcomes, contrast
+from .profiles import LEVEL_A, UNSCALED, Profile, ProxyBaseline
 
 METHODS = ("width", "depth", "resolution", "compound")
 SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
@@ -49,40 +49,41 @@ def scaling_of(method: str, coefficient: float) -> Scaling:
 
 
 @dataclass(frozen=True)
-class Model:
+class ScaledModel:
     """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
 
-    `on` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0, with
-    the compound multipliers as Table 3 prints them in `on`.
+    `base_scaling` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0,
+    with the compound multipliers as Table 3 prints them in `base_scaling`.
     """
 
     method: str
     coefficient: float
     arch: Architecture
-    on: Scaling = UNSCALED
+    base_scaling: Scaling = UNSCALED
     family: str = ""
 
     @property
     def name(self) -> str:
-        symbol = SYMBOLS.get(self.method)
+        symbol, on = SYMBOLS.get(self.method), self.base_scaling
         if self.family:
             what = self.method if self.method in ("baseline", "compound") else f"{symbol}={self.coefficient:g}"
             return f"{self.family} {what}"
         if self.method == "published":
             return f"B{self.coefficient:g}"
         if self.method == "compound" and not self.coefficient:  # multipliers as printed, which are no alpha^phi
-            return f"compound {self.on.depth:g}/{self.on.width:g}/{self.on.resolution:g}"
+            return f"compound {on.depth:g}/{on.width:g}/{on.resolution:g}"
         name = f"{symbol}={self.coefficient:g}" if symbol else self.method
-        return name if self.on == UNSCALED else f"{name} (d={self.on.depth:g}, r={self.on.resolution:g})"
+        return name if on == UNSCALED else f"{name} (d={on.depth:g}, r={on.resolution:g})"
 
     @property
     def scaling(self) -> Scaling:
         """The multipliers over the baseline, all together."""
-        return self.on if self.method == "baseline" else self.on * scaling_of(self.method, self.coefficient)
+        own = UNSCALED if self.method == "baseline" else scaling_of(self.method, self.coefficient)
+        return self.base_scaling * own
 
 
 @dataclass(frozen=True)
-class Stage:
+class QueueStage:
     """Some runs of the queue: `number` is the pass, `rank` the place in it, `artefact` the plan that asked."""
 
     number: int
@@ -105,7 +106,7 @@ class Study:
         """Open a profile's study, on its own data set unless another is given."""
         return cls(profile, dataset or declare(profile.dataset), store)
 
-    def candidates(self) -> dict[Base, list[RunSpec]]:
+    def candidates(self) -> dict[ProxyBaseline, list[RunSpec]]:
         """Return step 0's runs, per candidate baseline; empty where the profile fixes its baseline."""
         profile = self.profile
         if len(profile.candidates) == 1:
@@ -122,7 +123,7 @@ class Study:
         return RunSpec(arch, recipe, self.dataset.id + HOLDOUT, seed)
 
     @cached_property
-    def base(self) -> Base | None:
+    def base(self) -> ProxyBaseline | None:
         """The chosen baseline, or None while step 0 lacks records.
 
         The highest mean held-out accuracy wins; of all whose 95 % interval to it includes zero, the one with the
@@ -135,23 +136,23 @@ class Study:
             return None
         return choose_base(found)
 
-    def model(self, method: str, coefficient: float, on: Scaling = UNSCALED) -> Model:
+    def model(self, method: str, coefficient: float, on: Scaling = UNSCALED) -> ScaledModel:
         """Return the baseline (scaled by `on`) scaled by one method; that without any scaling is named "baseline"."""
         scaling = on * scaling_of(method, coefficient)
         arch = self.base.arch(self.dataset.classes, scaling, self.profile.padding)
-        return Model("baseline" if scaling == UNSCALED else method, coefficient, arch, on)
+        return ScaledModel("baseline" if scaling == UNSCALED else method, coefficient, arch, on)
 
     @property
-    def baseline(self) -> Model:
+    def baseline(self) -> ScaledModel:
         return self.model("width", 1.0)
 
-    def level(self, ratio: float) -> dict[str, Model]:
+    def equal_flops_level(self, ratio: float) -> dict[str, ScaledModel]:
         """Return the model of each method whose counted FLOPS come nearest to `ratio` times the baseline's.
 
         The compound model's count is at most 2 % above the smallest of the others.
         """
         unit = count(self.baseline.arch).madds
-        picked: dict[str, Model] = {}
+        picked: dict[str, ScaledModel] = {}
         for method in METHODS:
             models = [self.model(method, coefficient) for coefficient in GRIDS[method]]
             madds = {model: count(model.arch).madds for model in models}
@@ -161,26 +162,27 @@ class Study:
             picked[method] = min(models, key=lambda model: abs(madds[model] / unit - ratio))
         return picked
 
-    def quintet(self) -> dict[str, Model]:
+    def five_methods(self) -> dict[str, ScaledModel]:
         """Return the baseline and the four models of level A."""
-        return {"baseline": self.baseline} | self.level(LEVEL_A)
+        return {"baseline": self.baseline} | self.equal_flops_level(LEVEL_A)
 
     def tuning(self) -> dict[str, dict[float, RunSpec]]:
         """Return the tuning's runs: method -> rate -> run, one seed, held-out fifth; empty where the rate is fixed."""
-        if not self.profile.rates:
+        if not self.profile.learning_rates:
             return {}
         return {
             method: {
-                rate: self._holdout(model.arch, replace(self.profile.recipe, lr=rate), 0) for rate in self.profile.rates
+                rate: self._holdout(model.arch, replace(self.profile.recipe, lr=rate), 0)
+                for rate in self.profile.learning_rates
             }
-            for method, model in self.quintet().items()
+            for method, model in self.five_methods().items()
         }
 
     @cached_property
-    def rates(self) -> dict[str, float] | None:
+    def learning_rates(self) -> dict[str, float] | None:
         """The learning rate of each method (and "baseline"), or None while the tuning lacks records."""
         methods = ("baseline", *METHODS)
-        if not self.profile.rates:
+        if not self.profile.learning_rates:
             return dict.fromkeys(methods, self.profile.recipe.lr)
         if self.base is None:
             return None
@@ -196,16 +198,16 @@ class Study:
             return record.result["loss"]
         return inf if self.store.diverged(spec.key) else None
 
-    def spec(self, model: Model, seed: int, epochs: int | None = None) -> RunSpec:
+    def spec(self, model: ScaledModel, seed: int, epochs: int | None = None) -> RunSpec:
         """Return the run of a model under the tuned recipe, on the whole training set."""
         tuned = {"published": "compound"}.get(model.method, model.method)  # a compound scaling, rounded by hand
-        recipe = replace(self.profile.recipe, lr=self.rates[tuned])
+        recipe = replace(self.profile.recipe, lr=self.learning_rates[tuned])
         if epochs:
             recipe = replace(recipe, epochs=epochs)
         return RunSpec(model.arch, recipe, self.dataset.id, seed)
 
     @property
-    def has_quintet(self) -> bool:
+    def follows_protocol(self) -> bool:
         """Whether the protocol's quintet is trained in this profile: those that choose their baseline."""
         return len(self.profile.candidates) > 1
 
@@ -214,18 +216,18 @@ class Study:
         epochs = LONG_FACTOR * self.profile.recipe.epochs
         return {
             method: {seed: self.spec(model, seed, epochs) for seed in range(LONG_SEEDS)}
-            for method, model in self.quintet().items()
+            for method, model in self.five_methods().items()
         }
 
     @property
     def ready(self) -> bool:
         """Whether baseline and rates are decided, so that models can be planned."""
-        return self.base is not None and self.rates is not None
+        return self.base is not None and self.learning_rates is not None
 
 
-def choose_base(found: dict[Base, list[RunRecord]]) -> Base:
+def choose_base(found: dict[ProxyBaseline, list[RunRecord]]) -> ProxyBaseline:
     """Choose a baseline from the records of every candidate (the rule of `Study.base`)."""
-    outcomes = Outcomes({str(base): {r.seed: r.correct for r in records} for base, records in found.items()})
+    outcomes = PairedOutcomes({str(base): {r.seed: r.correct for r in records} for base, records in found.items()})
     best = max(found, key=lambda base: mean(record.top1 for record in found[base]))
     tied = [best]
     for base in found:

@@ -12,37 +12,38 @@ from types import ModuleType
 import pandas as pd
 
 from ..core.errors import ParameterError, RunFailed
+from ..core.hardware import cpu_count
 from ..core.text import time_words
 from ..data.datasets import declare
 from ..models.complexity import count
 from ..runs.spec import RunSpec
 from ..runs.store import RunRecord, RunStore
-from ..runs.sweep import cores, estimator, run_all
-from ..stats.claims import Judged
-from ..training.engine import Engine
+from ..runs.sweep import estimator, run_all
+from ..stats.claims import JudgedClaim
+from ..training.engine import Execution
 from .outputs import save
 from .parameters import Parameters
 from .profiles import profile
-from .study import Model, Study
+from .study import ScaledModel, Study
 
-Records = dict[Model, dict[int, RunRecord]]
+Records = dict[ScaledModel, dict[int, RunRecord]]
 COEFFICIENTS = ("widths", "depths", "resolutions", "phis", "alphas", "betas", "gammas")
 OTHERS = ("tolerance", "rounding", "seeds")  # further parameters that change the profile's own
 
 
 @dataclass
-class Work:
+class TrainingPlan:
     """An artefact's plan under a notebook's parameters: models x seeds, what is stored, what is missing."""
 
     artefact: ModuleType
     parameters: Parameters
     study: Study
     notes: list[str]
-    models: list[Model]
+    models: list[ScaledModel]
     seeds: tuple[int, ...]
 
     @classmethod
-    def of(cls, artefact: ModuleType, parameters: Parameters) -> "Work":
+    def of(cls, artefact: ModuleType, parameters: Parameters) -> "TrainingPlan":
         """Plan an artefact. Raises ParameterError or DataError before anything is trained or written."""
         chosen = getattr(artefact, "adapted", lambda profile: profile)(profile(parameters.profile))
         changed = {n: getattr(parameters, n) for n in (*COEFFICIENTS, *OTHERS) if getattr(parameters, n)}
@@ -65,7 +66,7 @@ class Work:
         return cls(artefact, parameters, study, notes, models, tuple(range(chosen.seeds)))
 
     @cached_property
-    def specs(self) -> dict[tuple[Model, int], RunSpec]:
+    def specs(self) -> dict[tuple[ScaledModel, int], RunSpec]:
         """The run of every (model, seed) of the plan; `run` decides in which order they train."""
         return {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
 
@@ -84,7 +85,7 @@ class Work:
         """Worker processes of `run`; 0 is this process."""
         if self.parameters.workers is not None:
             return self.parameters.workers
-        return 0 if self.study.profile.in_process or self.parameters.device != "cpu" else cores()
+        return 0 if self.study.profile.in_process or self.parameters.device != "cpu" else cpu_count()
 
     def summary(self) -> str:
         """Say what will run, what is stored already and how long it may take."""
@@ -159,7 +160,7 @@ class Work:
             lambda spec: self.study.dataset,
             self.study.store,
             self.workers,
-            Engine(self.parameters.device),
+            Execution(self.parameters.device),
             estimate=predicted,
         )
         if report.failed:
@@ -171,8 +172,8 @@ class Work:
         """Train what baseline and learning rate are decided from, and plan again."""
         from .queue import work  # the queue knows every plan, this one included
 
-        work(self.study, math.inf, self.workers, Engine(self.parameters.device), ["study"], print)
-        again = Work.of(self.artefact, self.parameters)
+        work(self.study, math.inf, self.workers, Execution(self.parameters.device), ["study"], print)
+        again = TrainingPlan.of(self.artefact, self.parameters)
         if not again.study.ready:
             raise RunFailed(
                 "baseline and learning rate are still not decided; see effnet status for the runs that failed"
@@ -195,7 +196,7 @@ class Work:
                 found.setdefault(model, {})[seed] = record
         return found
 
-    def _further(self) -> dict[tuple[Model, int], RunSpec]:
+    def _further(self) -> dict[tuple[ScaledModel, int], RunSpec]:
         """Return planned runs of this plan's networks with seeds beyond the profile's, by the queue's own list."""
         if not self.models:
             return {}
@@ -207,12 +208,12 @@ class Work:
         made = {(by_arch[spec.arch], spec.seed): self.study.spec(by_arch[spec.arch], spec.seed) for spec in ours}
         return {place: spec for place, spec in made.items() if spec in planned}
 
-    def save(self, figure, table: pd.DataFrame, judged: Sequence[Judged]) -> Path:
+    def save(self, figure, table: pd.DataFrame, judged: Sequence[JudgedClaim]) -> Path:
         """Write picture, table and claims under figures/<profile>/ with the notebook's name; return the folder."""
         return save(self.artefact.NOTEBOOK, self.study.profile.name, figure, table, judged)
 
 
-def merged(models: Iterable[Model], notes: list[str]) -> list[Model]:
+def merged(models: Iterable[ScaledModel], notes: list[str]) -> list[ScaledModel]:
     """Keep each network once; coefficients that round to the same network are merged, with a note."""
     kept: dict = {}
     for model in models:

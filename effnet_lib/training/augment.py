@@ -45,10 +45,10 @@ def crop_matrices(draw: np.random.Generator, batch: int, min_area: float, flip: 
     return torch.from_numpy(matrices)
 
 
-def standardise(pictures: torch.Tensor) -> torch.Tensor:
+def standardise(images: torch.Tensor) -> torch.Tensor:
     """Turn (n, 3, h, w) float32 of 0 to 255 into ImageNet-standardised values: (x / 255 - mean) / std in one pass."""
-    shift, scale = _standard(pictures.device)
-    return torch.addcmul(shift, pictures, scale)
+    shift, scale = _standard(images.device)
+    return torch.addcmul(shift, images, scale)
 
 
 @cache
@@ -79,5 +79,5 @@ def sample(pixels: torch.Tensor, matrices: torch.Tensor, px: int) -> torch.Tenso
     enlarged and a whole picture is reduced by at most 1.7. Standardised afterwards: a third of the pixels.
     """
     grid = sampling_grid(matrices, px)
-    pictures = pixels.permute(0, 3, 1, 2).float()
-    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    images = pixels.permute(0, 3, 1, 2).float()
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

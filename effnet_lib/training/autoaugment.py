@@ -74,20 +74,20 @@ def draw(rng: np.random.Generator, batch: int) -> Draws:
     return Draws(policy, applied, rng.random((batch, 2)) < 0.5)
 
 
-def apply(pictures: torch.Tensor, draws: Draws) -> torch.Tensor:
+def apply(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Apply the drawn operations to (n, 3, h, w) uint8 pictures and return new, contiguous ones on the same device.
 
     Each picture comes out as torchvision makes it alone, whatever else is in the batch. ValueError if the pictures
     are not of this type or not as many as the draws.
     """
-    if pictures.dtype != torch.uint8 or len(pictures) != len(draws):
-        raise ValueError(f"{len(draws)} draws cannot be applied to {len(pictures)} pictures of {pictures.dtype}")
+    if images.dtype != torch.uint8 or len(images) != len(draws):
+        raise ValueError(f"{len(draws)} draws cannot be applied to {len(images)} pictures of {images.dtype}")
     policy = imagenet()
     codes = policy.codes[draws.policy[:, None], [0, 1], draws.negative.astype(np.int64)]
     codes = np.where(draws.applied, codes, -1).T
-    rows = _send(torch.from_numpy(codes.argsort(axis=1)), pictures.device)
-    out = pictures.clone(memory_format=torch.contiguous_format)
-    most = max(1, CPU_VALUES // math.prod(pictures.shape[1:])) if pictures.device.type == "cpu" else len(draws)
+    rows = _send(torch.from_numpy(codes.argsort(axis=1)), images.device)
+    out = images.clone(memory_format=torch.contiguous_format)
+    most = max(1, CPU_VALUES // math.prod(images.shape[1:])) if images.device.type == "cpu" else len(draws)
     for slot in (0, 1):
         # Grouped by operation, not by sub-policy: 17 of the 50 are Equalize.
         found, counts = np.unique(codes[slot], return_counts=True)
@@ -103,27 +103,27 @@ def _send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
     return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)
 
 
-def _operate(pictures: torch.Tensor, name: str, magnitude: float) -> torch.Tensor:
+def _operate(images: torch.Tensor, name: str, magnitude: float) -> torch.Tensor:
     """Apply one operation to every picture: torchvision's own code, except where that waits for the device."""
     if name == "Equalize":  # the older one, of _apply_op, reads back every channel's histogram
-        return equalize(pictures)
+        return equalize(images)
     if name == "Contrast":
-        return _contrast(pictures, 1 + magnitude)
+        return _contrast(images, 1 + magnitude)
     if name in MOVES:
-        source = _source(name, magnitude, *pictures.shape[2:], pictures.device)
-        padded = torch.nn.functional.pad(pictures.flatten(2), (1, 0))
-        return padded.gather(2, source.expand(*padded.shape[:2], -1)).view(pictures.shape)
-    return _apply_op(pictures, name, magnitude, InterpolationMode.NEAREST, None)
+        source = _source(name, magnitude, *images.shape[2:], images.device)
+        padded = torch.nn.functional.pad(images.flatten(2), (1, 0))
+        return padded.gather(2, source.expand(*padded.shape[:2], -1)).view(images.shape)
+    return _apply_op(images, name, magnitude, InterpolationMode.NEAREST, None)
 
 
-def _contrast(pictures: torch.Tensor, factor: float) -> torch.Tensor:
+def _contrast(images: torch.Tensor, factor: float) -> torch.Tensor:
     """Blend each picture with its mean grey, as adjust_contrast does.
 
     The mean is of integers: above 256 px a sum in float32 rounds, in an order that may depend on the batch.
     """
-    grey = rgb_to_grayscale(pictures)
+    grey = rgb_to_grayscale(images)
     mean = grey.sum((1, 2, 3), keepdim=True, dtype=torch.int64) / grey[0].numel()
-    return (factor * pictures + (1 - factor) * mean).clamp(0, 255).to(torch.uint8)
+    return (factor * images + (1 - factor) * mean).clamp(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ STEPS = ("auto", "eager", "compile", "graph")
 
 
 @dataclass(frozen=True)
-class Engine:
+class Execution:
     """The device, how its step is launched, and the seconds between two checkpoints.
 
     `step`: "eager" launches operation by operation; "compile" is torch.compile; "graph" captures forward and backward

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..core import signals
-from .input_pipeline import Feed
+from .input_pipeline import InputPipeline
 
 
 class Paused(Exception):
@@ -14,7 +14,7 @@ class Paused(Exception):
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, feed: Feed, part: str) -> tuple[np.ndarray, float]:
+def evaluate(model: nn.Module, feed: InputPipeline, part: str) -> tuple[np.ndarray, float]:
     """Return one boolean a picture (right or wrong) and the mean cross entropy; the whole frame is shown.
 
     Raises Paused between two batches where somebody asked to stop.

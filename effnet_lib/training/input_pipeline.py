@@ -121,7 +121,7 @@ def to_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
     return values.to(device, non_blocking=True)
 
 
-class Feed:
+class InputPipeline:
     """The batches of one run: training steps, and the parts that it is tested on.
 
     Parts: "val", "larger" (val at 1.15 times the size), "probe" (a fifth of what is trained on) and "minival" (reserved
@@ -132,17 +132,17 @@ class Feed:
         self.job, self.parts, self.device, self.group = job, parts, device, group
         local = group.share(job.recipe.batch)
         self.micro = min(job.micro_batch or local, local)
-        self.pictures = len(parts["train"])
-        group.share(min(job.recipe.batch, self.pictures))  # gradients are averaged as of equal shares
-        self.steps = max(1, self.pictures // job.recipe.batch)
+        self.images = len(parts["train"])
+        group.share(min(job.recipe.batch, self.images))  # gradients are averaged as of equal shares
+        self.steps = max(1, self.images // job.recipe.batch)
 
     @classmethod
-    def of(cls, job: Job, dataset: DataSet, device: torch.device, group: Group = ALONE) -> "Feed":
+    def of(cls, job: Job, dataset: DataSet, device: torch.device, group: Group = ALONE) -> "InputPipeline":
         """Open a data set: in memory where its training set takes at most 16 GiB, else streamed."""
         px = job.arch.px
         wanted = round(SOURCE_FACTOR * px)
         source = min(wanted, dataset.native_px or wanted)  # enlarged once, by the crop, and not twice
-        streams = dataset.folder is not None and 3 * dataset.train_pictures * source**2 > MEMORY_LIMIT
+        streams = dataset.folder is not None and 3 * dataset.train_images * source**2 > MEMORY_LIMIT
 
         def part(name: str, px: int) -> Memory | Streamed:
             if streams:
@@ -177,7 +177,7 @@ class Feed:
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Iterator[Batch]]:
         """Yield for each step from `first` on its micro-batches: standardised crops, channels_last, and labels."""
-        visit = augment.order(self.job.seed, epoch, self.pictures)
+        visit = augment.order(self.job.seed, epoch, self.images)
         ahead: deque[Draw] = deque()  # loader processes ask for draws before their pictures are due
 
         def cuts() -> Iterator[Draw]:
@@ -188,19 +188,19 @@ class Feed:
                     yield ahead[-1]
 
         crops = self.parts["train"].crops(cuts(), self.job.arch.px)
-        batches = (self._finish(pictures, labels, ahead.popleft()) for pictures, labels in crops)
-        share = self.group.shard(min(self.job.recipe.batch, self.pictures))
+        batches = (self._finish(images, labels, ahead.popleft()) for images, labels in crops)
+        share = self.group.shard(min(self.job.recipe.batch, self.images))
         for _ in range(first, self.steps):
             yield islice(batches, -(-(share.stop - share.start) // self.micro))
 
     @staticmethod
-    def _finish(pictures: torch.Tensor, labels: torch.Tensor, draw: Draw) -> Batch:
+    def _finish(images: torch.Tensor, labels: torch.Tensor, draw: Draw) -> Batch:
         if draw.policy:  # on the crop, as the reference implementation does
-            pictures = autoaugment.apply(pictures.round().to(torch.uint8), draw.policy).float()
-        return augment.standardise(pictures.contiguous(memory_format=torch.channels_last)), labels
+            images = autoaugment.apply(images.round().to(torch.uint8), draw.policy).float()
+        return augment.standardise(images.contiguous(memory_format=torch.channels_last)), labels
 
     def test(self, part: str) -> Iterator[Batch]:
         """Yield this process's share of a part, in order: whole standardised pictures and labels."""
         mine = self.parts[part].only(self.group.shard(len(self.parts[part])))
         batch = min(TEST_BATCH, self.micro)  # what was made small to fit the device fits it here too
-        return ((augment.standardise(pictures), labels) for pictures, labels in mine.whole(batch))
+        return ((augment.standardise(images), labels) for images, labels in mine.whole(batch))

@@ -38,12 +38,12 @@ class Step:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=True)
         self.optimizer.step()
 
-    def __call__(self, batches: Iterable[Batch], pictures: int) -> torch.Tensor:
+    def __call__(self, batches: Iterable[Batch], images: int) -> torch.Tensor:
         """Train on the micro-batches of one step that has so many pictures in all; return the mean loss."""
         total, seen = torch.zeros((), device=self.device), 0
         for x, y in batches:
             seen += len(y)
-            total += self._accumulate(x, y, len(y) / pictures, seen == pictures)
+            total += self._accumulate(x, y, len(y) / images, seen == images)
         self._update()
         self.optimizer.zero_grad(set_to_none=True)
         return total
@@ -102,17 +102,17 @@ class GraphStep(Step):
         super().__init__(*args)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.steps, self.whole = 0, all(group.get("fused") for group in self.optimizer.param_groups)
-        self.side, self.rates = _side(self.device), Rates(self.optimizer, self.device)
+        self.side, self.learning_rates = _side(self.device), Rates(self.optimizer, self.device)
 
-    def __call__(self, batches: Iterable[Batch], pictures: int) -> torch.Tensor:
+    def __call__(self, batches: Iterable[Batch], images: int) -> torch.Tensor:
         if self.whole:
-            self.rates.send()
+            self.learning_rates.send()
         if self.graph is None and self.steps < WARM_STEPS:
             self.steps += 1
-            return self._warm(batches, pictures)
+            return self._warm(batches, images)
         if self.graph is None:
             batches = list(batches)
-            self._capture(batches, pictures)
+            self._capture(batches, images)
         for (x, y), (static_x, static_y) in zip(batches, self.static, strict=True):
             if x.shape != static_x.shape:
                 raise ValueError(f"a micro-batch of {tuple(x.shape)}; captured was one of {tuple(static_x.shape)}")
@@ -124,18 +124,18 @@ class GraphStep(Step):
         return self.total.clone()
 
     def _update(self) -> None:
-        with self.rates.lent() if self.whole else contextlib.nullcontext():
+        with self.learning_rates.lent() if self.whole else contextlib.nullcontext():
             super()._update()
 
-    def _warm(self, batches: Iterable[Batch], pictures: int) -> torch.Tensor:
+    def _warm(self, batches: Iterable[Batch], images: int) -> torch.Tensor:
         here = torch.cuda.current_stream(self.device)
         self.side.wait_stream(here)
         with torch.cuda.stream(self.side):
-            total = super().__call__(batches, pictures)
+            total = super().__call__(batches, images)
         here.wait_stream(self.side)
         return total
 
-    def _capture(self, batches: list[Batch], pictures: int) -> None:
+    def _capture(self, batches: list[Batch], images: int) -> None:
         self.static = [(x.clone(memory_format=torch.preserve_format), y.clone()) for x, y in batches]
         self.optimizer.zero_grad(set_to_none=True)  # so that the capture owns the gradients' memory
         gc.collect()  # what earlier runs left in cycles is freed now, and not in the middle of the capture
@@ -146,7 +146,7 @@ class GraphStep(Step):
             self.total, seen = torch.zeros((), device=self.device), 0
             for x, y in self.static:
                 seen += len(y)
-                self.total += self._accumulate(x, y, len(y) / pictures, seen == pictures)
+                self.total += self._accumulate(x, y, len(y) / images, seen == images)
             if self.whole:
                 self._update()
                 self.optimizer.zero_grad(set_to_none=True)

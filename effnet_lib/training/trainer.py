@@ -20,9 +20,9 @@ from . import augment, checkpoint, optimizer
 from . import train_step as step
 from .build_model import build
 from .distributed import ALONE, Group
-from .engine import Engine
+from .engine import Execution
 from .evaluation import Paused, evaluate
-from .input_pipeline import Batch, Feed, Job
+from .input_pipeline import Batch, InputPipeline, Job
 
 KNOWN = {"augment": ("crop+flip", "crop+flip+autoaugment"), "precision": ("fp32", "bf16")}  # what the loop below does
 TEST_SHARE = 0.5  # of an epoch's time: testing 1.5 times as many pictures, forward only, and the start-up
@@ -56,10 +56,10 @@ class Progress:
 class _Run:
     """A network with everything that a checkpoint holds."""
 
-    def __init__(self, job: Job, dataset: DataSet, path: Path, engine: Engine, group: Group):
+    def __init__(self, job: Job, dataset: DataSet, path: Path, engine: Execution, group: Group):
         self.job, self.path, self.engine, self.group = job, path, engine, group
         self.device, self.recipe = torch.device(engine.device), job.recipe
-        self.feed = Feed.of(job, dataset, self.device, group)
+        self.feed = InputPipeline.of(job, dataset, self.device, group)
         self.model = build(job, self.device)
         self.optimizer = optimizer.optimiser(self.recipe, self.model)
         self.scheduler = optimizer.schedule(self.recipe, self.optimizer, self.feed.steps)
@@ -138,7 +138,7 @@ class _Run:
         if self.recipe.dropout or self.recipe.drop_path:  # their noise is torch's own: tie it to the step as well
             torch.manual_seed(self._noise())
         # Averaged now and not at the epoch's end: the leader's checkpoint must hold everyone's.
-        at.total += self.group.average(self.train_step(batches, self._pictures()))
+        at.total += self.group.average(self.train_step(batches, self._images()))
         if self.ema:
             self.ema.update(self.model, step=number)
         at.step += 1
@@ -149,8 +149,8 @@ class _Run:
         noise = augment.rng(self.job.seed, augment.NOISE, self.at.epoch, self.at.step).integers(2**62)
         return int(noise) + self.group.rank
 
-    def _pictures(self) -> int:
-        share = self.group.shard(min(self.recipe.batch, self.feed.pictures))
+    def _images(self) -> int:
+        share = self.group.shard(min(self.recipe.batch, self.feed.images))
         return share.stop - share.start
 
     def _test_seconds(self) -> float:
@@ -204,7 +204,7 @@ class _Run:
             **complexity.count(self.job.arch)._asdict(),
             "final_px": self.job.arch.final_px,
             "source_px": feed.parts["train"].px,
-            "train_pictures": feed.pictures,
+            "train_pictures": feed.images,
             "train_seconds": round(at.seconds, 2),
             "pictures_per_second": round(self.recipe.epochs * feed.steps * self.recipe.batch / at.seconds, 1),
         }
@@ -217,7 +217,7 @@ def train(
     job: Job,
     dataset: DataSet,
     path: Path,
-    engine: Engine | None = None,
+    engine: Execution | None = None,
     deadline: float = math.inf,
     progress: Callable[[int, int, float], None] = lambda epoch, epochs, seconds: None,
     group: Group = ALONE,
@@ -231,7 +231,7 @@ def train(
     for name, known in KNOWN.items():  # never a record of something else than what was trained
         if getattr(job.recipe, name) not in known:
             raise ParameterError(name, getattr(job.recipe, name), " or ".join(known))
-    engine = engine or Engine()
+    engine = engine or Execution()
     with _deterministic(engine.kind == "cpu"):
         run = _Run(job, dataset, path, engine, group)
         run.train(deadline, progress)

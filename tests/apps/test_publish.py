@@ -15,11 +15,11 @@ from effnet_lib.core import paths
 from effnet_lib.core.errors import RunFailed, StoreError
 from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.study.parameters import Parameters
-from effnet_lib.study.profiles import PROFILES, Base
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import Work
+from effnet_lib.study.training_plan import TrainingPlan
 
-FIXED = replace(PROFILES["photos"], candidates=(Base(0.25, 0.5, 96),), rates=())
+FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def evidence(monkeypatch, record_of):
     monkeypatch.setitem(PROFILES, "photos", FIXED)
     monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": fig3})
     published = RunStore(root=paths.published_root())
-    for spec in Work.of(fig3, Parameters(profile="photos", seeds=1)).specs.values():
+    for spec in TrainingPlan.of(fig3, Parameters(profile="photos", seeds=1)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 224}
         published.put(record_of(spec, np.arange(60) < 30, **made))
 
@@ -162,7 +162,9 @@ def executed(monkeypatch) -> list:
         out = paths.figures_root() / parameters["profile"] / f"{fig3.NOTEBOOK}.ipynb"
         out.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, out)
-        calls.append((name, parameters, paths.results_root(), Work.of(fig3, Parameters(**parameters)).records()))
+        calls.append(
+            (name, parameters, paths.results_root(), TrainingPlan.of(fig3, Parameters(**parameters)).records())
+        )
         return out
 
     monkeypatch.setattr(publish, "run_notebook", run_notebook)
@@ -170,7 +172,7 @@ def executed(monkeypatch) -> list:
 
 
 def test_evidence_is_redrawn_from_shipped_records_alone(roots, evidence, executed, store, record_of):
-    work = Work.of(fig3, Parameters(profile="photos", seeds=2))
+    work = TrainingPlan.of(fig3, Parameters(profile="photos", seeds=2))
     own = next(spec for spec in work.specs.values() if spec.seed == 1)
     store.put(record_of(own))  # not published: it must not be drawn
     (out,) = redraw("photos")
@@ -235,7 +237,7 @@ def test_a_failure_leaves_no_notebook_with_paths_behind(evidence, executed, monk
 @pytest.mark.slow
 def test_publishing_draws_the_figure_from_the_evidence(roots, store, record_of, capsys):
     """From one's own records to the files that are committed, with a kernel."""
-    for spec in Work.of(fig3, Parameters(profile="cpu", seeds=2)).specs.values():
+    for spec in TrainingPlan.of(fig3, Parameters(profile="cpu", seeds=2)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 54}
         store.put(record_of(spec, np.arange(60) < 30, **made))
     assert cli.main(["publish", "--profile", "cpu"]) == 0

@@ -17,12 +17,12 @@ from effnet_lib.runs.sweep import Report
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import training_plan as work_module
 from effnet_lib.study.parameters import Parameters
-from effnet_lib.study.profiles import PROFILES, Base
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import SINGLE, Study
-from effnet_lib.study.training_plan import Work
+from effnet_lib.study.training_plan import TrainingPlan
 
-PICTURES = 2000
-FIXED = replace(PROFILES["photos"], candidates=(Base(0.25, 0.5, 96),), rates=())
+IMAGES = 2000
+FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
 # Percent right, of a baseline at 60: every curve rises and flattens.
 FLATTENING = {"baseline": 60} | {
     f"{symbol}={c:g}": 60 + 6 * np.log2(1 + i)
@@ -46,23 +46,23 @@ def fill(record_of):
     Seeds spread a model by `jitter` points, each model in its own way, and leave its mean where it is.
     """
 
-    def put(accuracy: dict, seeds: int = 5, jitter: float = 0.2, store=None, loss=lambda name: 1.0) -> Work:
-        work = Work.of(fig3, Parameters(profile="photos", seeds=seeds))
+    def put(accuracy: dict, seeds: int = 5, jitter: float = 0.2, store=None, loss=lambda name: 1.0) -> TrainingPlan:
+        work = TrainingPlan.of(fig3, Parameters(profile="photos", seeds=seeds))
         store = store or work.study.store
         noise = np.random.default_rng(1).uniform(-jitter, jitter, (len(work.models), seeds))
         shifts = dict(zip(work.models, noise - noise.mean(axis=1, keepdims=True), strict=True))
         for (model, seed), spec in work.specs.items():
             if model.name in accuracy:
-                right = np.clip(round(PICTURES * (accuracy[model.name] + shifts[model][seed]) / 100), 0, PICTURES)
+                right = np.clip(round(IMAGES * (accuracy[model.name] + shifts[model][seed]) / 100), 0, IMAGES)
                 made = {"train_loss": loss(model.name), "top1_larger_test": 1.0, "source_px": round(1.7 * spec.arch.px)}
                 made["source_px"] = min(made["source_px"], 224)
-                store.put(record_of(spec, np.arange(PICTURES) < right, **made))
+                store.put(record_of(spec, np.arange(IMAGES) < right, **made))
         return work
 
     return put
 
 
-def drawn(work: Work):
+def drawn(work: TrainingPlan):
     records = work.records()
     rows = fig3.table(work.study, records)
     return fig3.draw(work.study, records, rows), rows, fig3.claims(work.study, records)
@@ -72,7 +72,7 @@ def drawn(work: Work):
 
 
 def test_the_plan_is_seventeen_networks_with_the_papers_coefficients():
-    work = Work.of(fig3, Parameters(profile="photos"))
+    work = TrainingPlan.of(fig3, Parameters(profile="photos"))
     assert [model.name for model in work.models] == [
         "baseline", "w=1.4", "w=1.8", "w=2.6", "w=3.8", "w=5", "d=2", "d=3", "d=4", "d=6", "d=8",
         "r=1.3", "r=1.5", "r=1.7", "r=1.9", "r=2.2", "r=2.5",
@@ -86,7 +86,7 @@ def test_the_plan_is_seventeen_networks_with_the_papers_coefficients():
 def test_predeclared_points_are_three_networks_of_growing_cost(name, store):
     """Otherwise a segment of Observation 1b would have no length."""
     for base in PROFILES[name].candidates:
-        study = Study.of(replace(PROFILES[name], candidates=(base,), rates=()), store)
+        study = Study.of(replace(PROFILES[name], candidates=(base,), learning_rates=()), store)
         for method, points in fig3.PREDECLARED.items():
             madds = [count(study.model(method, c).arch).madds for c in (1.0, *points)]
             assert madds[0] < madds[1] < madds[2]
@@ -102,7 +102,7 @@ def test_the_queue_gets_one_seed_of_everything_first(store):
 
 
 def test_coefficients_that_round_to_one_network_are_one_point_with_a_note(fill):
-    work = Work.of(fig3, Parameters(profile="photos", widths=(1.0, 1.01, 1.79, 1.8, 2.6), seeds=1))
+    work = TrainingPlan.of(fig3, Parameters(profile="photos", widths=(1.0, 1.01, 1.79, 1.8, 2.6), seeds=1))
     assert [model.name for model in work.models if model.method == "width"] == ["w=1.79", "w=2.6"]
     assert work.notes == [
         "w=1.01 rounds to the same network as baseline: one point for both",
@@ -111,7 +111,7 @@ def test_coefficients_that_round_to_one_network_are_one_point_with_a_note(fill):
     assert work.notes[1] in work.summary() and list(work.overview()["model"])[:3] == ["baseline", "w=1.79", "w=2.6"]
     # The claim on w=1.8 is measured all the same.
     fill(FLATTENING, seeds=3)
-    work = Work.of(fig3, work.parameters)
+    work = TrainingPlan.of(fig3, work.parameters)
     assert fig3.claims(work.study, work.records())[0].estimate.value > 5
 
 
@@ -157,7 +157,7 @@ def test_no_record_is_an_empty_table_and_unmeasured_claims(store):
 # Claims -------------------------------------------------------------------------------------------------------
 
 
-def verdicts(work: Work) -> list[str]:
+def verdicts(work: TrainingPlan) -> list[str]:
     return [claim.verdict for claim in fig3.claims(work.study, work.records())]
 
 
@@ -251,7 +251,7 @@ def test_four_panels_whose_labels_can_be_read(fill, accuracy, seeds):
 
 
 def test_the_subtitle_says_what_was_measured_where(fill):
-    def subtitle(work: Work) -> str:
+    def subtitle(work: TrainingPlan) -> str:
         return drawn(work)[0].texts[1].get_text()
 
     expected = (
@@ -267,10 +267,10 @@ def test_the_subtitle_says_what_was_measured_where(fill):
 
 def test_a_smaller_model_than_the_baseline_is_inside_its_panel(record_of):
     parameters = Parameters(profile="photos", widths=(0.5, 1.0, 1.8), seeds=1)
-    work = Work.of(fig3, parameters)
+    work = TrainingPlan.of(fig3, parameters)
     for spec in work.specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 1.0, "source_px": 224}
-        work.study.store.put(record_of(spec, np.arange(PICTURES) < 1000, **made))
+        work.study.store.put(record_of(spec, np.arange(IMAGES) < 1000, **made))
     figure, rows, _ = drawn(work)
     ratio = float(rows.set_index("model").loc["w=0.5", "flops_ratio"])
     assert ratio < 0.85 and figure.axes[0].get_xlim()[0] < ratio
@@ -289,7 +289,7 @@ def test_files_are_the_same_bytes_twice_and_embed_their_fonts(fill):
     assert folder.name == "photos"
 
 
-# Work ---------------------------------------------------------------------------------------------------------
+# The plan of training -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -312,7 +312,7 @@ def trained(monkeypatch, record_of) -> list:
     [("smoke", "auto", True), ("smoke", False, False), ("photos", "auto", False), ("photos", True, True)],
 )
 def test_who_trains_what_is_missing(trained, profile, train, trains):
-    work = Work.of(fig3, Parameters(profile=profile, train=train, seeds=1))
+    work = TrainingPlan.of(fig3, Parameters(profile=profile, train=train, seeds=1))
     records = work.run()
     assert len(trained) == len(records) == (len(work.models) if trains else 0)
     assert work.run() == records and len(trained) == len(records)  # once
@@ -334,14 +334,14 @@ def test_what_is_missing_is_told_with_the_command_that_trains_it(fill):
 
 
 def test_an_undecided_study_names_its_command_and_trains_nothing(monkeypatch, trained):
-    monkeypatch.setitem(PROFILES, "photos", replace(FIXED, rates=(0.1, 0.2)))
-    work = Work.of(fig3, Parameters(profile="photos", dataset="imagenette-320"))
+    monkeypatch.setitem(PROFILES, "photos", replace(FIXED, learning_rates=(0.1, 0.2)))
+    work = TrainingPlan.of(fig3, Parameters(profile="photos", dataset="imagenette-320"))
     assert "effnet queue --profile photos --dataset imagenette-320 --budget 36000" in work.summary()
     assert work.models == [] and work.run() == {} and trained == [] and work.overview().empty
 
 
 def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeypatch, trained, store, record_of):
-    monkeypatch.setitem(PROFILES, "photos", replace(FIXED, rates=(0.1, 0.2)))
+    monkeypatch.setitem(PROFILES, "photos", replace(FIXED, learning_rates=(0.1, 0.2)))
 
     def decide(study, budget, workers, device, chosen, say):
         assert chosen == ["study"]
@@ -350,13 +350,13 @@ def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeyp
                 store.put(record_of(spec, loss=rate))
 
     monkeypatch.setattr("effnet_lib.study.queue.work", decide)
-    work = Work.of(fig3, Parameters(profile="photos", train=True, seeds=1))
+    work = TrainingPlan.of(fig3, Parameters(profile="photos", train=True, seeds=1))
     assert len(work.run()) == len(work.models) == 17
     assert {spec.recipe.lr for spec in trained} == {0.1}
 
 
 def test_a_dry_run_trains_and_writes_nothing(roots, trained):
-    work = Work.of(fig3, Parameters(profile="smoke", dry_run=True))
+    work = TrainingPlan.of(fig3, Parameters(profile="smoke", dry_run=True))
     assert "7 runs to train with 1 worker(s)" in work.summary()
     assert len(work.overview()) == 7 and work.run() == {}
     assert trained == [] and list(roots.iterdir()) == []
@@ -364,23 +364,23 @@ def test_a_dry_run_trains_and_writes_nothing(roots, trained):
 
 def test_shipped_records_count_unless_fresh(fill):
     fill(FLATTENING, seeds=2, store=RunStore(root=published_root()))
-    assert Work.of(fig3, Parameters(profile="photos", seeds=2)).missing() == []
-    fresh = Work.of(fig3, Parameters(profile="photos", seeds=2, fresh=True))
+    assert TrainingPlan.of(fig3, Parameters(profile="photos", seeds=2)).missing() == []
+    fresh = TrainingPlan.of(fig3, Parameters(profile="photos", seeds=2, fresh=True))
     assert len(fresh.missing()) == 34 and fresh.records() == {}
 
 
 @pytest.mark.parametrize("profile, reads", [("smoke", False), ("cpu", False), ("photos", True)])
 def test_profiles_that_train_on_the_spot_read_no_shipped_record(profile, reads, record_of):
-    work = Work.of(fig3, Parameters(profile=profile, seeds=1))
+    work = TrainingPlan.of(fig3, Parameters(profile=profile, seeds=1))
     for spec in work.specs.values():
         RunStore(root=published_root()).put(record_of(spec))
     assert bool(work.records()) == reads
 
 
 def test_seeds_are_counted_from_zero():
-    assert Work.of(fig3, Parameters(profile="photos", seeds=4)).seeds == (0, 1, 2, 3)
-    assert Work.of(fig3, Parameters(profile="photos")).seeds == (0, 1, 2)
-    assert Work.of(fig3, Parameters(profile="smoke")).seeds == (0,)
+    assert TrainingPlan.of(fig3, Parameters(profile="photos", seeds=4)).seeds == (0, 1, 2, 3)
+    assert TrainingPlan.of(fig3, Parameters(profile="photos")).seeds == (0, 1, 2)
+    assert TrainingPlan.of(fig3, Parameters(profile="smoke")).seeds == (0,)
 
 
 def test_a_failed_run_is_told_with_its_reason(monkeypatch):
@@ -390,7 +390,7 @@ def test_a_failed_run_is_told_with_its_reason(monkeypatch):
 
     monkeypatch.setattr(work_module, "run_all", run_all)
     with pytest.raises(RunFailed, match=r"1 of 7 runs failed; the first: .* MemoryError: too large"):
-        Work.of(fig3, Parameters(profile="smoke")).run()
+        TrainingPlan.of(fig3, Parameters(profile="smoke")).run()
 
 
 @pytest.mark.parametrize(
@@ -403,18 +403,18 @@ def test_a_failed_run_is_told_with_its_reason(monkeypatch):
 )
 def test_errors_come_before_any_training(roots, trained, given, error, words):
     with pytest.raises(error, match=words):
-        Work.of(fig3, Parameters(profile="smoke", **given)).run()
+        TrainingPlan.of(fig3, Parameters(profile="smoke", **given)).run()
     assert trained == [] and list(roots.iterdir()) == []
 
 
-def test_a_folder_of_pictures_is_a_data_set(pictures, trained):
-    work = Work.of(fig3, Parameters(profile="smoke", dataset=str(pictures)))
+def test_a_folder_of_images_is_a_data_set(images, trained):
+    work = TrainingPlan.of(fig3, Parameters(profile="smoke", dataset=str(images)))
     assert {spec.arch.classes for spec in work.specs.values()} == {3}
     assert len(work.run()) == 7 and {spec.data for spec in trained} == {work.study.dataset.id}
 
 
 def test_a_claim_that_holds_needs_the_longer_budget_too(store, record_of):
-    two = replace(FIXED, candidates=(Base(0.5, 0.5, 64), Base(0.25, 0.5, 96)))
+    two = replace(FIXED, candidates=(ProxyBaseline(0.5, 0.5, 64), ProxyBaseline(0.25, 0.5, 96)))
     study = Study.of(two, store)
     study.__dict__["base"] = two.candidates[-1]  # as step 0 would decide
     width = {"width": 1.0, "baseline": -1.0}

@@ -14,7 +14,7 @@ from effnet_lib.artefacts.fig4 import BASELINES, BOTH, PLAIN, mean_weights
 from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
-from effnet_lib.study.profiles import Base
+from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.study.training_plan import merged
 
 
@@ -24,7 +24,7 @@ def two_lines(study, slope=2.0, above=0.0, steeper=0.0):
 
     def accuracy(model):
         x = np.log2(ratio(study, model))
-        return 60 + slope * x + (above + steeper * (x - start) if model.on == BOTH else 0.0)
+        return 60 + slope * x + (above + steeper * (x - start) if model.base_scaling == BOTH else 0.0)
 
     return accuracy
 
@@ -192,7 +192,7 @@ def test_each_effect_needs_its_own_points_only(record_of):
     higher, steeper = fig4.effects(study, made(study, record_of, without(accuracy, "baseline"))).values()
     assert higher.value == pytest.approx(3, abs=0.1) and steeper.value is None
     assert all(effect.value is None for effect in fig4.effects(study, {}).values())
-    small = study_of(Base(0.25, 0.5, 32), profile="cpu")
+    small = study_of(ProxyBaseline(0.25, 0.5, 32), profile="cpu")
     assert "w=1 to 1.8 gains more" in list(fig4.effects(small, {}))[1]  # the widest that both lines have
 
 

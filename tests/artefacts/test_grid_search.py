@@ -22,20 +22,20 @@ from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
-from effnet_lib.stats.intervals import Outcomes
+from effnet_lib.stats.intervals import PairedOutcomes
 from effnet_lib.stats.regret import dunnett, regret
 from effnet_lib.stats.response_surface import fit
 from effnet_lib.study import training_plan as work_module
 from effnet_lib.study.coefficient_grid import PAPER, add_blocks, candidate, fine, points, spread
 from effnet_lib.study.parameters import Parameters, resolve
-from effnet_lib.study.profiles import PROFILES, Base
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import Work
+from effnet_lib.study.training_plan import TrainingPlan
 
-PICTURES = 2000
+IMAGES = 2000
 BASES = [base for profile in PROFILES.values() for base in profile.candidates]
-FIXED = replace(PROFILES["photos"], candidates=(Base(0.25, 0.5, 96),), rates=())
-FULL = replace(FIXED, candidates=(Base(0.25, 0.5, 96), Base(0.5, 0.5, 64)))
+FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
+FULL = replace(FIXED, candidates=(ProxyBaseline(0.25, 0.5, 96), ProxyBaseline(0.5, 0.5, 64)))
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +133,8 @@ def test_points_are_distinct_networks_within_the_tolerance_and_the_papers_triple
 
 def test_the_papers_rule_merges_where_fine_rounding_does_not():
     study = {
-        name: study_of(replace(FIXED, candidates=(Base(0.5, 0.5, 64),), rounding=name)) for name in ("fine", "paper")
+        name: study_of(replace(FIXED, candidates=(ProxyBaseline(0.5, 0.5, 64),), rounding=name))
+        for name in ("fine", "paper")
     }
     # At depth 0.5 every alpha from 1.05 to 1.30 is one network under ceil.
     alphas = [1.05, 1.1, 1.15, 1.2, 1.25, 1.3]
@@ -168,7 +169,7 @@ def test_the_chosen_networks_cover_the_surface():
 @pytest.mark.parametrize("name", ["smoke", "cpu", "photos", "gpu"])
 def test_profiles_train_as_many_networks_as_they_say(name):
     base = PROFILES[name].candidates[0]
-    study = study_of(replace(PROFILES[name], candidates=(base,), rates=()))
+    study = study_of(replace(PROFILES[name], candidates=(base,), learning_rates=()))
     models = grid_search.plan(study)
     assert models[0].name == "baseline" and models[1].name == "(1.2, 1.1, 1.15)"
     assert len({model.arch for model in models}) == study.profile.networks + 1
@@ -177,13 +178,13 @@ def test_profiles_train_as_many_networks_as_they_say(name):
 # Statistics ---------------------------------------------------------------------------------------------------
 
 
-def invented(means: dict, seeds: int, sd: float, rng) -> Outcomes:
+def invented(means: dict, seeds: int, sd: float, rng) -> PairedOutcomes:
     """Return bits of seeds whose accuracies scatter by `sd` points; the same pictures are right first everywhere."""
     level = rng.normal(0, 1, seeds)  # a seed's own level, which every network shares
     right = {
-        n: [round(PICTURES * (m + level[s] + rng.normal(0, sd)) / 100) for s in range(seeds)] for n, m in means.items()
+        n: [round(IMAGES * (m + level[s] + rng.normal(0, sd)) / 100) for s in range(seeds)] for n, m in means.items()
     }
-    return Outcomes({n: {s: np.arange(PICTURES) < k for s, k in enumerate(row)} for n, row in right.items()})
+    return PairedOutcomes({n: {s: np.arange(IMAGES) < k for s, k in enumerate(row)} for n, row in right.items()})
 
 
 @pytest.mark.parametrize(
@@ -217,7 +218,7 @@ def test_one_seed_has_a_regret_without_interval_and_one_network_none():
     outcomes = invented({"a": 70, "b": 75}, 1, 0.0, np.random.default_rng(0))
     found = regret(outcomes, "a")
     assert found.value == pytest.approx(5) and found.interval is None and found.differences["b"][1:] == (None, None)
-    assert regret(Outcomes({"a": outcomes.bits["a"]}), "a") is None
+    assert regret(PairedOutcomes({"a": outcomes.bits["a"]}), "a") is None
 
 
 @pytest.mark.parametrize(
@@ -302,8 +303,8 @@ def put(record_of):
 
     def store(study: Study, model, seed: int, accuracy: float) -> None:
         jitter = np.random.default_rng((seed, count(model.arch).madds)).uniform(-0.2, 0.2)
-        right = round(PICTURES * (accuracy + jitter) / 100)
-        study.store.put(record_of(study.spec(model, seed), np.arange(PICTURES) < right, source_px=163))
+        right = round(IMAGES * (accuracy + jitter) / 100)
+        study.store.put(record_of(study.spec(model, seed), np.arange(IMAGES) < right, source_px=163))
 
     return store
 
@@ -367,11 +368,11 @@ def test_a_notebook_trains_what_its_records_ask_for(monkeypatch, record_of):
         return Report(stored=list(specs))
 
     monkeypatch.setattr(work_module, "run_all", run_all)
-    work = Work.of(grid_search, Parameters(profile="cpu", seeds=2))
+    work = TrainingPlan.of(grid_search, Parameters(profile="cpu", seeds=2))
     records = work.run()
     assert [sorted(set(seeds)) for seeds in rounds] == [[0, 1], [100, 101]]
     assert len(rounds[0]) == 16 and len(rounds[1]) == 8 and len(records) == 8
-    assert Work.of(grid_search, Parameters(profile="cpu", seeds=2)).run() == records and rounds[2:] == [[]]
+    assert TrainingPlan.of(grid_search, Parameters(profile="cpu", seeds=2)).run() == records and rounds[2:] == [[]]
 
 
 # Claims and drawing -------------------------------------------------------------------------------------------
@@ -381,8 +382,8 @@ def test_a_notebook_trains_what_its_records_ask_for(monkeypatch, record_of):
 def judged(put):
     """Return a function that fills a search and its fresh seeds, and returns the work."""
 
-    def make(lost: float, seeds: int = 3, fresh: bool = True, accuracy=top_of, **given) -> Work:
-        work = Work.of(grid_search, Parameters(profile="photos", seeds=seeds, **given))
+    def make(lost: float, seeds: int = 3, fresh: bool = True, accuracy=top_of, **given) -> TrainingPlan:
+        work = TrainingPlan.of(grid_search, Parameters(profile="photos", seeds=seeds, **given))
         for seed in range(seeds):
             put(work.study, work.study.baseline, seed, 60.0)
         search_of(work.study, put, seeds, accuracy)
@@ -410,7 +411,7 @@ def test_without_fresh_seeds_there_is_no_verdict(judged):
     assert "not measured" in grid_search.claims(work.study, {})[0].line()
 
 
-def drawn(work: Work):
+def drawn(work: TrainingPlan):
     records = work.records()
     rows = grid_search.table(work.study, records)
     return grid_search.draw(work.study, records, rows), rows
@@ -432,7 +433,7 @@ def linear(triple: Scaling) -> float:
     ],
     ids=["all", "no fresh seeds", "one seed", "no maximum", "paper rounding", "few networks"],
 )
-def test_a_picture_whose_labels_can_be_read(judged, given, said):
+def test_a_image_whose_labels_can_be_read(judged, given, said):
     figure, rows = drawn(judged(0.5, **given))
     everything = labels(figure)
     assert_readable(figure, everything, 0.3)
@@ -458,7 +459,7 @@ def test_the_table_has_triples_and_simultaneous_intervals(judged):
     assert (
         (others["over_paper_low"] < others["over_paper"]) & (others["over_paper"] < others["over_paper_high"])
     ).all()
-    work = Work.of(grid_search, Parameters(profile="photos"))
+    work = TrainingPlan.of(grid_search, Parameters(profile="photos"))
     assert grid_search.table(work.study, {}).empty
     # B0 itself at 224 px under the paper's triple: B1 to B2's size.
     full = efficientnet.scale(PAPER)
@@ -493,7 +494,7 @@ def test_lists_are_kept_as_given_and_reach_the_grid():
         {"profile": "photos", "alphas": [1.4, 1.2], "gammas": [1.1, 1.2], "rounding": "paper", "tolerance": 0.1}
     )
     assert params.alphas == (1.2, 1.4)
-    profile = Work.of(grid_search, params).study.profile
+    profile = TrainingPlan.of(grid_search, params).study.profile
     assert (profile.alphas, profile.betas, profile.gammas) == ((1.2, 1.4), FIXED.betas, (1.1, 1.2))
     assert (profile.rounding, profile.tolerance) == ("paper", 0.1)
 
@@ -506,7 +507,7 @@ def test_the_library_refuses_them_too():
     with pytest.raises(ParameterError, match=r"alpha=0\.9"):
         candidate(study_of(), Scaling(0.9))
     with pytest.raises(ParameterError, match=r"tolerance=0\.05 .* the nearest"):
-        Work.of(grid_search, Parameters(profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,)))
+        TrainingPlan.of(grid_search, Parameters(profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,)))
 
 
 # Notebook -----------------------------------------------------------------------------------------------------

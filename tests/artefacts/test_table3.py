@@ -21,12 +21,12 @@ from effnet_lib.runs.spec import RunSpec
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import proxy_families
 from effnet_lib.study.parameters import Parameters
-from effnet_lib.study.profiles import FAMILIES, PROFILES, Base
+from effnet_lib.study.profiles import FAMILIES, PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import Work
+from effnet_lib.study.training_plan import TrainingPlan
 
-PICTURES = 2000
-FIXED = replace(PROFILES["photos"], candidates=(Base(0.25, 0.5, 96),), rates=())
+IMAGES = 2000
+FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
 METHODS = ("baseline", "depth", "width", "resolution", "compound")
 
 
@@ -43,16 +43,16 @@ def fill(record_of):
     Seeds spread a model by `jitter` points, each model in its own way, and leave its mean where it is.
     """
 
-    def put(accuracy, seeds: int = 5, jitter: float = 0.2, profile: str = "photos") -> Work:
-        work = Work.of(table3, Parameters(profile=profile, seeds=seeds))
+    def put(accuracy, seeds: int = 5, jitter: float = 0.2, profile: str = "photos") -> TrainingPlan:
+        work = TrainingPlan.of(table3, Parameters(profile=profile, seeds=seeds))
         noise = np.random.default_rng(1).uniform(-jitter, jitter, (len(work.models), seeds))
         shifts = dict(zip(work.models, noise - noise.mean(axis=1, keepdims=True), strict=True))
         for (model, seed), spec in work.specs.items():
             percent = accuracy(model.family, model.method)
             if percent is not None:
-                right = np.clip(round(PICTURES * (percent + shifts[model][seed]) / 100), 0, PICTURES)
+                right = np.clip(round(IMAGES * (percent + shifts[model][seed]) / 100), 0, IMAGES)
                 made = {"train_loss": 1.0, "top1_larger_test": 1.0, "source_px": min(round(1.7 * spec.arch.px), 224)}
-                work.study.store.put(record_of(spec, np.arange(PICTURES) < right, **made))
+                work.study.store.put(record_of(spec, np.arange(IMAGES) < right, **made))
         return work
 
     return put
@@ -64,7 +64,7 @@ def gains(compound: float, single: float = 6.0):
     return lambda family, method: 50 + 5 * FAMILIES.index(family) + gain.get(method, single)
 
 
-def drawn(work: Work):
+def drawn(work: TrainingPlan):
     records = work.records()
     rows = table3.table(work.study, records)
     return table3.draw(work.study, records, rows), rows, table3.claims(work.study, records)
@@ -74,7 +74,7 @@ def drawn(work: Work):
 
 
 def test_the_plan_is_table_3s_fourteen_rows_with_names_of_their_own():
-    work = Work.of(table3, Parameters(profile="photos"))
+    work = TrainingPlan.of(table3, Parameters(profile="photos"))
     printed = paper.table(3)
     assert [(m.family, m.method) for m in work.models] == list(zip(printed["baseline"], printed["method"], strict=True))
     assert len(work.models) == len({m.name for m in work.models}) == len({m.arch for m in work.models}) == 14
@@ -87,7 +87,7 @@ def test_the_plan_is_table_3s_fourteen_rows_with_names_of_their_own():
 
 
 def test_every_model_has_the_multipliers_that_are_printed():
-    for model in Work.of(table3, Parameters(profile="photos")).models:
+    for model in TrainingPlan.of(table3, Parameters(profile="photos")).models:
         row = paper.table(3).set_index(["baseline", "method"]).loc[(model.family, model.method)]
         printed = [row["depth"], row["width"], row["resolution"]]
         expected = scalable.ASSUMED if np.isnan(printed).any() else Scaling(*printed)
@@ -99,7 +99,7 @@ def test_every_model_has_the_multipliers_that_are_printed():
 def test_every_family_costs_what_the_baseline_does(profile, store):
     """Whichever baseline step 0 chooses; 15 %, since a family as thin as ResNet-50 has few sizes to choose from."""
     for base in PROFILES[profile].candidates:
-        study = Study.of(replace(PROFILES[profile], candidates=(base,), rates=()), store)
+        study = Study.of(replace(PROFILES[profile], candidates=(base,), learning_rates=()), store)
         unit = count(study.baseline.arch).madds
         for family in FAMILIES:
             proxy = proxy_families.baseline(study, family)
@@ -113,8 +113,10 @@ def test_proxies_at_the_chosen_baseline_are_these(store):
     """Keys of stored records depend on them."""
     study = Study.of(FIXED, store)
     assert {family: proxy_families.proxy(study, family) for family in FAMILIES} == {
-        "MobileNetV1": Base(0.25, 1, 80), "MobileNetV2": Base(0.25, 1, 96), "ResNet-50": Base(0.1, 0.5, 80),
-    }  # fmt: skip
+        "MobileNetV1": ProxyBaseline(0.25, 1, 80),
+        "MobileNetV2": ProxyBaseline(0.25, 1, 96),
+        "ResNet-50": ProxyBaseline(0.1, 0.5, 80),
+    }
     rows = table3.proxies(study)
     assert rows["over_baseline"].between(0.94, 1.06).all() and set(rows["final_px"]) == {3}
 
@@ -163,7 +165,7 @@ def test_the_queue_gets_one_seed_first_and_the_cheapest_family_first(store):
     order = list(dict.fromkeys(spec.arch.family for spec in first.specs))
     total = {f: sum(count(spec.arch).madds for spec in first.specs if spec.arch.family == f) for f in order}
     assert list(total.values()) == sorted(total.values()) and len(order) == 3
-    decisive = replace(FIXED, candidates=(Base(0.5, 0.5, 64), Base(0.25, 0.5, 96)))
+    decisive = replace(FIXED, candidates=(ProxyBaseline(0.5, 0.5, 64), ProxyBaseline(0.25, 0.5, 96)))
     study = Study.of(decisive, store)
     study.__dict__["base"] = decisive.candidates[-1]  # as step 0 would decide
     assert len(list(table3.stages(study))[1].specs) == 14 * 5
@@ -334,8 +336,8 @@ def test_files_are_the_same_bytes_twice_and_the_audit_lies_beside_them(fill):
 
 def test_figure_3_is_none_the_wiser(fill):
     """Families have baselines of their own, so that no other artefact's plan meets them."""
-    mine = {spec.key for spec in Work.of(table3, Parameters(profile="photos")).specs.values()}
-    assert not mine & {spec.key for spec in Work.of(fig3, Parameters(profile="photos")).specs.values()}
+    mine = {spec.key for spec in TrainingPlan.of(table3, Parameters(profile="photos")).specs.values()}
+    assert not mine & {spec.key for spec in TrainingPlan.of(fig3, Parameters(profile="photos")).specs.values()}
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from effnet_lib.report.tables import latency
 from effnet_lib.report.tables.latency import ELSEWHERE, HERE, SURVEY
 from effnet_lib.runs.measurements import Measurement, MeasurementStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
-from effnet_lib.study.measurement_plan import Tasks
+from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.parameters import resolve
 
 GAIN = {"eager": 1.0, "channels_last": 1.25, "compile": 1.5, "onnxruntime": 3.0, "openvino": 3.2, "openvino_bf16": 5.0}
@@ -26,8 +26,8 @@ SLOW = {"ResNet-152": 5.7, "GPipe": 5.0}  # our ratio to the EfficientNet of the
 WHERE = {"date": "2020-01-02T03:04:05+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 
 
-def plan(**given) -> Tasks:
-    return Tasks.of(table4, resolve({"train": False} | given, table4))
+def plan(**given) -> MeasurementPlan:
+    return MeasurementPlan.of(table4, resolve({"train": False} | given, table4))
 
 
 def seconds(network: str) -> float:
@@ -78,7 +78,7 @@ def keep(task: group.Latency, shipped: bool = False, processor: str | None = Non
         store.put(made)
 
 
-def filled(runtimes_: str = "eager", **how) -> Tasks:
+def filled(runtimes_: str = "eager", **how) -> MeasurementPlan:
     work = plan(runtimes=runtimes_)
     for task in work.tasks:
         keep(task, **how)
@@ -133,7 +133,7 @@ def test_claims_are_judged_by_the_interval():
     assert judged[3].claim == "EfficientNet-B7 is at least 6.1x faster than GPipe (PyTorch eager (NCHW), one core)"
 
 
-def test_a_busy_machine_decides_nothing_and_is_named_in_the_picture():
+def test_a_busy_machine_decides_nothing_and_is_named_in_the_image():
     work = filled(busy=["other processes took 20% of the core"])
     rows = table4.table(work)
     assert {claim.verdict for claim in table4.claims(work)} == {NOT_ENOUGH}
@@ -193,7 +193,7 @@ def test_flops_and_time_are_ranked_and_the_worst_swap_comes_first():
 
 
 @pytest.mark.parametrize("names", ["eager", ",".join(runtimes.RUNTIMES)])
-def test_the_picture_is_readable(names):
+def test_the_image_is_readable(names):
     work = filled(names)
     figure = table4.draw(work, table4.table(work))
     assert_readable(figure, labels(figure))

@@ -19,31 +19,31 @@ from effnet_lib.report.tables.transfer import geometric_mean, series
 from effnet_lib.runs.measurements import Measurement
 from effnet_lib.runs.packing import pack_bits
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
-from effnet_lib.study.measurement_plan import Tasks
+from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.parameters import resolve
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 CIFAR = transfer_datasets.declare("cifar10")
 
 
-def plan(**given) -> Tasks:
-    return Tasks.of(table5, resolve({"profile": "cpu"} | given, table5))
+def plan(**given) -> MeasurementPlan:
+    return MeasurementPlan.of(table5, resolve({"profile": "cpu"} | given, table5))
 
 
-def invent(task: Probe | FineTune, accuracy: float, pictures: int = 4000) -> Measurement:
+def invent(task: Probe | FineTune, accuracy: float, images: int = 4000) -> Measurement:
     """Make a record whose test pictures are right up to an accuracy; the harder ones are the same for all."""
-    right = np.arange(pictures) < accuracy / 100 * pictures
-    result = {"accuracy": 100 * right.mean(), "top1": 100 * right.mean(), "metric": "top-1", "test_pictures": pictures}
+    right = np.arange(images) < accuracy / 100 * images
+    result = {"accuracy": 100 * right.mean(), "top1": 100 * right.mean(), "metric": "top-1", "test_pictures": images}
     result |= {"correct": pack_bits(right), "params": params(task.network)}
-    pictures = getattr(task, "train_pictures", None) or task.dataset.train_pictures
-    return Measurement(task.kind, task.spec(), result | {"train_pictures": pictures}, WHERE)
+    images = getattr(task, "train_images", None) or task.dataset.train_images
+    return Measurement(task.kind, task.spec(), result | {"train_pictures": images}, WHERE)
 
 
-def probes(gain: float, draws: int = 3, spread: float = 0.3, train_pictures: int | None = 500) -> dict:
+def probes(gain: float, draws: int = 3, spread: float = 0.3, train_images: int | None = 500) -> dict:
     """Records of Lite0 to Lite2, each `gain` / 2 points above the one before."""
     noise = np.random.default_rng(0)
     return {
-        (task := Probe(f"lite{size}", CIFAR, train_pictures, draw)): invent(
+        (task := Probe(f"lite{size}", CIFAR, train_images, draw)): invent(
             task, 80 + gain * size / 2 + spread * noise.normal()
         )
         for draw in range(draws)
@@ -55,16 +55,16 @@ def test_without_photographs_the_offline_plan_is_digits_and_fractals_and_with_th
     assert {task.dataset.id for task in plan().tasks} == {"digits", "fractals-10"}
     (paths.data_root() / "cifar10/train").mkdir(parents=True)
     tasks = plan().tasks
-    assert {(task.dataset.id, task.train_pictures, task.test_pictures) for task in tasks} == {("cifar10", 500, 1000)}
+    assert {(task.dataset.id, task.train_images, task.test_images) for task in tasks} == {("cifar10", 500, 1000)}
     assert len(tasks) == len(set(tasks)) == 9 and {task.block for task in tasks} == {0, 1, 2}
 
 
 def test_photos_has_whole_probes_fifths_and_one_fine_tuning_without_any_data():
     tasks = plan(profile="photos").tasks
-    whole = [t for t in tasks if isinstance(t, Probe) and t.train_pictures is None]
-    fifths = [t for t in tasks if isinstance(t, Probe) and t.train_pictures]
-    assert [t.network for t in whole] == ["lite0", "lite1", "lite2"] and {t.test_pictures for t in whole} == {None}
-    assert {(t.train_pictures, t.block) for t in fifths} == {(10_000, block) for block in range(5)}
+    whole = [t for t in tasks if isinstance(t, Probe) and t.train_images is None]
+    fifths = [t for t in tasks if isinstance(t, Probe) and t.train_images]
+    assert [t.network for t in whole] == ["lite0", "lite1", "lite2"] and {t.test_images for t in whole} == {None}
+    assert {(t.train_images, t.block) for t in fifths} == {(10_000, block) for block in range(5)}
     [tuned] = [t for t in tasks if isinstance(t, FineTune)]
     assert (tuned.network, tuned.px, tuned.job().recipe.epochs, tuned.micro_batch) == ("lite0", 96, 3, 64)
     assert "are missing; -p train True" in plan(profile="photos").summary()
@@ -75,17 +75,17 @@ def test_gpu_fine_tunes_at_the_networks_own_sizes_and_imagenet_all_that_the_pape
     assert [(job.network, job.arch.px, job.recipe.epochs) for job in jobs] == [("lite0", 224, 10), ("lite2", 260, 10)]
     paper_own = plan(profile="imagenet").tasks
     assert len(paper_own) == 64 and {task.network for task in paper_own} == {f"b{n}" for n in range(8)}
-    steps = {task.job().recipe.epochs * (task.dataset.train_pictures // 256) for task in paper_own}
+    steps = {task.job().recipe.epochs * (task.dataset.train_images // 256) for task in paper_own}
     assert all(abs(total - 20_000) < 150 for total in steps)
 
 
-def test_parameters_choose_what_is_measured(pictures):
+def test_parameters_choose_what_is_measured(images):
     given = {"models": "lite2", "methods": "finetune,scratch", "steps": 20_000, "grid": True, "seeds": 2}
-    tasks = plan(dataset=str(pictures), **given).tasks
+    tasks = plan(dataset=str(images), **given).tasks
     assert [(t.network, t.scratch, t.seed) for t in tasks] == [("lite2", s, n) for s in (False, True) for n in (0, 1)]
     assert len(tasks[0].candidates()) == 9 and tasks[0].job().arch.px == 260
-    probing = plan(dataset=str(pictures), train_pictures=6, seeds=2, profile="photos", methods="probe").tasks
-    assert {(t.train_pictures, t.block) for t in probing} == {(6, 0), (6, 1)}
+    probing = plan(dataset=str(images), train_pictures=6, seeds=2, profile="photos", methods="probe").tasks
+    assert {(t.train_images, t.block) for t in probing} == {(6, 0), (6, 1)}
 
 
 BAD = [
@@ -146,7 +146,7 @@ def test_another_encoding_of_a_set_is_called_so_and_never_mixed_with_the_officia
     [copy] = transfer_datasets.COPIES
     lossy = {
         task: replace(one, provenance=one.provenance | {"data_fingerprint": copy})
-        for task, one in probes(2.0, draws=1, train_pictures=None).items()
+        for task, one in probes(2.0, draws=1, train_images=None).items()
     }
     found = series(probes(2.0, draws=1) | lossy)
     assert [line.label for line in found] == ["CIFAR-10", "CIFAR-10 as JPEG, quality 75"]

@@ -42,7 +42,7 @@ def test_path_is_relative_to_the_current_folder(folder, tmp_path, monkeypatch):
     absolute = declare(str(folder))
     monkeypatch.chdir(tmp_path / "tiny" / "val")
     assert declare("..") == absolute
-    assert (absolute.classes, absolute.train_pictures, absolute.val_pictures) == (3, 36, 18)
+    assert (absolute.classes, absolute.train_images, absolute.val_images) == (3, 36, 18)
     assert absolute.native_px == 40  # the short side of 48 x 40
 
 
@@ -90,7 +90,7 @@ def test_parts_of_a_plain_set(tiny_data):
     assert [len(part) for part in found.values()] == [36, 18, 6]
     for name, part in found.items():
         source = "val" if name == "val" else "train"
-        pixels = image_folder.decode(image_folder.list_pictures(tiny_data.folder, source)[0], 32)
+        pixels = image_folder.decode(image_folder.list_images(tiny_data.folder, source)[0], 32)
         if name == "probe":
             pixels = pixels[split_part(np.repeat(np.arange(3), 12), "probe")]
         np.testing.assert_array_equal(part.pixels[part.rows], pixels)
@@ -109,7 +109,7 @@ def test_holdout_never_touches_the_validation_set(tiny_data):
         np.testing.assert_array_equal(held[name].labels, labels[chosen])
 
 
-def test_decoded_pictures_are_kept_and_shared(tiny_data, tmp_path, monkeypatch):
+def test_decoded_images_are_kept_and_shared(tiny_data, tmp_path, monkeypatch):
     held = replace(tiny_data, id=tiny_data.id + HOLDOUT)
     first, first_held = parts(tiny_data), parts(held)
     monkeypatch.setattr(image_folder, "decode", lambda *_: pytest.fail("decoded again"))
@@ -148,7 +148,7 @@ def test_fractals_need_no_folder():
 
 
 @pytest.mark.parametrize("clutter", [0, 2])
-def test_some_rows_are_the_pictures_that_all_of_them_are(clutter):
+def test_some_rows_are_the_images_that_all_of_them_are(clutter):
     spec, rows = FractalSpec(classes=3, train_per_class=5, val_per_class=2, clutter=clutter), np.array([1, 4, 5, 13])
     render = fractal_scenes.generate if clutter else generate
     (images, labels), (some, theirs) = render(spec, "train", 32), render(spec, "train", 32, rows=rows)
@@ -169,16 +169,16 @@ def test_two_workers_share_the_parts_of_one_resolution(tiny_data, tmp_path):
 def test_named_sets_are_declared_without_their_data(name):
     plain, held = declare(name), declare(name + HOLDOUT)
     assert plain.id == name and held.id == name + HOLDOUT
-    assert plain.classes > 1 and plain.train_pictures > 0 and plain.val_pictures > 0
+    assert plain.classes > 1 and plain.train_images > 0 and plain.val_images > 0
     assert plain.label == held.label != name
 
 
-def test_download_happens_once(pictures, tmp_path, monkeypatch):
+def test_download_happens_once(images, tmp_path, monkeypatch):
     calls = []
 
     def download(root: str, **_) -> None:
         calls.append(Path(root).parent)
-        shutil.copytree(pictures, Path(root) / "imagenette2-320")
+        shutil.copytree(images, Path(root) / "imagenette2-320")
 
     fake = SimpleNamespace(Imagenette=download)
     monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(datasets=fake))

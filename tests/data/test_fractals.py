@@ -65,7 +65,7 @@ def test_golden_bytes():
     assert hashlib.sha256(images).hexdigest()[:32] == "c834e103f400795fd49d4d9f8c127803"
 
 
-def test_resolutions_show_the_same_picture(train):
+def test_resolutions_show_the_same_image(train):
     large = means(generate(SPEC, "train", 128)[0], 32).reshape(30, -1)
     small = means(train[0], 32).reshape(30, -1)
     correlation = [np.corrcoef(pair)[0, 1] for pair in zip(small, large, strict=True)]

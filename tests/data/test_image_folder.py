@@ -23,7 +23,7 @@ def save(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
 
 
 def test_order_is_that_of_the_names_whatever_came_first(folder):
-    before = image_folder.list_pictures(folder, "train")
+    before = image_folder.list_images(folder, "train")
     moved = folder / "train" / "moved"
     shutil.copytree(folder / "train" / "red", moved)  # the same pictures, created in another order
     shutil.rmtree(folder / "train" / "red")
@@ -31,26 +31,26 @@ def test_order_is_that_of_the_names_whatever_came_first(folder):
     for path in sorted(moved.iterdir(), reverse=True):
         shutil.copy(path, folder / "train" / "red")
     shutil.rmtree(moved)
-    files, labels, classes = image_folder.list_pictures(folder, "train")
+    files, labels, classes = image_folder.list_images(folder, "train")
     assert files == before[0] == sorted(files)
     assert classes == ["blue", "green", "red"]
     assert labels.dtype == np.int64 and labels.tolist() == [0] * 12 + [1] * 12 + [2] * 12
     assert [path.parent.name for path in files] == [classes[label] for label in labels]
 
 
-def test_what_is_no_picture_is_not_listed(folder):
+def test_what_is_no_image_is_not_listed(folder):
     (folder / "train" / "notes.txt").write_text("beside the classes")
     (folder / "train" / "red" / "notes.txt").write_text("beside the pictures")
     (folder / "train" / "red" / "deeper").mkdir()
     shutil.copy(folder / "train" / "red" / "00.jpg", folder / "train" / "red" / "deeper" / "12.JPEG")
-    files, _, classes = image_folder.list_pictures(folder, "train")
+    files, _, classes = image_folder.list_images(folder, "train")
     assert len(files) == 37 and classes == ["blue", "green", "red"]
 
 
 @pytest.mark.parametrize("name", ["test", "valid", "validation"])
 def test_the_validation_part_has_many_names(folder, name):
     (folder / "val").rename(folder / name)
-    assert len(image_folder.list_pictures(folder, "val")[0]) == 18
+    assert len(image_folder.list_images(folder, "val")[0]) == 18
 
 
 def no_set(root: Path) -> str:
@@ -69,7 +69,7 @@ def no_classes(root: Path) -> str:
     return "0 class folders"
 
 
-def no_pictures(root: Path) -> str:
+def no_images(root: Path) -> str:
     shutil.rmtree(root / "train" / "green")
     (root / "train" / "green").mkdir()
     return "train/green"
@@ -119,13 +119,13 @@ def link_to_nothing(root: Path) -> str:
 
 @pytest.mark.parametrize(
     "spoil",
-    [no_set, no_part, no_classes, no_pictures, other_classes, text, half_a_jpeg, broken_png,
+    [no_set, no_part, no_classes, no_images, other_classes, text, half_a_jpeg, broken_png,
      link_out, class_links_out, link_to_nothing],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line_that_names_it(folder, spoil):
     named = spoil(folder)
     with pytest.raises(DataError) as caught:
-        image_folder.decode(image_folder.list_pictures(declare(str(folder)).folder, "train")[0], 32)
+        image_folder.decode(image_folder.list_images(declare(str(folder)).folder, "train")[0], 32)
     message = str(caught.value)
     assert named in message and message.startswith("dataset") and "\n" not in message
 
@@ -134,7 +134,7 @@ def test_links_inside_the_set_are_followed(folder):
     (folder / "train" / "green" / "99.jpg").symlink_to(folder / "train" / "green" / "00.jpg")
     link = folder.with_name("link")
     link.symlink_to(folder)
-    files = image_folder.list_pictures(link, "train")[0]
+    files = image_folder.list_images(link, "train")[0]
     assert len(files) == 37
     assert np.array_equal(*image_folder.decode([p for p in files if p.stem in ("00", "99")][1:3], 16))
 
@@ -143,9 +143,9 @@ def test_links_inside_the_set_are_followed(folder):
 def test_every_mode_becomes_rgb(tmp_path, mode):
     ramp = np.broadcast_to(np.linspace(0, 255, 32)[:, None, None], (32, 32, 3))
     path = save(tmp_path / ("a.jpg" if mode == "CMYK" else "a.png"), ramp, mode)
-    (picture,) = image_folder.decode([path], 32)
-    assert picture.shape == (32, 32, 3) and picture.dtype == np.uint8
-    grey = picture.astype(int)
+    (image,) = image_folder.decode([path], 32)
+    assert image.shape == (32, 32, 3) and image.dtype == np.uint8
+    grey = image.astype(int)
     assert np.ptp(grey, axis=2).max() <= 8  # a grey ramp stays grey
     assert grey[0].mean() < 16 and grey[-1].mean() > 239
 
@@ -163,12 +163,12 @@ def test_the_centre_square_is_kept(tmp_path):
 def test_a_reduction_is_antialiased(tmp_path):
     stripes = np.zeros((64, 64, 3))
     stripes[:, ::2] = 255  # sampled every fourth pixel, they would come out black or white
-    (picture,) = image_folder.decode([save(tmp_path / "stripes.png", stripes)], 16)
-    assert np.abs(picture.astype(int) - 127.5).max() <= 16
+    (image,) = image_folder.decode([save(tmp_path / "stripes.png", stripes)], 16)
+    assert np.abs(image.astype(int) - 127.5).max() <= 16
 
 
 def test_threads_change_nothing(folder):
-    files = image_folder.list_pictures(folder, "train")[0]
+    files = image_folder.list_images(folder, "train")[0]
     np.testing.assert_array_equal(image_folder.decode(files, 24), image_folder.decode(files, 24, threads=3))
 
 
@@ -178,16 +178,16 @@ def test_fingerprint_follows_names_and_content_only(folder, tmp_path):
     def look(root: Path) -> str:
         return image_folder.fingerprint(root, tmp_path / f"{next(number)}.json")  # nothing is kept from look to look
 
-    first, picture = look(folder), folder / "val" / "red" / "03.jpg"
-    os.utime(picture, (1, 1))
+    first, image = look(folder), folder / "val" / "red" / "03.jpg"
+    os.utime(image, (1, 1))
     assert look(folder) == first
     assert look(Path(shutil.copytree(folder, tmp_path / "elsewhere" / "other name"))) == first
-    data = picture.read_bytes()
-    picture.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
+    data = image.read_bytes()
+    image.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
     assert look(folder) != first
-    picture.write_bytes(data)
+    image.write_bytes(data)
     assert look(folder) == first
-    picture.rename(picture.with_name("03a.jpg"))
+    image.rename(image.with_name("03a.jpg"))
     assert look(folder) != first
 
 
@@ -198,13 +198,13 @@ def test_kept_fingerprint_is_read_back(folder, tmp_path, monkeypatch):
     assert image_folder.fingerprint(folder, cache) == first
 
 
-def test_kept_fingerprint_is_never_that_of_other_pictures(folder, tmp_path):
+def test_kept_fingerprint_is_never_that_of_other_images(folder, tmp_path):
     """An exchange under the old size and date is seen, and a twin folder of equal names, sizes and dates."""
-    cache, (picture, *_) = tmp_path / "cache.json", image_folder.list_pictures(folder, "train")[0]
-    os.utime(picture, (1, 1))
-    first, data = image_folder.fingerprint(folder, cache), picture.read_bytes()
+    cache, (image, *_) = tmp_path / "cache.json", image_folder.list_images(folder, "train")[0]
+    os.utime(image, (1, 1))
+    first, data = image_folder.fingerprint(folder, cache), image.read_bytes()
     twin = Path(shutil.copytree(folder, tmp_path / "twin", copy_function=shutil.copy2))
-    for path in (picture, twin / picture.relative_to(folder)):
+    for path in (image, twin / image.relative_to(folder)):
         path.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
         os.utime(path, (1, 1))
     changed = image_folder.fingerprint(folder, cache)

@@ -10,7 +10,7 @@ from effnet_lib.data import datasets
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.worker import STORED, execute
-from effnet_lib.study.profiles import Base
+from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import SHORT
 
 DATA = paths.ROOT / "data"
@@ -27,17 +27,17 @@ def photos(monkeypatch) -> datasets.DataSet:
 
 def test_photographs_are_the_declared_ones(photos):
     assert datasets.content_fingerprint(photos) == photos.fingerprint
-    files, labels, classes = datasets.folders.list_pictures(photos.folder, "val")
-    assert (len(files), len(classes)) == (photos.val_pictures, photos.classes)
+    files, labels, classes = datasets.folders.list_images(photos.folder, "val")
+    assert (len(files), len(classes)) == (photos.val_images, photos.classes)
     assert np.bincount(labels).min() > 300
 
 
 @pytest.mark.slow
 def test_a_small_network_learns_from_photographs(photos):
-    spec = RunSpec(Base(0.25, 0.25, 32).arch(photos.classes), replace(SHORT, epochs=2), photos.id, seed=0)
+    spec = RunSpec(ProxyBaseline(0.25, 0.25, 32).arch(photos.classes), replace(SHORT, epochs=2), photos.id, seed=0)
     store = RunStore()
     assert execute(spec, photos, store) == STORED
     record = store.get(spec.key)
-    assert record.result["val_pictures"] == photos.val_pictures
+    assert record.result["val_pictures"] == photos.val_images
     assert record.top1 > 25  # chance is 10 %
     assert record.provenance["data_fingerprint"] == photos.fingerprint

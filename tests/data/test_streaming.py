@@ -185,7 +185,7 @@ def test_a_reduction_is_antialiased(photo):
 
 
 @pytest.mark.parametrize("edge", [1 / 3, 0.1, 0.7, 0.9999999])
-def test_rounding_never_leaves_the_picture(photo, edge):
+def test_rounding_never_leaves_the_image(photo, edge):
     stream, _ = photo
     corners = [(edge, x * (1 - edge), edge, y * (1 - edge)) for x in (-1.0000001, 1.0000001) for y in (-1, 1.0000001)]
     ((found, _),) = stream.crops([(np.zeros(4, int), matrices(*corners))], workers=0)
@@ -196,7 +196,7 @@ def test_rounding_never_leaves_the_picture(photo, edge):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_undecodable_picture_is_named_in_one_line(folder, workers):
+def test_an_undecodable_image_is_named_in_one_line(folder, workers):
     stream = Stream.of(declare(str(folder)), "train", 24)
     path = Path(stream.files[20])
     path.write_bytes(path.read_bytes()[:300])
@@ -247,11 +247,11 @@ def lives(pid: int) -> bool:
     return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
-def test_loader_processes_end_with_a_killed_parent(pictures):
+def test_loader_processes_end_with_a_killed_parent(images):
     """The parent is itself a worker process, as in a sweep."""
     context = multiprocessing.get_context("forkserver")
     here, there = context.Pipe()
-    parent = context.Process(target=stall, args=(pictures, there))
+    parent = context.Process(target=stall, args=(images, there))
     parent.start()
     assert here.poll(60)
     children = here.recv()

@@ -26,8 +26,8 @@ def test_the_handwritten_digits_need_no_network():
     pytest.importorskip("sklearn")
     dataset = ensure(declare("digits"))
     assert dataset.folder.is_relative_to(paths.results_root())
-    files, labels, classes = image_folder.list_pictures(dataset.folder, "val")
-    assert classes == list("0123456789") and len(files) == dataset.val_pictures
+    files, labels, classes = image_folder.list_images(dataset.folder, "val")
+    assert classes == list("0123456789") and len(files) == dataset.val_images
     assert Image.open(files[0]).size == (8, 8) and np.bincount(labels).min() > 50
     before = files[0].stat().st_mtime_ns
     ensure(dataset)
@@ -35,7 +35,7 @@ def test_the_handwritten_digits_need_no_network():
 
 
 @given(st.integers(2, 6), st.integers(1, 5), st.integers(1, 4), st.integers(0, 10))
-def test_draws_share_no_picture_and_have_as_many_of_each_class(classes, each, blocks, more):
+def test_draws_share_no_image_and_have_as_many_of_each_class(classes, each, blocks, more):
     labels = np.repeat(np.arange(classes), each * blocks + more)
     drawn = [draw(labels, each * classes, block) for block in range(blocks)]
     assert all((np.bincount(labels[rows]) == each).all() for rows in drawn)
@@ -43,10 +43,10 @@ def test_draws_share_no_picture_and_have_as_many_of_each_class(classes, each, bl
     assert (draw(labels, each * classes, 0) == drawn[0]).all() and len(draw(labels, None)) == len(labels)
 
 
-@pytest.mark.parametrize("pictures, block", [(2, 0), (39, 0), (21, 1), (0, 0)])
-def test_fewer_pictures_than_classes_or_than_the_draws_need_are_refused(pictures, block):
+@pytest.mark.parametrize("images, block", [(2, 0), (39, 0), (21, 1), (0, 0)])
+def test_fewer_images_than_classes_or_than_the_draws_need_are_refused(images, block):
     with pytest.raises(ParameterError, match=r"pictures=\d+ is not accepted; .* at least one a class \(3\)"):
-        draw(np.repeat([0, 1, 2], 12), pictures, block)
+        draw(np.repeat([0, 1, 2], 12), images, block)
 
 
 def test_a_set_that_nobody_serves_says_where_to_put_it():
@@ -87,7 +87,7 @@ def test_what_torchvision_fetched_is_laid_out_as_folders_below_the_set(monkeypat
     with pytest.raises(DataError, match=r"has 2 classes, 4 \+ 2 pictures, and the official set 100, 50000 \+ 10000"):
         ensure(declare("cifar100"))
     folder = paths.data_root() / "cifar100"
-    assert image_folder.list_pictures(folder, "train")[2] == ["000-apple", "001-.._.._bowl"]
+    assert image_folder.list_images(folder, "train")[2] == ["000-apple", "001-.._.._bowl"]
     assert {path.name for path in paths.data_root().iterdir()} == {"cifar100", ".cifar100.lock"}
 
 

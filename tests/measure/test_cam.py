@@ -31,22 +31,20 @@ def network() -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randn(5, 3, 96, 96, generator=torch.Generator().manual_seed(1))
 
 
-def test_the_mean_of_a_map_and_the_bias_are_the_logit(network, pictures):
+def test_the_mean_of_a_map_and_the_bias_are_the_logit(network, images):
     classes = torch.tensor([0, 1, 2, 3, 4])
-    grids, logits = cam.class_maps(network, pictures, classes, batch=2)
+    grids, logits = cam.class_maps(network, images, classes, batch=2)
     assert grids.shape == (5, 3, 3) and grids.dtype == np.float32
     with torch.inference_mode():
-        assert np.allclose(logits, network(pictures).numpy(), atol=1e-5)
+        assert np.allclose(logits, network(images).numpy(), atol=1e-5)
     bias = network.classifier.bias.detach().numpy()
     assert np.allclose(grids.mean(axis=(1, 2)) + bias, logits[np.arange(5), classes], atol=1e-4)
-    predicted = cam.class_maps(network, pictures).grids
-    assert np.allclose(
-        predicted, cam.class_maps(network, pictures, torch.from_numpy(logits.argmax(1))).grids, atol=1e-5
-    )
+    predicted = cam.class_maps(network, images).grids
+    assert np.allclose(predicted, cam.class_maps(network, images, torch.from_numpy(logits.argmax(1))).grids, atol=1e-5)
 
 
 def scaled(maps: np.ndarray) -> np.ndarray:
@@ -56,43 +54,43 @@ def scaled(maps: np.ndarray) -> np.ndarray:
     return maps / (maps.max(axis=(1, 2), keepdims=True) + 1e-7)
 
 
-def test_cam_is_the_packages_gradcam_up_to_scale(network, pictures):
+def test_cam_is_the_packages_gradcam_up_to_scale(network, images):
     """Its weight of a channel is the mean gradient of the logit: the classifier's row over the number of cells."""
     classes = torch.tensor([4, 3, 2, 1, 0])
-    ours = scaled(cam.class_maps(network, pictures, classes).grids)
-    theirs = cam.class_maps(network, pictures, classes, "gradcam").grids
+    ours = scaled(cam.class_maps(network, images, classes).grids)
+    theirs = cam.class_maps(network, images, classes, "gradcam").grids
     assert theirs.shape == ours.shape and np.abs(ours - theirs).max() < 1e-4
-    again = cam.class_maps(network, pictures, classes, "hirescam").grids  # equal for a pooled linear head
+    again = cam.class_maps(network, images, classes, "hirescam").grids  # equal for a pooled linear head
     assert np.abs(ours - again).max() < 1e-4
 
 
 @pytest.mark.parametrize("method", [name for name in cam.METHODS if name not in ("cam", "gradcam", "hirescam")])
-def test_the_packages_other_methods_give_maps_in_cells(network, pictures, method, capsys):
-    grids, logits = cam.class_maps(network, pictures[:2], torch.tensor([1, 2]), method)
+def test_the_packages_other_methods_give_maps_in_cells(network, images, method, capsys):
+    grids, logits = cam.class_maps(network, images[:2], torch.tensor([1, 2]), method)
     assert grids.shape == (2, 3, 3) and np.isfinite(grids).all() and logits.shape == (2, 5)
     assert grids.min() >= 0 and grids.max() <= 1
     assert all(value.grad is None for value in network.parameters())
     assert capsys.readouterr().err == ""  # no progress bars
 
 
-def test_the_packages_tool_is_gone_at_once_with_its_graph(network, pictures):
+def test_the_packages_tool_is_gone_at_once_with_its_graph(network, images):
     """A cycle would keep hundreds of megabytes until the garbage collector comes round."""
     from pytorch_grad_cam.base_cam import BaseCAM
 
     gc.collect()
     gc.disable()
     try:
-        cam.class_maps(network, pictures[:1], torch.tensor([1]), "gradcam")
+        cam.class_maps(network, images[:1], torch.tensor([1]), "gradcam")
         assert not [one for one in gc.get_objects() if isinstance(one, BaseCAM)]
     finally:
         gc.enable()
 
 
-def test_an_inner_layer_is_for_methods_that_are_defined_there(network, pictures):
-    grids = cam.class_maps(network, pictures[:1], torch.tensor([1]), "layercam", "blocks.2").grids
+def test_an_inner_layer_is_for_methods_that_are_defined_there(network, images):
+    grids = cam.class_maps(network, images[:1], torch.tensor([1]), "layercam", "blocks.2").grids
     assert grids.shape == (1, 12, 12)
     with pytest.raises(ParameterError, match=r"layer='blocks.2' is not accepted.*pools"):
-        cam.class_maps(network, pictures[:1], torch.tensor([1]), layer="blocks.2")
+        cam.class_maps(network, images[:1], torch.tensor([1]), layer="blocks.2")
 
 
 class Convolutional(nn.Module):
@@ -109,24 +107,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("change, words", REFUSED.values(), ids=REFUSED)
-def test_what_does_not_exist_is_refused_in_one_line(network, pictures, change, words):
+def test_what_does_not_exist_is_refused_in_one_line(network, images, change, words):
     with pytest.raises(ParameterError, match=words) as refused:
-        cam.class_maps(network, pictures, **change(network))
+        cam.class_maps(network, images, **change(network))
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 300
 
 
-def test_a_network_without_a_pooled_linear_head_is_refused(pictures):
+def test_a_network_without_a_pooled_linear_head_is_refused(images):
     with pytest.raises(
         ParameterError, match=r"model='Convolutional' is not accepted.*global mean and one linear layer"
     ):
-        cam.class_maps(Convolutional(), pictures)
+        cam.class_maps(Convolutional(), images)
     flat = wide().build()
     flat.reset_classifier(5, "max")
     with pytest.raises(ParameterError, match="global mean"):
-        cam.class_maps(flat, pictures)
+        cam.class_maps(flat, images)
 
 
-def test_a_map_that_says_nothing_is_an_error_and_never_a_picture():
+def test_a_map_that_says_nothing_is_an_error_and_never_a_image():
     good, constant, against = np.arange(9.0).reshape(3, 3) - 4, np.ones((3, 3)), -np.arange(1.0, 10).reshape(3, 3)
     bad = {"constant": constant, "against": against, "empty": np.zeros((3, 3)), "nan": good * np.nan}
     assert list(cam.says_something(np.stack([good, *bad.values()]))) == [True, False, False, False, False]

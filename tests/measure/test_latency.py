@@ -201,7 +201,7 @@ def network(name: str) -> torch.nn.Module:
 
 @pytest.mark.parametrize("name", ["AmoebaNet-B", "EfficientNet-B0"])
 def test_no_activation_is_denormal_and_none_explodes(name):
-    model, x = network(name), calibration.picture(96)
+    model, x = network(name), calibration.image(96)
     calibration.calibrate(model, 96)
     assert not model.training and all(module.momentum != 1.0 for module in norms(model))
     assert calibration.denormal_share(model, x) < 1e-3  # a SiLU of -90 here and there
@@ -255,7 +255,7 @@ def test_every_runtime_gives_eagers_outputs(name):
     if not installed(name):
         pytest.skip(f"{name} cannot run here")
     torch.manual_seed(0)
-    model, x = TINY.build().eval(), calibration.picture(64)
+    model, x = TINY.build().eval(), calibration.image(64)
     calibration.calibrate(model, 64)
     with torch.inference_mode():
         reference = model(x).numpy()

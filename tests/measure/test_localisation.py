@@ -13,7 +13,7 @@ from effnet_lib.data.datasets import DataSet, declare
 from effnet_lib.data.localisation_scenes import SLOTS, Scenes, scale, scenes
 from effnet_lib.measure.maps.localisation import MEASURES, controls, localise
 from effnet_lib.measure.maps.network_maps import faithfulness
-from effnet_lib.runs.packing import pack, picture, thumbnail, unpack
+from effnet_lib.runs.packing import image, pack, thumbnail, unpack
 from effnet_lib.stats.intervals import Estimate
 from effnet_lib.stats.score_intervals import contrast, means
 
@@ -68,7 +68,7 @@ def test_photographs_are_tiled_and_shown_at_twice_the_size(tiny_data, data):
 def test_a_data_set_of_scenes_is_loaded_like_any_other(data):
     part = load(data, "val", 32)
     assert part.pixels.shape == (200, 32, 32, 3) and list(part.labels[:21]) == [0] * 20 + [1]
-    assert data.train_pictures == 400 and "clutter" in data.label
+    assert data.train_images == 400 and "clutter" in data.label
 
 
 # Localisation -------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_a_map_of_one_object_alone_does_not_cover_all(some):
     assert np.allclose(found["coverage"][several], (room / rest)[several])
 
 
-def test_a_uniform_map_scores_the_share_of_the_picture_and_so_does_a_map_of_nothing(some):
+def test_a_uniform_map_scores_the_share_of_the_image_and_so_does_a_map_of_nothing(some):
     share = some.wanted.mean((1, 2))
     for value in (1.0, 0.0, -3.0):
         found = localise(np.full((60, PX, PX), value), some)
@@ -143,12 +143,12 @@ def corners() -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
 
 
 def test_the_true_map_beats_the_opposite_one_in_every_measure():
-    pictures, good, bad = corners()
+    images, good, bad = corners()
     classes = torch.ones(4, dtype=torch.long)
-    one, other = (faithfulness.faithful(Corner(), pictures, maps, classes, batch=3) for maps in (good, bad))
+    one, other = (faithfulness.faithful(Corner(), images, maps, classes, batch=3) for maps in (good, bad))
     assert (one["road"] > other["road"] + 0.01).all() and (one["insertion"] > other["insertion"] + 0.02).all()
     assert (one["deletion"] < other["deletion"] - 0.02).all()
-    again = faithfulness.faithful(Corner(), pictures, good, classes, batch=3)
+    again = faithfulness.faithful(Corner(), images, good, classes, batch=3)
     assert all((again[name] == one[name]).all() for name in faithfulness.MEASURES)  # its noise is always the same
 
 
@@ -163,13 +163,12 @@ def test_only_the_order_of_a_map_counts_and_no_two_pixels_are_equal():
 # Intervals and packing ----------------------------------------------------------------------------------------
 
 
-def test_the_interval_is_over_seeds_and_pictures():
+def test_the_interval_is_over_seeds_and_images():
     draw = np.random.default_rng(0)
-    picture_part, shared = draw.normal(0, 0.1, 400), draw.normal(0, 0.05, 6)
+    image_part, shared = draw.normal(0, 0.1, 400), draw.normal(0, 0.05, 6)
     found = {
         name: {
-            s: 0.5 + gain + picture_part + shared[s] + draw.normal(0, 0.01) + draw.normal(0, 0.02, 400)
-            for s in range(6)
+            s: 0.5 + gain + image_part + shared[s] + draw.normal(0, 0.01) + draw.normal(0, 0.02, 400) for s in range(6)
         }
         for name, gain in (("compound", 0.03), ("width", 0.0), ("depth", 0.0))
     }
@@ -177,19 +176,19 @@ def test_the_interval_is_over_seeds_and_pictures():
     low, high = effect.interval95
     assert (effect.n, effect.models) == (6, 2) and low < 3 < high and 0.5 < effect.value < 5.5
     # What all models of a seed, or of a picture, share cancels.
-    assert effect.se < 1.0 and contrast(found, {"compound": 1}).se_picture == pytest.approx(0.5, abs=0.05)
+    assert effect.se < 1.0 and contrast(found, {"compound": 1}).se_image == pytest.approx(0.5, abs=0.05)
     assert means(found).shape == (3, 6)
     assert contrast(found, {"compound": 1, "nobody": -1}) == Estimate()
     found["compound"][0][3] = found["width"][0][3] = np.nan
     assert contrast(found, {"compound": 1, "width": -1}).value == pytest.approx(effect.value, abs=0.2)
 
 
-def test_packed_numbers_and_pictures_come_back():
+def test_packed_numbers_and_images_come_back():
     values = np.append(np.random.default_rng(0).uniform(-1, 1, 199), np.nan).reshape(20, 10)
     back = unpack(pack(values, -1), (20, 10), -1)
     assert np.isnan(back[-1, -1]) and np.nanmax(np.abs(back - values)) < 2e-5
     assert np.nanmax(np.abs(unpack(pack(values, -1, bits=8), (20, 10), -1, bits=8) - values)) < 0.005
     smooth = np.linspace(0, 255, 64 * 80 * 3).reshape(64, 80, 3).astype(np.uint8)
-    assert picture(thumbnail(smooth, 40)).shape == (32, 40, 3)
+    assert image(thumbnail(smooth, 40)).shape == (32, 40, 3)
     with pytest.raises(Exception, match="200 packed values cannot have shape"):
         unpack(pack(values), (3, 3))

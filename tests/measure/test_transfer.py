@@ -32,7 +32,7 @@ class FakeExtractor:
     seen: list[int]
 
     def __init__(self, source):
-        self.files = room.image_folder.list_pictures(source.dataset.folder, source.part)[0]
+        self.files = room.image_folder.list_images(source.dataset.folder, source.part)[0]
 
     def features(self, rows):
         FakeExtractor.seen += rows.tolist()
@@ -95,7 +95,7 @@ def test_damaged_features_are_set_aside_and_done_again(tiny_data, fake):
 
 
 @needs_weights
-def test_folded_batch_norms_change_nothing_and_grey_pictures_are_read(folder):
+def test_folded_batch_norms_change_nothing_and_grey_images_are_read(folder):
     Image.new("L", (40, 30), 90).save(folder / "train/blue/00.jpg")
     source = Source("lite0", declare(str(folder)), "train")
     found = features(source, np.arange(2))
@@ -110,7 +110,7 @@ def test_folded_batch_norms_change_nothing_and_grey_pictures_are_read(folder):
 
 @needs_weights
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_corrupt_picture_is_named_in_one_line_and_stores_nothing(folder, workers):
+def test_a_corrupt_image_is_named_in_one_line_and_stores_nothing(folder, workers):
     (folder / "val/green/03.jpg").write_bytes(b"no picture")
     task = Probe("lite0", declare(str(folder)), 6, 0, None, workers)
     with pytest.raises(DataError, match=r"green/03\.jpg' is not a picture that can be decoded") as caught:
@@ -144,13 +144,13 @@ def test_standardised_features_have_the_training_sets_mean_and_a_constant_one_is
 
 
 @pytest.mark.parametrize("labels, words", [([1, 1, 1, 1], "have 1 class"), ([0, 0, 1], "one training picture")])
-def test_a_set_of_one_class_or_of_single_pictures_is_refused(labels, words):
+def test_a_set_of_one_class_or_of_single_images_is_refused(labels, words):
     x = np.random.default_rng(0).normal(size=(len(labels), 3)).astype(np.float32)
     with pytest.raises(DataError, match=words):
         linear_probe.fit(x, np.array(labels), x)
 
 
-def test_the_mean_per_class_counts_classes_and_not_pictures():
+def test_the_mean_per_class_counts_classes_and_not_images():
     right, labels = np.array([True] * 9 + [False]), np.array([0] * 9 + [1])
     assert right.mean() == 0.9 and linear_probe.mean_per_class(right, labels) == 50
 
@@ -164,7 +164,7 @@ def test_a_probe_reports_bits_and_is_the_same_whoever_asks(folder, fake):
     assert result["provenance"]["versions"]["scikit-learn"] and result["provenance"]["data_fingerprint"]
     assert replace(task, workers=2) == task and replace(task, block=0).spec() != task.spec()
     with pytest.raises(ParameterError, match="train_pictures=30 is not accepted"):
-        replace(task, train_pictures=30).measure()
+        replace(task, train_images=30).measure()
 
 
 # Fine-tuning --------------------------------------------------------------------------------------------------

@@ -129,12 +129,12 @@ SHAPES = {
 @pytest.mark.parametrize("arch", SHAPES, ids=lambda arch: arch.variant)
 def test_shapes(arch):
     with torch.device("meta"):
-        model, picture = arch.build().eval(), torch.empty(1, 3, arch.px, arch.px)
+        model, image = arch.build().eval(), torch.empty(1, 3, arch.px, arch.px)
     seen = []
     for module in (model.stem, *model.cells):
         module.register_forward_hook(lambda module, given, output: seen.append(tuple(output.shape[1:])))
     with torch.no_grad():
-        assert model(picture).shape == (1, 1000)
+        assert model(image).shape == (1, 1000)
     assert seen == [(channels, px, px) for channels, px in SHAPES[arch]]
     assert len(model.cells) == 22 and arch.final_px == SHAPES[arch][-1][1]
     assert [place.output for place in arch.places()] == SHAPES[arch][1:]
@@ -154,8 +154,8 @@ def test_odd_widths_of_every_variant(variant, stem):
     arch = AmoebaNet(variant, 3, 46, 65, 7, stem)  # 11 and 23 in the cells of the stem
     assert count(arch) == measured(arch)
     with torch.device("meta"):
-        model, pictures = arch.build().eval(), torch.empty(2, 3, 65, 65)
-    assert model.forward_features(pictures).shape[1:] == (arch.places()[-1].output.channels, *[arch.final_px] * 2)
+        model, images = arch.build().eval(), torch.empty(2, 3, 65, 65)
+    assert model.forward_features(images).shape[1:] == (arch.places()[-1].output.channels, *[arch.final_px] * 2)
 
 
 @given(ARCHS)
@@ -170,10 +170,10 @@ def test_a_small_network_learns(variant):
     torch.manual_seed(0)
     model = AmoebaNet(variant, 3, 16, 64, 4).build()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    pictures, labels = torch.randn(8, 3, 64, 64), torch.arange(8) % 4
+    images, labels = torch.randn(8, 3, 64, 64), torch.arange(8) % 4
     losses = []
     for _ in range(6):
-        loss = nn.functional.cross_entropy(model(pictures), labels)
+        loss = nn.functional.cross_entropy(model(images), labels)
         optimiser.zero_grad()
         loss.backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
@@ -186,12 +186,12 @@ def test_a_small_network_learns(variant):
 def test_all_but_identities_are_dropped_in_training_only():
     torch.manual_seed(0)
     model = AmoebaNet("A", 3, 16, 32, 4).build(dropout=0.5, drop_path=0.3)
-    picture = torch.randn(2, 3, 32, 32)
+    image = torch.randn(2, 3, 32, 32)
     rates = [module.drop_prob for module in model.modules() if isinstance(module, DropPath)]
     assert rates == [0.3] * (4 * 10 + 3 * 8) and model.dropout.p == 0.5
-    assert not torch.equal(model(picture), model(picture))
+    assert not torch.equal(model(image), model(image))
     model.eval()
-    assert torch.equal(model(picture), model(picture))
+    assert torch.equal(model(image), model(image))
 
 
 @variant

@@ -11,7 +11,7 @@ from support.torch_counts import measured
 from effnet_lib import paper
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
-from effnet_lib.models.scaling import Rule, Scaling
+from effnet_lib.models.scaling import RoundingRule, Scaling
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("efficientnet.json").read_text())
 
@@ -63,12 +63,12 @@ def test_any_network_is_counted_as_torch_counts_it(depth, width, px, classes, pa
 
 @pytest.mark.parametrize("divisor", [4, 16])
 def test_other_divisors_too(divisor):
-    arch = efficientnet.scale(Scaling(width=0.55), 64, rule=Rule(divisor=divisor))
+    arch = efficientnet.scale(Scaling(width=0.55), 64, rule=RoundingRule(divisor=divisor))
     assert arch != efficientnet.scale(Scaling(width=0.55), 64)
     assert count(arch) == measured(arch)
 
 
-def test_a_batch_costs_its_pictures():
+def test_a_batch_costs_its_images():
     one, four = measured(SMALL), measured(SMALL, batch=4)
     assert (four.madds, four.activations) == (4 * one.madds, 4 * one.activations)
 

@@ -15,7 +15,7 @@ from torch import nn
 from effnet_lib import paper
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import efficientnet, from_data, to_data
-from effnet_lib.models.scaling import Rule, Scaling, compound
+from effnet_lib.models.scaling import RoundingRule, Scaling, compound
 
 SMALL = efficientnet.scale(Scaling(0.5, 0.25), 32, classes=10)
 SCALINGS = st.builds(Scaling, st.floats(0.25, 3), st.floats(0.2, 3), st.floats(1, 4))
@@ -87,7 +87,7 @@ def test_an_input_under_32_px_is_refused_with_its_size(base_px, resolution):
 @pytest.mark.parametrize("divisor", [0, -8, 2, 6])
 def test_a_divisor_that_torch_would_not_follow_is_refused(divisor):
     with pytest.raises(ParameterError, match=f"^divisor={divisor} .* multiple of 4$"):
-        efficientnet.scale(Scaling(), rule=Rule(divisor=divisor))
+        efficientnet.scale(Scaling(), rule=RoundingRule(divisor=divisor))
 
 
 def test_published_and_compound_networks_are_both_offered():
@@ -111,7 +111,7 @@ def test_weights_of_timm_fit(name):
 def test_timms_weights_give_timms_answer():
     arch = efficientnet.scale(Scaling(), 64, classes=10, padding="same")
     theirs = timm.create_model("tf_efficientnet_b0", num_classes=10).eval()
-    picture = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
     def answer(model):
         model.load_state_dict(theirs.state_dict())
@@ -119,10 +119,10 @@ def test_timms_weights_give_timms_answer():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = 1e-3  # TensorFlow's, which is a matter of the recipe
         with torch.no_grad():
-            return model.eval()(picture)
+            return model.eval()(image)
 
     with torch.no_grad():
-        expected = theirs(picture)
+        expected = theirs(image)
     torch.testing.assert_close(answer(arch.build()), expected)
     symmetric = efficientnet.scale(Scaling(), 64, classes=10)
     assert not torch.allclose(answer(symmetric.build()), expected), "the two paddings differ"

@@ -202,7 +202,7 @@ def test_layers_alone_give_an_estimate(name, precision):
     assert training_bytes(plain, 32, precision) == pytest.approx(training_bytes(arch, 32, precision), rel=0.12)
 
 
-def test_memory_grows_by_copies_of_the_weights_and_by_pictures():
+def test_memory_grows_by_copies_of_the_weights_and_by_images():
     sgd, rmsprop = training_bytes(B0, 8), training_bytes(B0, 8, optimiser="rmsproptf")
     averaged = training_bytes(B0, 8, ema=True)
     parameters, normed = 5_288_548, 21_008  # of B0; a batch norm has a running mean and variance a channel

@@ -151,10 +151,10 @@ def test_a_small_network_learns(arch):
     torch.manual_seed(0)
     model = arch.build(dropout=0.1)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    pictures, labels = torch.randn(6, 3, arch.px, arch.px), torch.arange(6) % 3
+    images, labels = torch.randn(6, 3, arch.px, arch.px), torch.arange(6) % 3
     losses = []
     for _ in range(4):
-        loss = nn.functional.cross_entropy(model(pictures), labels)
+        loss = nn.functional.cross_entropy(model(images), labels)
         optimiser.zero_grad()
         loss.backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())

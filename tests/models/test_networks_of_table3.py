@@ -15,12 +15,12 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import FAMILIES, from_data, mobilenet_v1, mobilenet_v2, resnet, to_data
 from effnet_lib.models.complexity import count
 from effnet_lib.models.memory import training_bytes
-from effnet_lib.models.scaling import Rule, Scaling
+from effnet_lib.models.scaling import RoundingRule, Scaling
 
 MODULES = {"mobilenet_v1": mobilenet_v1, "mobilenet_v2": mobilenet_v2, "resnet": resnet}
 TIMM = {"mobilenet_v1": "mobilenetv1_100", "mobilenet_v2": "mobilenetv2_100", "resnet": "resnet50"}
 RULES = st.builds(
-    Rule,
+    RoundingRule,
     st.sampled_from(["ceil", "round"]),
     st.sampled_from([4, 8, 16]),
     st.booleans(),
@@ -72,7 +72,7 @@ def test_table_3_counted(family, scaling, billions):
 
 
 def test_a_wide_resnet_with_a_stem_of_64_is_a_little_cheaper():
-    arch = resnet.scale(Scaling(width=2), rule=Rule(head_stem="fixed"))
+    arch = resnet.scale(Scaling(width=2), rule=RoundingRule(head_stem="fixed"))
     assert count(arch).madds / 1e9 == pytest.approx(15.870, abs=0.0005)
     assert (arch.stem, arch.stages[0].channels) == (64, 128)
 
@@ -95,9 +95,9 @@ def test_timms_weights_give_timms_answer(family):
     theirs = timm.create_model(TIMM[family], num_classes=10).eval()
     ours = MODULES[family].scale(Scaling(), 64, classes=10).build().eval()
     ours.load_state_dict(theirs.state_dict())
-    picture = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        torch.testing.assert_close(ours(picture), theirs(picture))
+        torch.testing.assert_close(ours(image), theirs(image))
 
 
 # Each example builds a network: few of them, and a failure is shown as found rather than shrunk for minutes.
@@ -110,7 +110,7 @@ def test_any_network_is_counted_as_torch_counts_it(family, depth, width, px, cla
 
 
 def test_a_first_block_that_keeps_the_stems_channels_has_a_skip():
-    arch = resnet.scale(Scaling(width=0.25), 64, rule=Rule(head_stem="fixed"))
+    arch = resnet.scale(Scaling(width=0.25), 64, rule=RoundingRule(head_stem="fixed"))
     assert arch.stem == 4 * arch.stages[0].channels == 64
     assert count(arch) == measured(arch)
     with torch.device("meta"):
@@ -153,10 +153,10 @@ def test_a_proxy_learns(family):
     for norm in proxy(family).residual_norms(model):
         nn.init.zeros_(norm.weight)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    pictures, labels = torch.randn(8, 3, 64, 64), torch.arange(8)
+    images, labels = torch.randn(8, 3, 64, 64), torch.arange(8)
     losses = []
     for _ in range(4):
-        loss = nn.functional.cross_entropy(model(pictures), labels)
+        loss = nn.functional.cross_entropy(model(images), labels)
         optimiser.zero_grad()
         loss.backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())

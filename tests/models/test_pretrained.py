@@ -59,10 +59,10 @@ def test_each_network_has_its_own_input_size_and_scale(shipped):
     assert [pretrained.input_px(name) for name in pretrained.LITE] == [224, 240, 260]
     assert [pretrained.input_px(name) for name in pretrained.PAPER] == [224, 240, 260, 300, 380, 456, 528, 600]
     network = shipped("lite0")
-    picture = Image.fromarray(np.full((300, 400, 3), 127, np.uint8))
-    x = network.transform(picture)
+    image = Image.fromarray(np.full((300, 400, 3), 127, np.uint8))
+    x = network.transform(image)
     assert x.shape == (3, 224, 224) and float(x.abs().max()) < 1e-6  # (127 - 127) / 128
-    assert network.transform(picture.convert("L"), 96).shape == (3, 96, 96)
+    assert network.transform(image.convert("L"), 96).shape == (3, 96, 96)
 
 
 def test_the_centre_is_cropped_before_it_is_resized():

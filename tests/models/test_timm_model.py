@@ -32,25 +32,25 @@ def test_it_is_the_network_that_the_library_builds():
     ours = arch.build().eval()
     theirs = timm.create_model("effnet_scaled", d=0.5, w=0.25, base_px=64, num_classes=10, padding="same").eval()
     theirs.load_state_dict(ours.state_dict())
-    pictures = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(ours(pictures), theirs(pictures))
+        assert torch.equal(ours(images), theirs(images))
 
 
 def test_what_timm_promises_of_a_model():
     model = timm.create_model(
         "effnet_scaled", d=0.5, w=0.25, num_classes=7, in_chans=1, drop_path_rate=0.1, bn_eps=1e-3
     ).eval()
-    pictures = torch.rand(1, 1, 64, 64)
+    images = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
-        assert model(pictures).shape == (1, 7)
-        features = model.forward_features(pictures)
+        assert model(images).shape == (1, 7)
+        features = model.forward_features(images)
         assert features.shape == (1, model.num_features, 2, 2) and model.forward_head(features).shape == (1, 7)
     assert model.bn1.eps == 1e-3 and model.get_classifier().out_features == 7
     model.reset_classifier(3)
-    assert model(pictures).shape == (1, 3)
+    assert model(images).shape == (1, 3)
     model.reset_classifier(0)
-    assert model(pictures).shape == (1, model.num_features)
+    assert model(images).shape == (1, model.num_features)
 
 
 def test_features_only():

@@ -50,7 +50,7 @@ def assert_calm(page) -> None:
     assert page.complaints == []
 
 
-def assert_a_picture(path: Path) -> None:
+def assert_a_image(path: Path) -> None:
     with Image.open(path) as shot:
         assert shot.size == (1400, 1100) and len(set(shot.convert("L").resize((70, 55)).tobytes())) > 20
 
@@ -68,7 +68,7 @@ def test_explore(page, tmp_path):
     page.shows(".effnet-numbers", r"258 px[\s\S]*993 M[\s\S]*as much as B2")
     assert before.startswith("blob:") and page.source_of("img.effnet-plane") != before
     page.shows(".effnet-rule", r"1\.920")
-    assert_a_picture(page.screenshot(tmp_path / "explore.png"))
+    assert_a_image(page.screenshot(tmp_path / "explore.png"))
 
     button = page.page.get_by_role("button", name="a picture of yours")
     with page.page.expect_file_chooser() as choosing:
@@ -82,7 +82,7 @@ def test_explore(page, tmp_path):
         choosing.value.set_files({"name": "cat.png", "mimeType": "image/png", "buffer": photograph})
         page.page.wait_for_selector(".effnet-answers img >> nth=2")
         page.shows(".effnet-answers", r"\d+ % [\s\S]*cat")
-        assert_a_picture(page.screenshot(tmp_path / "picture.png"))
+        assert_a_image(page.screenshot(tmp_path / "picture.png"))
     assert_calm(page)
 
 
@@ -122,5 +122,5 @@ def test_a_sweep_is_opened_from_the_index_stopped_and_goes_on(page, root, roots,
     suffixes = {path.suffix for path in (roots / "figures/smoke").iterdir()}
     assert suffixes == {".json", ".csv", ".png", ".pdf", ".svg"}
     page.page.locator(f"{output} img").scroll_into_view_if_needed()
-    assert_a_picture(page.screenshot(tmp_path / "fig3.png"))
+    assert_a_image(page.screenshot(tmp_path / "fig3.png"))
     assert_calm(page)

@@ -56,7 +56,9 @@ def parameters_of(notebook) -> dict:
     """The parameters that the notebook's own artefact brings."""
     text = "".join(cell.source for cell in code(notebook))
     modules = [
-        module for name, module in all_artefacts().items() if f"Work.of({name}" in text or f"Tasks.of({name}" in text
+        module
+        for name, module in all_artefacts().items()
+        if f"TrainingPlan.of({name}" in text or f"MeasurementPlan.of({name}" in text
     ]
     return {name: one for module in modules for name, one in getattr(module, "PARAMETERS", {}).items()}
 
@@ -173,13 +175,13 @@ def test_papermill_from_another_folder(roots, tmp_path):
     assert first.returncode == 0, first.stderr
     assert list(made(figures)) == [f"fig3_single_dim.{kind}" for kind in KINDS]
     assert [path.name for path in elsewhere.iterdir()] == ["out.ipynb"]
-    records, pictures = made(roots / "results/records"), made(figures)
+    records, images = made(roots / "results/records"), made(figures)
     assert len(records) == 7
 
     again = shell("papermill", notebook, "out.ipynb", "-p", "profile", "smoke", cwd=elsewhere)
     assert again.returncode == 0, again.stderr
     assert made(roots / "results/records") == records  # read back, not trained again
-    assert made(figures) == pictures  # the same records are the same files
+    assert made(figures) == images  # the same records are the same files
 
 
 @pytest.mark.slow

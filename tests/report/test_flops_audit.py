@@ -12,7 +12,7 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.models import scaling
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
-from effnet_lib.models.scaling import REFERENCE, Rule, Scaling
+from effnet_lib.models.scaling import REFERENCE, RoundingRule, Scaling
 from effnet_lib.report.tables import flops_audit
 
 MILLION, BILLION = 10**6, 10**9
@@ -112,10 +112,10 @@ def test_every_rule_is_tried_on_every_number(audited):
 
 def test_words_name_only_what_departs():
     assert flops_audit.describe(REFERENCE) == "the library's own"
-    assert flops_audit.describe(Rule("round", 16, False, "fixed", 8)) == (
+    assert flops_audit.describe(RoundingRule("round", 16, False, "fixed", 8)) == (
         "depth to the nearest, channels in multiples of 16, no 90 % rule, stem and head fixed, px in multiples of 8"
     )
-    assert flops_audit.describe(Rule(resolution="floor")) == "px floored"
+    assert flops_audit.describe(RoundingRule(resolution="floor")) == "px floored"
     assert len({flops_audit.describe(rule) for rule in flops_audit.RULES}) == len(flops_audit.RULES)
 
 
@@ -141,14 +141,14 @@ def test_the_audit_needs_no_torch_and_is_no_artefact():
     "rule, depth, width, stem, px",
     # B0's stage of 3 blocks and 80 channels by 1.4 and 1.2 is 4.2 blocks and 96 channels; its stem 38.4; 291.2 px.
     [
-        (Rule(), 5, 96, 40, 291),
-        (Rule(depth="round"), 4, 96, 40, 291),
-        (Rule(divisor=16), 5, 96, 48, 291),
-        (Rule(divisor=16, keep90=False), 5, 96, 32, 291),
-        (Rule(head_stem="fixed"), 5, 96, 32, 291),
-        (Rule(resolution="floor"), 5, 96, 40, 291),
-        (Rule(resolution=8), 5, 96, 40, 288),
-        (Rule(resolution=32), 5, 96, 40, 288),
+        (RoundingRule(), 5, 96, 40, 291),
+        (RoundingRule(depth="round"), 4, 96, 40, 291),
+        (RoundingRule(divisor=16), 5, 96, 48, 291),
+        (RoundingRule(divisor=16, keep90=False), 5, 96, 32, 291),
+        (RoundingRule(head_stem="fixed"), 5, 96, 32, 291),
+        (RoundingRule(resolution="floor"), 5, 96, 40, 291),
+        (RoundingRule(resolution=8), 5, 96, 40, 288),
+        (RoundingRule(resolution=32), 5, 96, 40, 288),
     ],
 )
 def test_a_rule_rounds_each_dimension(rule, depth, width, stem, px):
@@ -167,4 +167,4 @@ def test_nothing_is_rounded_where_nothing_is_scaled():
 @pytest.mark.parametrize("name, value", [("depth", "up"), ("divisor", 6), ("head_stem", "wide"), ("resolution", 0)])
 def test_an_unknown_rule_is_refused(name, value):
     with pytest.raises(ParameterError, match=f"^{name}={value!r} is not accepted; {name} takes "):
-        Rule(**{name: value})
+        RoundingRule(**{name: value})

@@ -133,7 +133,7 @@ def test_without_a_sound_checkpoint_a_run_fails_and_says_so(stepped, store, monk
     assert all(path.is_file() for path in files)
 
 
-def test_a_stop_while_the_reserved_pictures_are_looked_at_loses_no_step(store, whole, monkeypatch):
+def test_a_stop_while_the_reserved_images_are_looked_at_loses_no_step(store, whole, monkeypatch):
     seen, evaluate = [], trainer.evaluate
 
     def stopped(model, feed, part):
@@ -160,10 +160,10 @@ def unlucky(monkeypatch):
     def install(error: BaseException) -> None:
         train = train_step.Step.__call__
 
-        def stumble(self, batches, pictures):
+        def stumble(self, batches, images):
             if self.seed == 13:
                 raise error
-            return train(self, batches, pictures)
+            return train(self, batches, images)
 
         start = train_step.Step.__init__
 
@@ -196,11 +196,11 @@ def test_a_run_that_fails_is_noted_in_one_line_and_the_others_go_on(store, unluc
     assert "\n" not in reason and len(reason) < 400 and reason in said[1] and "\n" not in said[1]
 
 
-def test_the_queue_tells_of_a_failed_run_by_its_exit_code(store, unlucky, monkeypatch, capsys, pictures):
+def test_the_queue_tells_of_a_failed_run_by_its_exit_code(store, unlucky, monkeypatch, capsys, images):
     smoke = profiles.PROFILES["smoke"]
     small = replace(smoke, recipe=replace(smoke.recipe, epochs=1), widths=(1.0,), depths=(1.0, 4.0), resolutions=(1.0,))
     monkeypatch.setitem(profiles.PROFILES, "smoke", small)
-    command = ["queue", "--profile", "smoke", "--dataset", str(pictures), "--budget", "99", "--workers", "0"]
+    command = ["queue", "--profile", "smoke", "--dataset", str(images), "--budget", "99", "--workers", "0"]
     command += ["--artefact", "fig3"]
     with monkeypatch.context() as patch:
         failures = iter([torch.OutOfMemoryError("CUDA out of memory")])
@@ -298,9 +298,9 @@ if __name__ == "__main__":
 class Command:
     """`effnet` as a terminal starts it, in a session of its own, on two runs that never end."""
 
-    def __init__(self, folder: Path, pictures: Path, name: str, *arguments: str, how: str = "mapped"):
+    def __init__(self, folder: Path, images: Path, name: str, *arguments: str, how: str = "mapped"):
         self.store, self.error = RunStore(), folder / "stderr"
-        command = [name, "--profile", "smoke", "--dataset", str(pictures), *arguments]
+        command = [name, "--profile", "smoke", "--dataset", str(images), *arguments]
         environment = os.environ | {"PYTHONPATH": str(paths.ROOT), "OMP_NUM_THREADS": "1"}
         with open(self.error, "w") as error, open(os.devnull, "w") as nothing:
             self.process = subprocess.Popen(
@@ -328,12 +328,12 @@ class Command:
 
 
 @pytest.fixture
-def command(tmp_path, pictures):
+def command(tmp_path, images):
     """A function that starts a command; what it leaves is ended."""
     started = []
 
     def start(*arguments: str, **options) -> Command:
-        started.append(Command(tmp_path, pictures, *arguments, **options))
+        started.append(Command(tmp_path, images, *arguments, **options))
         return started[-1]
 
     yield start
@@ -422,8 +422,8 @@ def test_a_notebook_that_is_executed_saves_when_it_is_stopped(store, number):
 CELL = """
 from support import killing
 from effnet_lib.runs.store import RunStore
-from effnet_lib.training.engine import Engine
-report = killing.sweep(killing.specs("short", *{seeds}, epochs={epochs}), RunStore().root, {workers}, Engine())
+from effnet_lib.training.engine import Execution
+report = killing.sweep(killing.specs("short", *{seeds}, epochs={epochs}), RunStore().root, {workers}, Execution())
 assert not report.failed
 """
 

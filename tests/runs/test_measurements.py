@@ -12,7 +12,7 @@ from effnet_lib.core import paths
 from effnet_lib.core.errors import EffnetError, ParameterError, RunFailed, StoreError
 from effnet_lib.runs.measurements import Measurement, MeasurementStore, key_of, parse_measurement
 from effnet_lib.runs.store import RunStore
-from effnet_lib.study.measurement_plan import Tasks
+from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.parameters import listed, resolve, whole
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
@@ -51,8 +51,8 @@ def artefact(*words: str) -> SimpleNamespace:
     return SimpleNamespace(NOTEBOOK="lengths", PARAMETERS=own, tasks=tasks)
 
 
-def plan(module: SimpleNamespace, **given) -> Tasks:
-    return Tasks.of(module, resolve({"profile": "smoke"} | given, module))
+def plan(module: SimpleNamespace, **given) -> MeasurementPlan:
+    return MeasurementPlan.of(module, resolve({"profile": "smoke"} | given, module))
 
 
 def measured(word: str = "gamma") -> Measurement:

@@ -21,11 +21,11 @@ from effnet_lib.runs.packing import pack_bits, unpack_bits
 from effnet_lib.runs.spec import RunSpec, payload_key
 from effnet_lib.runs.store import PROVENANCE, RunStore, parse_record
 from effnet_lib.runs.sweep import run_all
-from effnet_lib.study.profiles import Base
+from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import PAPER, SHORT
 
 # The first baseline candidate of profile photos. If this key changes, no shipped record is found any more.
-GOLDEN = RunSpec(Base(0.5, 0.5, 64).arch(10), SHORT, "imagenette-224/holdout", 0)
+GOLDEN = RunSpec(ProxyBaseline(0.5, 0.5, 64).arch(10), SHORT, "imagenette-224/holdout", 0)
 GOLDEN_KEY = "4ce14b673563d25e3efc55fa3c37d842107436f7c39469f86a66123ec1213c5c"
 
 
@@ -75,10 +75,10 @@ def test_micro_batch_of_the_whole_batch_is_the_default():
 @pytest.mark.parametrize(
     "one, other",
     [
-        (Base(0.5, 1, 64).arch(10, Scaling(width=1.4)), Base(0.7, 1, 64).arch(10)),
-        (Base(0.5, 0.5, 64).arch(10, Scaling(depth=2, width=2)), Base(1, 1, 64).arch(10)),
-        (Base(0.5, 0.5, 64).arch(10, Scaling(resolution=1.5)), Base(0.5, 0.5, 96).arch(10)),
-        (Base(0.5, 0.5, 64).arch(10, Scaling(resolution=1.001)), Base(0.5, 0.5, 64).arch(10)),
+        (ProxyBaseline(0.5, 1, 64).arch(10, Scaling(width=1.4)), ProxyBaseline(0.7, 1, 64).arch(10)),
+        (ProxyBaseline(0.5, 0.5, 64).arch(10, Scaling(depth=2, width=2)), ProxyBaseline(1, 1, 64).arch(10)),
+        (ProxyBaseline(0.5, 0.5, 64).arch(10, Scaling(resolution=1.5)), ProxyBaseline(0.5, 0.5, 96).arch(10)),
+        (ProxyBaseline(0.5, 0.5, 64).arch(10, Scaling(resolution=1.001)), ProxyBaseline(0.5, 0.5, 64).arch(10)),
     ],
 )
 def test_one_network_has_one_key_whichever_coefficients_gave_it(one, other):
@@ -103,7 +103,7 @@ def test_bits_come_back(bits):
                 unpack_bits(packed, other)
 
 
-def test_a_bit_a_picture_fits_491_bytes():
+def test_a_bit_a_image_fits_491_bytes():
     assert len(pack_bits(np.ones(3925, bool))) == 4 * -(-491 // 3)
 
 
@@ -145,7 +145,7 @@ DAMAGE = {
     "a wrong bit": lambda text: edited(text, lambda body: body["result"].update(correct="gA==")),
     "too many bits": lambda text: edited(text, lambda body: body["result"].update(correct="wAA=")),
     "bits not base64": lambda text: edited(text, lambda body: body["result"].update(correct="w!")),
-    "no picture": lambda text: edited(text, lambda body: body["result"].update(correct="", val_pictures=0)),
+    "no picture": lambda text: edited(text, lambda body: body["result"].update(correct="", val_images=0)),
     "top1 NaN": lambda text: edited(text, lambda body: body["result"].update(top1=float("nan"))),
     "top1 a string": lambda text: edited(text, lambda body: body["result"].update(top1="66.7")),
     "provenance a list": lambda text: edited(text, lambda body: body.update(provenance=[])),

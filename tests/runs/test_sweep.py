@@ -18,7 +18,7 @@ from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, Sweep, cost, estimator, run_all
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import trainer
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 
 PATIENCE = 240.0  # seconds until a condition counts as never met
 
@@ -140,14 +140,14 @@ def test_two_sweeps_on_one_folder_share_the_work(monkeypatch, tiny_data, tiny_sp
 def test_cost_and_estimate_follow_the_records(tiny_data, tiny_spec, record_of):
     longer = replace(tiny_spec, recipe=replace(tiny_spec.recipe, epochs=6))
     assert cost(longer, tiny_data) == 2 * cost(tiny_spec, tiny_data)
-    records = [record_of(tiny_spec, train_seconds=seconds, train_pictures=36) for seconds in (0.0, 4.0, 4.0, 90.0)]
+    records = [record_of(tiny_spec, train_seconds=seconds, train_images=36) for seconds in (0.0, 4.0, 4.0, 90.0)]
     predicted = estimator(records, lambda spec: tiny_data)
     assert predicted(tiny_spec) == pytest.approx(4.0) and predicted(longer) == pytest.approx(8.0)
     assert estimator([], lambda spec: tiny_data, fallback=1e9)(tiny_spec) == cost(tiny_spec, tiny_data) / 1e9
 
 
 def test_a_worker_that_dies_after_storing_has_stored(store, tiny_data, tiny_spec, record_of):
-    state = Sweep([tiny_spec], lambda spec: tiny_data, store, Engine(), math.inf, print, lambda spec: 0.0, 1)
+    state = Sweep([tiny_spec], lambda spec: tiny_data, store, Execution(), math.inf, print, lambda spec: 0.0, 1)
     pool = _Pool(state)
     store.put(record_of(tiny_spec))
     pool.running[0] = SimpleNamespace(exitcode=-signal.SIGSEGV, join=lambda: None), tiny_spec, tiny_spec

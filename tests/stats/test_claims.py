@@ -17,10 +17,10 @@ from effnet_lib.stats.intervals import Estimate
 KEYS = ["claim", "printed", "measured", "interval", "verdict", "n", "protocol"]
 
 
-def effect(value, half90=None, n=10, dof=144, picture=0.0):
+def effect(value, half90=None, n=10, dof=144, image=0.0):
     """Build an effect whose two-sided 90 % interval is value +- half90."""
     unit = Estimate(0.0, 1.0, 0.0, dof, n)
-    return Estimate(value, half90 / unit.half(0.05), picture, dof, n)
+    return Estimate(value, half90 / unit.half(0.05), image, dof, n)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_one_seed_decides_nothing():
 
 @settings(max_examples=200, deadline=None)
 @given(
-    value=st.floats(-3, 4), spread=st.floats(0.05, 3), picture=st.floats(0, 0.6), n=st.integers(1, 10),
+    value=st.floats(-3, 4), spread=st.floats(0.05, 3), image=st.floats(0, 0.6), n=st.integers(1, 10),
     level=st.sampled_from([0.05, 0.0125]),
 )  # fmt: skip
-def test_seeds_to_decide_is_the_first_that_the_verdict_decides(value, spread, picture, n, level):
-    now = Estimate(value, spread * sqrt(2 / n), picture, dof=max(1, 4 * (n - 1)), n=n)
+def test_seeds_to_decide_is_the_first_that_the_verdict_decides(value, spread, image, n, level):
+    now = Estimate(value, spread * sqrt(2 / n), image, dof=max(1, 4 * (n - 1)), n=n)
     needs = claims.seeds_to_decide(now, level=level)
     if needs is None:
         assert claims.verdict(now.at(1000), level=level) == NOT_ENOUGH
@@ -65,9 +65,9 @@ def test_seeds_to_decide_is_the_first_that_the_verdict_decides(value, spread, pi
         assert claims.verdict(now.at(needs - 1), level=level) == NOT_ENOUGH
 
 
-def test_no_number_of_seeds_helps_where_pictures_are_too_few_or_nothing_repeats():
+def test_no_number_of_seeds_helps_where_images_are_too_few_or_nothing_repeats():
     # Pictures alone: 0.5 +- 1.645 * 1.0 spans both 0 and 1, however many seeds.
-    assert claims.seeds_to_decide(effect(0.5, 0.5, picture=1.0)) is None
+    assert claims.seeds_to_decide(effect(0.5, 0.5, image=1.0)) is None
     assert claims.seeds_to_decide(Estimate()) is None
     assert claims.seeds_to_decide(Estimate(3.0, None, 0.1, dof=0, n=1)) is None
 
@@ -79,7 +79,7 @@ def test_bad_thresholds_are_named(arguments):
 
 
 def test_p_value_and_interval_say_the_same():
-    for found in (effect(1.0, 0.7, dof=4), effect(1.0, 0.7, picture=0.3), effect(-1.0, 0.7, dof=1)):
+    for found in (effect(1.0, 0.7, dof=4), effect(1.0, 0.7, image=0.3), effect(-1.0, 0.7, dof=1)):
         for alpha in (0.05, 0.01):
             bound = found.value - found.half(alpha)
             assert found.p_above(bound) == pytest.approx(alpha)
@@ -145,7 +145,7 @@ def test_several_enter_holm_with_the_weakest_part_or_the_strongest_refutation():
 
 
 def test_judged_claims_become_plain_json():
-    up, level = effect(2.0, 0.6, n=5, picture=0.3), effect(np.float64(0.1), 0.3, n=5)
+    up, level = effect(2.0, 0.6, n=5, image=0.3), effect(np.float64(0.1), 0.3, n=5)
     judged = claims.judge([
         Claim("deeper is better", up, printed=np.float64(1.4)),
         Claim("equal is better", level, printed="0.6"),

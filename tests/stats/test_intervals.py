@@ -12,19 +12,26 @@ from scipy.stats import norm
 
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.stats import intervals
-from effnet_lib.stats.intervals import Estimate, Outcomes, contrast, picture_bootstrap, pooled_sd, rho
+from effnet_lib.stats.intervals import (
+    Estimate,
+    PairedOutcomes,
+    contrast,
+    image_bootstrap,
+    pooled_sd,
+    seed_correlation,
+)
 
 
-def networks(rng, models=4, seeds=3, pictures=500, luck=0.0, run=0.03):
+def networks(rng, models=4, seeds=3, images=500, luck=0.0, run=0.03):
     """Draw bits from a latent score: picture + the model's taste + seed block + run + luck of one run."""
     skill = np.linspace(0.6, 0.8, models)
     score = (
         skill[:, None, None]
-        + rng.standard_normal(pictures)
-        + 0.2 * rng.standard_normal((models, 1, pictures))
+        + rng.standard_normal(images)
+        + 0.2 * rng.standard_normal((models, 1, images))
         + 0.03 * rng.standard_normal((1, seeds, 1))
         + run * rng.standard_normal((models, seeds, 1))
-        + luck * rng.standard_normal((models, seeds, pictures))
+        + luck * rng.standard_normal((models, seeds, images))
     )
     truth = 100 * norm.cdf(skill / sqrt(1 + 0.2**2 + 0.03**2 + run**2 + luck**2))
     return {f"m{i}": dict(enumerate(bits)) for i, bits in enumerate(score > 0)}, truth
@@ -61,7 +68,7 @@ def test_pooled_sd_of_an_incomplete_table_is_that_of_least_squares():
 def test_pooled_sd_without_repeats_is_unknown():
     sd, dof = pooled_sd(pd.DataFrame({0: [70.0, 71.0, 75.0]}))
     assert np.isnan(sd) and dof == 0
-    assert pooled_sd(Outcomes({"a": {}}).accuracy)[1] == 0
+    assert pooled_sd(PairedOutcomes({"a": {}}).accuracy)[1] == 0
 
 
 def test_seed_part_covers_at_three_seeds():
@@ -76,7 +83,7 @@ def test_seed_part_covers_at_three_seeds():
 
 
 @pytest.mark.parametrize("luck, low, high", [(0.0, 0.93, 0.97), (0.4, 0.95, 1.0)])
-def test_interval_covers_new_seeds_and_new_pictures(luck, low, high):
+def test_interval_covers_new_seeds_and_new_images(luck, low, high):
     # The luck of one run with one picture counts in both parts, so there the interval errs on the wide side.
     rng = np.random.default_rng(3)
     hits = 0
@@ -88,38 +95,38 @@ def test_interval_covers_new_seeds_and_new_pictures(luck, low, high):
 
 
 def test_paired_variance_in_points_is_the_bootstraps():
-    outcomes, _ = networks(np.random.default_rng(4), pictures=2000)
+    outcomes, _ = networks(np.random.default_rng(4), images=2000)
     weights = {"m0": -1, "m2": 0.5, "m3": 0.5}
-    drawn = picture_bootstrap(outcomes, weights, resamples=20000)
+    drawn = image_bootstrap(outcomes, weights, resamples=20000)
     found = contrast(outcomes, weights)
     # The standard error of a standard deviation over 20,000 draws is 0.5 %.
-    assert drawn.std() == pytest.approx(found.se_picture, rel=0.02)
-    assert drawn.mean() == pytest.approx(found.value, abs=4 * found.se_picture / sqrt(20000))
+    assert drawn.std() == pytest.approx(found.se_image, rel=0.02)
+    assert drawn.mean() == pytest.approx(found.value, abs=4 * found.se_image / sqrt(20000))
 
 
 def test_contrast_pools_all_models_and_uses_the_common_seeds():
     outcomes, _ = networks(np.random.default_rng(5), seeds=6)
     del outcomes["m0"][2], outcomes["m3"][5]
     found = contrast(outcomes, {"m0": -1, "m3": 1, "m1": 0})
-    table = Outcomes(outcomes).accuracy
+    table = PairedOutcomes(outcomes).accuracy
     sd, dof = pooled_sd(table)
     assert (found.n, found.dof) == (4, dof) == (4, 22 - 9)
     assert found.value == pytest.approx((table.loc["m3"] - table.loc["m0"]).mean())
     assert found.se_seed == pytest.approx(sd * sqrt(2 / 4))
     assert found.half(0.05) == pytest.approx(hypot(Estimate(0, found.se_seed, 0, dof, 4).half(0.05),
-                                                   ndtri(0.05) * found.se_picture))  # fmt: skip
+                                                   ndtri(0.05) * found.se_image))  # fmt: skip
 
 
 def test_logit_contrast_agrees_with_points_for_small_effects_and_stays_finite_at_the_ends():
-    outcomes, _ = networks(np.random.default_rng(6), pictures=2000)
+    outcomes, _ = networks(np.random.default_rng(6), images=2000)
     weights = {"m0": -1, "m1": 1}
     points, logits = contrast(outcomes, weights), contrast(outcomes, weights, scale="logit")
-    middle = Outcomes(outcomes).accuracy.loc[["m0", "m1"]].to_numpy().mean()
+    middle = PairedOutcomes(outcomes).accuracy.loc[["m0", "m1"]].to_numpy().mean()
     unit = intervals.points_to_logits(1.0, middle)
     assert unit == pytest.approx(0.01 / (middle / 100 * (1 - middle / 100)))
     assert logits.value / unit == pytest.approx(points.value, rel=0.02)
     assert logits.se_seed / unit == pytest.approx(points.se_seed, rel=0.1)
-    assert logits.se_picture / unit == pytest.approx(points.se_picture, rel=0.06)
+    assert logits.se_image / unit == pytest.approx(points.se_image, rel=0.06)
     all_right, none_right = np.ones(100, bool), np.zeros(100, bool)
     ends = contrast({"a": {0: all_right}, "b": {0: none_right}}, {"a": 1, "b": -1}, scale="logit")
     assert ends.value == pytest.approx(2 * np.log(199))  # half a picture of 100 from either end
@@ -128,9 +135,9 @@ def test_logit_contrast_agrees_with_points_for_small_effects_and_stays_finite_at
 
 
 @pytest.mark.parametrize("scale", intervals.SCALES)
-def test_picture_order_never_matters(scale):
+def test_image_order_never_matters(scale):
     rng = np.random.default_rng(7)
-    outcomes, _ = networks(rng, pictures=300, luck=0.3)
+    outcomes, _ = networks(rng, images=300, luck=0.3)
     order = rng.permutation(300)
     shuffled = {model: {s: bits[order] for s, bits in runs.items()} for model, runs in outcomes.items()}
     first, second = (contrast(o, {"m0": -1, "m3": 1}, scale=scale) for o in (outcomes, shuffled))
@@ -144,7 +151,7 @@ def test_picture_order_never_matters(scale):
     scale=st.sampled_from(intervals.SCALES),
 )
 def test_turning_the_weights_turns_the_contrast(seed, raw, scale):
-    outcomes, _ = networks(np.random.default_rng(seed), pictures=40, luck=0.5)
+    outcomes, _ = networks(np.random.default_rng(seed), images=40, luck=0.5)
     weights = dict(zip(["m0", "m1", "m2", "m3"], [1.0, *raw], strict=True))
     weights["m3"] -= sum(weights.values())
     one = contrast(outcomes, weights, scale=scale)
@@ -157,21 +164,21 @@ def test_rho_is_what_common_seeds_buy():
     rng = np.random.default_rng(8)
     # Block sd 0.8, run sd 0.6: rho = 0.64 / (0.64 + 0.36).
     table = pd.DataFrame(0.8 * rng.standard_normal((1, 4000)) + 0.6 * rng.standard_normal((3, 4000)))
-    assert rho(table) == pytest.approx(0.64, abs=0.03)
-    assert rho(table.iloc[:, :1]) is None
-    assert rho(table.iloc[:1]) is None
+    assert seed_correlation(table) == pytest.approx(0.64, abs=0.03)
+    assert seed_correlation(table.iloc[:, :1]) is None
+    assert seed_correlation(table.iloc[:1]) is None
 
 
 @pytest.mark.parametrize("bad", [np.ones((2, 2)), np.array([]), np.array([0, 2]), np.array([0.5, 1])])
 def test_outcomes_refuse_what_is_not_bits(bad):
     with pytest.raises(ParameterError, match=r"a\[0\]"):
-        Outcomes({"a": {0: bad}})
+        PairedOutcomes({"a": {0: bad}})
 
 
 def test_bad_input_is_named():
     bits = np.array([True, False])
     with pytest.raises(ParameterError, match="3 pictures"):
-        Outcomes({"a": {0: bits}, "b": {0: np.ones(3, bool)}})
+        PairedOutcomes({"a": {0: bits}, "b": {0: np.ones(3, bool)}})
     outcomes = {"a": {0: bits}, "b": {0: ~bits}}
     for weights in ({"a": 1}, {"a": 1, "b": 1}, {"a": np.nan, "b": 1}, {}, {"a": 0}):
         with pytest.raises(ParameterError, match="weights"):

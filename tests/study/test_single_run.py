@@ -34,7 +34,7 @@ from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, trainer
 from effnet_lib.training import input_pipeline as feed
 from effnet_lib.training import optimizer as optim
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 from effnet_lib.training.recipes import PAPER
 
 torch.set_num_threads(1)
@@ -122,12 +122,12 @@ def test_the_schedule_and_the_average_of_the_papers_recipe(imagenet, model):
 
 
 @pytest.mark.parametrize("model", ["b0", "b7"])
-def test_the_pictures_of_the_papers_recipe(imagenet, model):
+def test_the_images_of_the_papers_recipe(imagenet, model):
     spec = plan(imagenet, model=model)
-    rows, reserved = minival(imagenet.dataset.train_pictures, spec.recipe.minival)
+    rows, reserved = minival(imagenet.dataset.train_images, spec.recipe.minival)
     assert len(reserved) == 25_000 and len(rows) // spec.recipe.batch == IMAGENET_STEPS
     nothing = Part(np.zeros((1, 1, 1, 3), np.uint8), np.zeros(5000, int), np.zeros(5000, np.int64))
-    drawn = feed.Feed(spec, {"train": feed.Memory(nothing, CPU)}, CPU).draw(np.arange(5000), 0, 0)
+    drawn = feed.InputPipeline(spec, {"train": feed.Memory(nothing, CPU)}, CPU).draw(np.arange(5000), 0, 0)
     assert len(drawn.chosen) == 4096 and len(drawn.policy) == 4096  # AutoAugment
     area = (drawn.matrices[:, 0, 0].abs() * drawn.matrices[:, 1, 1]).numpy()
     assert 0.07 < area.min() < 0.1 and spec.recipe.label_smoothing == 0.1
@@ -187,7 +187,7 @@ def test_the_weights_of_the_best_minival_epoch_are_the_ones_evaluated(monkeypatc
     assert all(torch.equal(kept[name], value) for name, value in found["val"].items())
 
 
-def test_a_stop_while_the_reserved_pictures_are_looked_at_costs_no_step(monkeypatch, paper, tiny_data, store, tmp_path):
+def test_a_stop_while_the_reserved_images_are_looked_at_costs_no_step(monkeypatch, paper, tiny_data, store, tmp_path):
     assert execute(paper, tiny_data, store) == STORED
     other, evaluate = RunStore(root=tmp_path / "other"), trainer.evaluate
 
@@ -197,7 +197,7 @@ def test_a_stop_while_the_reserved_pictures_are_looked_at_costs_no_step(monkeypa
 
     with monkeypatch.context() as patch, signals.listening():
         patch.setattr(trainer, "evaluate", stopped)
-        assert execute(paper, tiny_data, other, Engine(every=1e9)) == PAUSED
+        assert execute(paper, tiny_data, other, Execution(every=1e9)) == PAUSED
     saved = checkpoint.load(other.checkpoint(paper.key), paper.key)["progress"]
     assert (saved["epoch"], saved["step"], saved["minival"]) == (1, 0, [])
     assert execute(paper, tiny_data, other) == STORED
@@ -209,12 +209,12 @@ def test_a_stop_while_the_reserved_pictures_are_looked_at_costs_no_step(monkeypa
 
 def steps(spec: RunSpec, dataset: DataSet) -> list[tuple]:
     """Return what every step of the first epoch is given: picture numbers, crops, AutoAugment, pixels, labels."""
-    seen, fed = [], feed.Feed.of(spec, dataset, CPU)
+    seen, fed = [], feed.InputPipeline.of(spec, dataset, CPU)
     finish = fed._finish
 
-    def spy(pictures, labels, draw):
-        seen.append((draw.chosen.tolist(), draw.matrices.tolist(), draw.policy and vars(draw.policy), pictures, labels))
-        return finish(pictures, labels, draw)
+    def spy(images, labels, draw):
+        seen.append((draw.chosen.tolist(), draw.matrices.tolist(), draw.policy and vars(draw.policy), images, labels))
+        return finish(images, labels, draw)
 
     fed._finish = spy
     for batches in fed.epoch(0):
@@ -279,9 +279,9 @@ def alive(group: int) -> bool:
 
 
 @pytest.mark.slow
-def test_a_signal_to_all_processes_lets_a_streamed_run_finish_its_step(pictures, roots, store, capsys):
+def test_a_signal_to_all_processes_lets_a_streamed_run_finish_its_step(images, roots, store, capsys):
     """Job schedulers signal loader processes too, as a terminal and torchrun do."""
-    argv = ["train", "--profile", "smoke", "--dataset", str(pictures), "--epochs", "30", "--every", "1e9"]
+    argv = ["train", "--profile", "smoke", "--dataset", str(images), "--epochs", "30", "--every", "1e9"]
     run = subprocess.Popen(
         [sys.executable, "-c", f"{STREAMED}sys.exit(cli.main({argv!r}))"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -320,7 +320,7 @@ def test_the_command_alone_trains_b0_as_the_paper_does(planned):
     assert cli.main(["train"]) == 0
     spec, study, engine, budget, _ = planned.pop()
     assert spec == RunSpec(efficientnet.published("b0"), PAPER, "imagenet", 0)
-    assert study.profile.name == "imagenet" and engine == Engine("cpu", "auto", 300.0) and budget == math.inf
+    assert study.profile.name == "imagenet" and engine == Execution("cpu", "auto", 300.0) and budget == math.inf
 
 
 def test_options_say_which_network(planned):
@@ -408,8 +408,8 @@ def test_more_than_one_way_to_say_which_network_is_refused(imagenet):
 SMOKE = ["train", "--profile", "smoke", "--epochs", "2", "--dataset"]
 
 
-def test_a_budget_that_ends_in_the_middle_tells_how_to_go_on(capsys, pictures, store):
-    command = [*SMOKE, str(pictures)]
+def test_a_budget_that_ends_in_the_middle_tells_how_to_go_on(capsys, images, store):
+    command = [*SMOKE, str(images)]
     assert cli.main([*command, "--budget", "1e-9"]) == 0
     out, err = capsys.readouterr()
     assert out.endswith(": paused; the same command goes on from its checkpoint\n") and err == ""
@@ -431,10 +431,10 @@ def test_a_stored_run_is_not_trained_again_even_where_its_data_are_gone(capsys, 
     assert capsys.readouterr().out == f"{record.key[:12]}: stored, top-1 {record.top1:.2f} %\n"
 
 
-def test_the_papers_recipe_runs_at_any_size(capsys, pictures, store):
+def test_the_papers_recipe_runs_at_any_size(capsys, images, store):
     """B0 at 34 px with all of the recipe, on 30 pictures with 6 reserved."""
     options = "--resolution 0.15 --batch 10 --minival 6 --epochs 2 --dataset"
-    assert cli.main(["train", *options.split(), str(pictures)]) == 0
+    assert cli.main(["train", *options.split(), str(images)]) == 0
     (record,) = store.own()
     assert f": stored, top-1 {record.top1:.2f} %\n" in capsys.readouterr().out
     expected = replace(PAPER, epochs=2, batch=10, lr=PAPER.lr * 10 / 4096, minival=6)
@@ -444,7 +444,7 @@ def test_the_papers_recipe_runs_at_any_size(capsys, pictures, store):
 
 
 @pytest.mark.parametrize("world, steps", [("1", 1), (None, None)])
-def test_under_torchrun_a_second_signal_is_the_first_one_once_more(monkeypatch, pictures, store, world, steps):
+def test_under_torchrun_a_second_signal_is_the_first_one_once_more(monkeypatch, images, store, world, steps):
     """A job scheduler signals torchrun and its processes. Without it, who signals twice does not want to wait."""
     if world:
         monkeypatch.setenv("WORLD_SIZE", world)
@@ -456,22 +456,22 @@ def test_under_torchrun_a_second_signal_is_the_first_one_once_more(monkeypatch, 
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(trainer._Run, "_step", signalled)
-    assert cli.main([*SMOKE, str(pictures)]) == 143
+    assert cli.main([*SMOKE, str(images)]) == 143
     saved = list((store.root / "checkpoints").glob("*.pt"))
     assert [checkpoint.load(path, path.stem)["progress"]["step"] for path in saved] == ([steps] if steps else [])
 
 
 def test_what_fails_is_one_line_with_its_reason(capsys, folder, store):
-    picture = folder / "val" / "red" / "00.jpg"
-    picture.write_bytes(picture.read_bytes()[:300])
+    image = folder / "val" / "red" / "00.jpg"
+    image.write_bytes(image.read_bytes()[:300])
     assert cli.main([*SMOKE, str(folder)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and "DataError" in err and "red/00.jpg" in err and len(err.splitlines()) == 1
 
 
-def test_a_run_that_another_process_trains_is_left_to_it(capsys, pictures, store):
-    study = Study.of(PROFILES["smoke"], store, declare(str(pictures)))
+def test_a_run_that_another_process_trains_is_left_to_it(capsys, images, store):
+    study = Study.of(PROFILES["smoke"], store, declare(str(images)))
     with store.lock(plan(study, epochs=2).key):
-        assert cli.main([*SMOKE, str(pictures)]) == 0
+        assert cli.main([*SMOKE, str(images)]) == 0
     assert capsys.readouterr().out.endswith(": busy: another process trains it now\n")
     assert list(store.own()) == []

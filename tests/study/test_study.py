@@ -9,17 +9,17 @@ from effnet_lib.data.datasets import declare
 from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.study.profiles import LEVEL_A, LEVEL_B, PROFILES, Base
+from effnet_lib.study.profiles import LEVEL_A, LEVEL_B, PROFILES, ProxyBaseline
 from effnet_lib.study.queue import data_of, stages, work
 from effnet_lib.study.status import decisions, status
 from effnet_lib.study.study import GRIDS, METHODS, Study, choose_base, choose_rates
 from effnet_lib.training import trainer
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 
 PHOTOS = PROFILES["photos"]
 
 
-def study_of(store, base: Base | None = None, profile=PHOTOS, dataset=None) -> Study:
+def study_of(store, base: ProxyBaseline | None = None, profile=PHOTOS, dataset=None) -> Study:
     """Open a study, with its baseline fixed where one is given."""
     chosen = replace(profile, candidates=(base,)) if base else profile
     return Study.of(chosen, store, dataset)
@@ -32,7 +32,7 @@ def bits(right: int, of: int = 400, shift: int = 0) -> np.ndarray:
 
 # Decisions --------------------------------------------------------------------------------------------------
 
-SMALL, MIDDLE, LARGE = Base(0.5, 0.5, 64), Base(0.35, 0.5, 80), Base(0.25, 0.5, 96)
+SMALL, MIDDLE, LARGE = ProxyBaseline(0.5, 0.5, 64), ProxyBaseline(0.35, 0.5, 80), ProxyBaseline(0.25, 0.5, 96)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ SMALL, MIDDLE, LARGE = Base(0.5, 0.5, 64), Base(0.35, 0.5, 80), Base(0.25, 0.5, 
         ({SMALL: (300, 302), MIDDLE: (299, 301), LARGE: (299, 301)}, LARGE),
         ({SMALL: (298, 300), MIDDLE: (299, 301), LARGE: (300, 302)}, LARGE),
         (
-            {SMALL: (302, 301), Base(0.35, 1, 64): (300, 302), LARGE: (100, 102)},
+            {SMALL: (302, 301), ProxyBaseline(0.35, 1, 64): (300, 302), LARGE: (100, 102)},
             SMALL,
         ),  # equal pixels: the mean
     ],
@@ -84,7 +84,7 @@ def test_one_rate_for_all_unless_the_optima_are_far_apart(losses, expected):
 def test_models_of_a_level_have_the_nearest_counted_flops(store, base, ratio):
     study = study_of(store, base)
     unit = count(base.arch(10)).madds
-    picked = study.level(ratio)
+    picked = study.equal_flops_level(ratio)
     assert tuple(picked) == METHODS
 
     def off(model) -> float:
@@ -101,7 +101,7 @@ def test_models_of_a_level_have_the_nearest_counted_flops(store, base, ratio):
 
 
 def test_level_a_of_the_first_candidate_is_that_of_the_protocol(store):
-    picked = study_of(store, SMALL).level(LEVEL_A)
+    picked = study_of(store, SMALL).equal_flops_level(LEVEL_A)
     assert {m: model.coefficient for m, model in picked.items()} == {
         "width": 2.0, "depth": 4.0, "resolution": 1.7, "compound": 1.5,
     }  # fmt: skip
@@ -124,7 +124,7 @@ def test_the_baseline_has_one_name(store):
 # The queue --------------------------------------------------------------------------------------------------
 
 
-def put_candidates(study: Study, record_of, best: Base) -> None:
+def put_candidates(study: Study, record_of, best: ProxyBaseline) -> None:
     for base, specs in study.candidates().items():
         for spec in specs:
             study.store.put(record_of(spec, bits(300 if base == best else 100, shift=spec.seed)))
@@ -159,7 +159,7 @@ def test_nothing_is_planned_before_its_decision(store, record_of, best):
     put_tuning(study_of(store), record_of, 0.4)
 
     study = study_of(store)
-    assert study.ready and set(study.rates.values()) == {0.4}
+    assert study.ready and set(study.learning_rates.values()) == {0.4}
     every = planned()
     assert [stage.number for stage in every] == sorted(stage.number for stage in every)
     first_pass = [stage.name for stage in every if stage.number == 1]
@@ -185,7 +185,7 @@ def test_quintet_has_ten_seeds_and_four_long_ones(store, record_of):
     assert [(stage.number, len(stage.specs)) for stage in quintet] == [(1, 5), (1, 10), (2, 35), (2, 20)]
     short = [spec for stage in quintet[:3] for spec in stage.specs]
     assert {(spec.arch, spec.seed) for spec in short} == {
-        (model.arch, seed) for model in study.quintet().values() for seed in range(10)
+        (model.arch, seed) for model in study.five_methods().values() for seed in range(10)
     }
     assert {spec.recipe.epochs for spec in short} == {12} and {s.recipe.epochs for s in quintet[3].specs} == {36}
 
@@ -198,16 +198,18 @@ def test_fixed_profiles_need_no_decision(store, profile):
 
 
 @pytest.fixture
-def small_study(store, pictures):
+def small_study(store, images):
     """A study with open decisions on a folder of pictures: two candidates, two rates."""
-    profile = replace(PHOTOS, candidates=(Base(0.25, 0.25, 32), Base(0.25, 0.25, 40)), rates=(0.1, 0.2))
-    return Study.of(profile, store, declare(str(pictures)))
+    profile = replace(
+        PHOTOS, candidates=(ProxyBaseline(0.25, 0.25, 32), ProxyBaseline(0.25, 0.25, 40)), learning_rates=(0.1, 0.2)
+    )
+    return Study.of(profile, store, declare(str(images)))
 
 
-def test_a_folders_study_finds_its_held_out_fifth(small_study, pictures):
+def test_a_folders_study_finds_its_held_out_fifth(small_study, images):
     data = data_of(small_study)
     held = RunSpec(small_study.profile.candidates[0].arch(3), PHOTOS.recipe, small_study.dataset.id + HOLDOUT, 0)
-    assert data(held).folder == pictures and data(held).id == held.data
+    assert data(held).folder == images and data(held).id == held.data
     assert data(replace(held, data=small_study.dataset.id)) == small_study.dataset
     assert data(replace(held, data="fractals-10")) == declare("fractals-10")
 
@@ -222,18 +224,18 @@ def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of, train
         return trained_as(record_of(spec, right, loss=1 + spec.recipe.lr))
 
     monkeypatch.setattr(trainer, "train", train)
-    report = work(small_study, 1e6, 0, Engine(), ["study"], said.append)
+    report = work(small_study, 1e6, 0, Execution(), ["study"], said.append)
     # Of the tuning's 5 models x 2 rates, the baseline at the recipe's rate was trained as a candidate.
     assert len(report.stored) == len(trained) == 4 + 9 and not report.failed and not report.left
     study = Study(small_study.profile, small_study.dataset, small_study.store)
-    assert study.base.px == 32 and set(study.rates.values()) == {0.1}
-    baseline, *others = (model.arch for model in study.quintet().values())
+    assert study.base.px == 32 and set(study.learning_rates.values()) == {0.1}
+    baseline, *others = (model.arch for model in study.five_methods().values())
     assert [spec.arch for spec in trained[4:]] == [
         *others,
         baseline,
         *others,
     ]  # whole rates, the recipe's first
-    assert work(study, 1e6, 0, Engine(), ["study"], said.append).stored == [] and len(trained) == 13
+    assert work(study, 1e6, 0, Execution(), ["study"], said.append).stored == [] and len(trained) == 13
     assert "rates: baseline 0.1" in decisions(study) and "quintet, 3 seeds" in status(study)
 
 
@@ -248,10 +250,10 @@ def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch
         return trained_as(record_of(spec))
 
     monkeypatch.setattr(trainer, "train", train)
-    report = work(small_study, 1e6, 0, Engine(), [], lambda line: None)
+    report = work(small_study, 1e6, 0, Execution(), [], lambda line: None)
     assert len(report.stored) == len(report.failed) == 2 and len(calls) == 4
     assert all("MemoryError: too large" in small_study.store.failure(spec.key) for spec in report.failed)
-    report = work(small_study, 0.0, 0, Engine(), [], lambda line: None)
+    report = work(small_study, 0.0, 0, Execution(), [], lambda line: None)
     assert len(report.left) == 2 and len(calls) == 4
 
 
@@ -263,4 +265,4 @@ def test_a_tuning_trial_that_diverged_counts_as_infinitely_bad(store, record_of)
                 store.fail(spec.key, "Diverged: the training loss is nan in epoch 1 of 12")
             else:
                 store.put(record_of(spec, loss=1.0 + rate))
-    assert study.rates == dict.fromkeys(("baseline", *METHODS), 0.1)
+    assert study.learning_rates == dict.fromkeys(("baseline", *METHODS), 0.1)

@@ -9,27 +9,27 @@ from support.readable import assert_readable, labels
 
 from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.runs.store import RunStore
-from effnet_lib.study.profiles import PROFILES, Base
-from effnet_lib.study.study import Model, Study
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
+from effnet_lib.study.study import ScaledModel, Study
 from effnet_lib.study.training_plan import Records, merged
 
-PICTURES = 2000
-BASE = Base(0.25, 0.5, 96)
+IMAGES = 2000
+BASE = ProxyBaseline(0.25, 0.5, 96)
 
 
-def study_of(base: Base = BASE, quintet: bool = False, profile: str = "photos", **changes) -> Study:
+def study_of(base: ProxyBaseline = BASE, quintet: bool = False, profile: str = "photos", **changes) -> Study:
     """Open a study with its baseline and rate fixed; `quintet`: as in a profile that chooses its baseline."""
     candidates = (base, PROFILES["photos"].candidates[0]) if quintet else (base,)
-    study = Study.of(replace(PROFILES[profile], candidates=candidates, rates=(), **changes), RunStore())
+    study = Study.of(replace(PROFILES[profile], candidates=candidates, learning_rates=(), **changes), RunStore())
     study.__dict__["base"] = base  # as step 0 would decide
     return study
 
 
 def invent(
     study: Study,
-    models: Iterable[Model],
+    models: Iterable[ScaledModel],
     record_of: Callable,
-    accuracy: Callable[[Model], float | None],
+    accuracy: Callable[[ScaledModel], float | None],
     seeds: int = 5,
     jitter: float = 0.2,
 ) -> Records:
@@ -45,12 +45,12 @@ def invent(
         px = min(224, round(1.7 * model.arch.px))
         made = {"train_loss": 1.0 + (model.name == "d=8"), "top1_larger_test": 1.0, "source_px": px}
         for seed, shift in enumerate(shifts):
-            right = np.arange(PICTURES) < round(PICTURES * (accuracy(model) + shift) / 100)
+            right = np.arange(IMAGES) < round(IMAGES * (accuracy(model) + shift) / 100)
             records.setdefault(model, {})[seed] = record_of(study.spec(model, seed), right, **made)
     return records
 
 
-def growing(study: Study, slopes: dict[str, float]) -> Callable[[Model], float]:
+def growing(study: Study, slopes: dict[str, float]) -> Callable[[ScaledModel], float]:
     """Return accuracies of a baseline at 60 % that gains its method's slope with every doubling of FLOPS."""
     return lambda model: 60 + slopes.get(model.method, 0.0) * np.log2(ratio(study, model))
 

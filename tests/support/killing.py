@@ -24,10 +24,10 @@ from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, run_all
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 from effnet_lib.training.recipes import PAPER, Recipe
 
-EVERY_STEP = Engine(every=0)
+EVERY_STEP = Execution(every=0)
 STEPS = 2  # an epoch: 36 pictures, 16 at a time
 DATA = DataSet("fractals-3", 3, 36, 18, fractals=FractalSpec(classes=3, train_per_class=12, val_per_class=6))
 ARCH = EfficientNet(32, 3, stem=8, stages=(Stage(1, 3, 1, 8, 1), Stage(6, 3, 2, 8, 2), Stage(6, 5, 2, 16, 2)), head=16)
@@ -134,7 +134,7 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
     raise SystemExit(len(report.failed))
 
 
-def sweep(runs: list[RunSpec], root: Path, workers: int, engine: Engine = EVERY_STEP) -> Report:
+def sweep(runs: list[RunSpec], root: Path, workers: int, engine: Execution = EVERY_STEP) -> Report:
     """Execute runs in silence."""
     store = RunStore(shipped=False, root=root)
     return run_all(runs, lambda spec: DATA, store, workers, engine, say=lambda line: None)

@@ -12,12 +12,12 @@ def measured(arch, batch: int = 1) -> Counts:
     elements = []
     with torch.device("meta"):
         model = arch.build().eval()
-        pictures = torch.empty(batch, 3, arch.px, arch.px)
+        images = torch.empty(batch, 3, arch.px, arch.px)
     for module in model.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             module.register_forward_hook(lambda module, given, output: elements.append(output.numel()))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(pictures)
+        model(images)
     flops = counter.get_total_flops()
     assert flops % 2 == 0  # torch counts a multiplication and an addition each
     return Counts(sum(p.numel() for p in model.parameters()), flops // 2, sum(elements))

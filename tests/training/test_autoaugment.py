@@ -37,13 +37,13 @@ def photos(kind: str, height: int, width: int, count: int = len(EVERY)) -> torch
     return torch.from_numpy(values.astype(np.uint8))
 
 
-def alone(picture: torch.Tensor, draws: Draws, i: int) -> torch.Tensor:
+def alone(image: torch.Tensor, draws: Draws, i: int) -> torch.Tensor:
     """Return what torchvision makes of a picture (3, h, w) by draw i."""
     policy = AutoAugment()
     # It applies what draws at most the probability, here always or never, and negates where the sign is 0.
     params = int(draws.policy[i]), 2.0 - 2.0 * draws.applied[i], 1 - draws.negative[i].astype(int)
     policy.get_params = lambda count: params
-    return policy(picture)
+    return policy(image)
 
 
 # One picture ------------------------------------------------------------------------------------------------
@@ -53,61 +53,61 @@ def alone(picture: torch.Tensor, draws: Draws, i: int) -> torch.Tensor:
     ("noise", 24, 40), ("narrow", 40, 24), ("smooth", 33, 33), ("even", 24, 24), ("noise", 2, 3), ("noise", 1, 1),
 ])  # fmt: skip
 def test_every_sub_policy_is_torchvisions_bit_for_bit(kind, height, width):
-    pictures = photos(kind, height, width)
-    found = autoaugment.apply(pictures, EVERY)
-    for i, picture in enumerate(pictures):
-        assert torch.equal(found[i], alone(picture, EVERY, i)), (EVERY.policy[i], EVERY.applied[i], EVERY.negative[i])
+    images = photos(kind, height, width)
+    found = autoaugment.apply(images, EVERY)
+    for i, image in enumerate(images):
+        assert torch.equal(found[i], alone(image, EVERY, i)), (EVERY.policy[i], EVERY.applied[i], EVERY.negative[i])
 
 
-def test_operations_of_full_size_pictures_are_torchvisions():
-    pictures = photos("noise", 224, 224, 50)
+def test_operations_of_full_size_images_are_torchvisions():
+    images = photos("noise", 224, 224, 50)
     both = Draws(np.arange(25).repeat(2), np.ones((50, 2), bool), np.array([[False] * 2, [True] * 2] * 25))
-    found = autoaugment.apply(pictures, both)
-    assert all(torch.equal(found[i], alone(picture, both, i)) for i, picture in enumerate(pictures))
+    found = autoaugment.apply(images, both)
+    assert all(torch.equal(found[i], alone(image, both, i)) for i, image in enumerate(images))
 
 
-def test_a_picture_without_operations_stays_and_the_input_is_never_written():
-    pictures = photos("noise", 16, 16)
-    kept = pictures.clone()
+def test_a_image_without_operations_stays_and_the_input_is_never_written():
+    images = photos("noise", 16, 16)
+    kept = images.clone()
     nothing = Draws(EVERY.policy, np.zeros_like(EVERY.applied), EVERY.negative)
-    assert torch.equal(autoaugment.apply(pictures, nothing), pictures)
-    assert autoaugment.apply(pictures, nothing).data_ptr() != pictures.data_ptr()
-    found = autoaugment.apply(pictures, EVERY)
-    assert torch.equal(pictures, kept) and found.is_contiguous() and found.dtype == torch.uint8
+    assert torch.equal(autoaugment.apply(images, nothing), images)
+    assert autoaugment.apply(images, nothing).data_ptr() != images.data_ptr()
+    found = autoaugment.apply(images, EVERY)
+    assert torch.equal(images, kept) and found.is_contiguous() and found.dtype == torch.uint8
     # Data sets hold (n, h, w, 3).
-    last = pictures.to(memory_format=torch.channels_last)
+    last = images.to(memory_format=torch.channels_last)
     assert torch.equal(autoaugment.apply(last, EVERY), found)
 
 
 def test_draws_that_do_not_fit_are_refused():
-    pictures = photos("noise", 8, 8)
+    images = photos("noise", 8, 8)
     with pytest.raises(ValueError, match="399 draws cannot be applied to 400 pictures"):
-        autoaugment.apply(pictures, EVERY.slice(0, 399))
+        autoaugment.apply(images, EVERY.slice(0, 399))
     with pytest.raises(ValueError, match=r"float32"):
-        autoaugment.apply(pictures.float(), EVERY)
+        autoaugment.apply(images.float(), EVERY)
 
 
 # Batches ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["noise", "smooth"])
-def test_a_picture_does_not_depend_on_its_batch(kind):
-    pictures = photos(kind, 20, 28)
-    found = autoaugment.apply(pictures, EVERY)
+def test_a_image_does_not_depend_on_its_batch(kind):
+    images = photos(kind, 20, 28)
+    found = autoaugment.apply(images, EVERY)
     for cuts in ([0, 200, 400], [0, 1, 3, 60, 61, 399, 400], range(0, 401, 16)):
-        parts = [autoaugment.apply(pictures[a:b], EVERY.slice(a, b)) for a, b in pairwise(cuts)]
+        parts = [autoaugment.apply(images[a:b], EVERY.slice(a, b)) for a, b in pairwise(cuts)]
         assert torch.equal(torch.cat(parts), found)
     shuffled = np.random.default_rng(0).permutation(400)[:123]
     draws = Draws(EVERY.policy[shuffled], EVERY.applied[shuffled], EVERY.negative[shuffled])
-    assert torch.equal(autoaugment.apply(pictures[shuffled], draws), found[shuffled])
+    assert torch.equal(autoaugment.apply(images[shuffled], draws), found[shuffled])
 
 
-def test_contrast_of_large_pictures_does_not_depend_on_their_batch():
+def test_contrast_of_large_images_does_not_depend_on_their_batch():
     # Grey values above 256 px sum to more than float32 counts.
-    pictures = 255 - photos("narrow", 300, 300, 6) // 4
+    images = 255 - photos("narrow", 300, 300, 6) // 4
     draws = Draws(np.full(6, 14), np.array([[False, True]] * 6), np.array([[False, sign] for sign in (0, 1) * 3], bool))
-    found = autoaugment.apply(pictures, draws)
-    assert all(torch.equal(found[i : i + 1], autoaugment.apply(pictures[i : i + 1], draws.slice(i, i + 1)))
+    found = autoaugment.apply(images, draws)
+    assert all(torch.equal(found[i : i + 1], autoaugment.apply(images[i : i + 1], draws.slice(i, i + 1)))
                for i in range(6))  # fmt: skip
 
 
@@ -125,16 +125,16 @@ def test_the_host_reads_nothing_back():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 @pytest.mark.parametrize("kind", ["noise", "smooth", "even"])
-def test_a_gpu_makes_the_same_pictures_without_synchronising(kind):
-    pictures = photos(kind, 96, 96)
-    there = pictures.cuda()
+def test_a_gpu_makes_the_same_images_without_synchronising(kind):
+    images = photos(kind, 96, 96)
+    there = images.cuda()
     autoaugment.apply(there, EVERY)  # libraries may synchronise as they load
     torch.cuda.set_sync_debug_mode("error")
     try:
         found = autoaugment.apply(there, EVERY)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert torch.equal(found.cpu(), autoaugment.apply(pictures, EVERY))
+    assert torch.equal(found.cpu(), autoaugment.apply(images, EVERY))
 
 
 # Draws ------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, distributed, input_pipeline, optimizer, trainer
 from effnet_lib.training import train_step as step
 from effnet_lib.training.distributed import ALONE, Group, joined
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 
 torch.set_num_threads(1)
 
@@ -74,10 +74,10 @@ def test_the_largest_micro_batch_is_preferred(tiny_spec, store, record_of):
 
 def test_a_set_smaller_than_a_batch_is_divided_too_or_refused(tiny_spec, tiny_data):
     spec = replace(tiny_spec, recipe=replace(tiny_spec.recipe, batch=64))
-    shares = [input_pipeline.Feed.of(spec, tiny_data, CPU, Group(rank, 4)) for rank in range(4)]
+    shares = [input_pipeline.InputPipeline.of(spec, tiny_data, CPU, Group(rank, 4)) for rank in range(4)]
     assert [sum(len(y) for batches in share.epoch(0) for _, y in batches) for share in shares] == [9] * 4
     with pytest.raises(ParameterError, match=r"processes=8 .* a divisor of the batch of 36"):
-        input_pipeline.Feed.of(spec, tiny_data, CPU, Group(0, 8))
+        input_pipeline.InputPipeline.of(spec, tiny_data, CPU, Group(0, 8))
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
@@ -121,7 +121,7 @@ def test_followers_are_told_where_there_is_nothing_to_do(monkeypatch, roots, sto
 
     def train_as(group: Group) -> str:
         monkeypatch.setattr(distributed, "joined", lambda device: nullcontext((group, device)))
-        return train_one(spec, study, Engine(), say=lambda line: None)
+        return train_one(spec, study, Execution(), say=lambda line: None)
 
     monkeypatch.setattr(trainer, "train", lambda *_, **__: pytest.fail("trained"))
     if why == "stored":
@@ -174,7 +174,7 @@ def trace(group: Group, specs: list[RunSpec], dataset: DataSet, path: Path) -> N
     for spec in specs:
         model = build_model.build(spec, CPU)
         train_step = Spied(spec, model, optimizer.optimiser(spec.recipe, model), CPU, group)
-        fed, gradients, losses = input_pipeline.Feed.of(spec, dataset, CPU, group), [], []
+        fed, gradients, losses = input_pipeline.InputPipeline.of(spec, dataset, CPU, group), [], []
         model.train()
         for batches in chain(fed.epoch(0), fed.epoch(1)):
             losses.append(group.average(train_step(batches, spec.recipe.batch // group.world)))
@@ -294,8 +294,8 @@ EPOCHS = 60  # of 2 steps: long enough to be interrupted
 
 
 @pytest.fixture(scope="module")
-def options(pictures) -> list[str]:
-    return ["--profile", "smoke", "--epochs", str(EPOCHS), "--dataset", str(pictures)]
+def options(images) -> list[str]:
+    return ["--profile", "smoke", "--epochs", str(EPOCHS), "--dataset", str(images)]
 
 
 @pytest.fixture(scope="module")
@@ -313,9 +313,9 @@ def uninterrupted(options, tmp_path_factory) -> RunStore:
 
 
 @pytest.mark.slow
-def test_the_record_is_that_of_the_divided_run_and_says_how_many_made_it(uninterrupted, pictures):
+def test_the_record_is_that_of_the_divided_run_and_says_how_many_made_it(uninterrupted, images):
     (record,) = uninterrupted.own()
-    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(pictures))), epochs=EPOCHS)
+    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(images))), epochs=EPOCHS)
     assert record.key == divided(spec, 2, None).key and uninterrupted.find(spec) == record
     assert record.provenance["processes"] == 2 and record.spec["micro_batch"] == 8
     assert len(record.result["history"]) == EPOCHS and record.result["val_pictures"] == 18

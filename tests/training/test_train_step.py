@@ -149,11 +149,11 @@ def test_rates_on_the_device_train_as_numbers_do(tiny_arch):
     class Lent(step.Step):
         def __init__(self, *args):
             super().__init__(*args)
-            self.rates = step.Rates(self.optimizer, CPU)
+            self.learning_rates = step.Rates(self.optimizer, CPU)
 
         def _update(self):
-            self.rates.send()
-            with self.rates.lent():
+            self.learning_rates.send()
+            with self.learning_rates.lent():
                 assert {group["lr"].dtype for group in self.optimizer.param_groups} == {torch.float32}
                 super()._update()
 

@@ -22,12 +22,12 @@ from effnet_lib.models.archs.efficientnet import EfficientNet
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
-from effnet_lib.study.profiles import Base
+from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training import augment, build_model, checkpoint, depthwise, input_pipeline, trainer
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training import train_step as step
 from effnet_lib.training.depthwise import DepthwiseConv2d, use_fast_depthwise, weight_gradient
-from effnet_lib.training.engine import Engine
+from effnet_lib.training.engine import Execution
 from effnet_lib.training.recipes import PAPER, Recipe
 
 torch.set_num_threads(1)
@@ -42,12 +42,12 @@ RECIPES = {"short": Recipe(epochs=3, lr=0.1, batch=16), "paper": TINY_PAPER}
 
 
 @pytest.fixture(scope="module")
-def finished(pictures, tiny_arch, tmp_path_factory):
+def finished(images, tiny_arch, tmp_path_factory):
     """Train each recipe once: name -> (spec, data set, result, weights file)."""
     root = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EFFNET_RESULTS", str(root))
-        store, dataset = RunStore(), declare(str(pictures))
+        store, dataset = RunStore(), declare(str(images))
         found = {}
         for name, recipe in RECIPES.items():
             spec = RunSpec(tiny_arch, recipe, dataset.id, seed=3)
@@ -73,15 +73,15 @@ def crop(pixels: torch.Tensor, matrices: torch.Tensor, px: int) -> torch.Tensor:
 
 def seen(monkeypatch, spec: RunSpec, dataset: DataSet, store: RunStore, deadline=math.inf) -> list:
     """Train and return what the network saw in every step: picture numbers, crop matrices, sum of the pixels."""
-    seen, finish = [], input_pipeline.Feed._finish
+    seen, finish = [], input_pipeline.InputPipeline._finish
 
-    def spy(pictures, labels, draw):
-        x, y = finish(pictures, labels, draw)
+    def spy(images, labels, draw):
+        x, y = finish(images, labels, draw)
         seen.append((draw.chosen.tolist(), draw.matrices.tolist(), float(x.double().sum())))
         return x, y
 
     with monkeypatch.context() as patch:
-        patch.setattr(input_pipeline.Feed, "_finish", staticmethod(spy))
+        patch.setattr(input_pipeline.InputPipeline, "_finish", staticmethod(spy))
         execute(spec, dataset, store, deadline=deadline)
     return seen
 
@@ -111,7 +111,7 @@ def test_all_models_of_a_seed_see_the_same_crops(monkeypatch, tiny_spec, tiny_da
     assert seen(monkeypatch, longer, tiny_data, store)[:5] == small[1:]
 
 
-def test_an_epoch_visits_every_picture_once():
+def test_an_epoch_visits_every_image_once():
     assert sorted(augment.order(0, 0, 100)) == list(range(100))
     orders = {(seed, epoch): tuple(augment.order(seed, epoch, 100)) for seed in (0, 1) for epoch in (0, 1)}
     assert len(set(orders.values())) == 4
@@ -122,7 +122,7 @@ def test_an_epoch_visits_every_picture_once():
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32), min_area=st.floats(0.01, 1), flip=st.booleans())
-def test_crops_stay_inside_the_picture(seed, min_area, flip):
+def test_crops_stay_inside_the_image(seed, min_area, flip):
     matrices = augment.crop_matrices(np.random.default_rng(seed), 50, min_area, flip).numpy().astype(float)
     assert matrices.shape == (50, 2, 3)
     width, height = np.abs(matrices[:, 0, 0]), matrices[:, 1, 1]
@@ -153,7 +153,7 @@ def test_a_crop_is_the_part_it_says():
     torch.testing.assert_close(crop(pixels, quarter, 32), expected, atol=1e-4, rtol=0)
 
 
-def test_whole_pictures_are_standardised_as_imagenet():
+def test_whole_images_are_standardised_as_imagenet():
     pixels = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 4, 4, 3)
     black, white = whole(pixels)[:, :, 0, 0]
     torch.testing.assert_close(black, -torch.tensor(augment.MEAN) / torch.tensor(augment.STD))
@@ -169,13 +169,13 @@ def test_whole_pictures_are_standardised_as_imagenet():
     stride=st.sampled_from([1, 2]),
     height=st.integers(1, 12),
     width=st.integers(1, 12),
-    pictures=st.integers(1, 3),
+    images=st.integers(1, 3),
     channels=st.integers(1, 4),
     channels_last=st.booleans(),
 )
-def test_depthwise_weight_gradient_is_autograds(kernel, stride, height, width, pictures, channels, channels_last):
+def test_depthwise_weight_gradient_is_autograds(kernel, stride, height, width, images, channels, channels_last):
     draw = torch.Generator().manual_seed(kernel + 10 * height + 1000 * width)
-    x = torch.randn(pictures, channels, height, width, generator=draw, dtype=torch.float64)
+    x = torch.randn(images, channels, height, width, generator=draw, dtype=torch.float64)
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
     weight = torch.randn(channels, 1, kernel, kernel, generator=draw, dtype=torch.float64, requires_grad=True)
@@ -187,7 +187,7 @@ def test_depthwise_weight_gradient_is_autograds(kernel, stride, height, width, p
 
 @pytest.mark.parametrize("px", [32, 48])
 def test_fast_depthwise_changes_no_name_output_or_gradient(px):
-    spec = RunSpec(Base(0.25, 0.5, px).arch(10), Recipe(epochs=1, lr=0.1), "x", 0)
+    spec = RunSpec(ProxyBaseline(0.25, 0.5, px).arch(10), Recipe(epochs=1, lr=0.1), "x", 0)
     plain, fast = (build_model.build(spec).to(memory_format=torch.channels_last) for _ in range(2))
     assert use_fast_depthwise(fast) is fast
     swapped = [m for m in fast.modules() if type(m) is DepthwiseConv2d]
@@ -262,7 +262,7 @@ def identity_skips(arch: EfficientNet) -> list[bool]:
     return found
 
 
-@pytest.mark.parametrize("arch", [Base(0.5, 0.5, 64).arch(10), Base(0.25, 1, 64).arch(10), None])
+@pytest.mark.parametrize("arch", [ProxyBaseline(0.5, 0.5, 64).arch(10), ProxyBaseline(0.25, 1, 64).arch(10), None])
 def test_residual_branches_start_at_zero_where_there_is_an_identity_skip_only(arch, tiny_arch):
     arch = arch or tiny_arch
     skips = identity_skips(arch)
@@ -343,7 +343,10 @@ def test_what_the_loop_cannot_do_is_refused(tiny_spec, tiny_data, store):
     ):
         with pytest.raises(ParameterError, match=message):
             trainer.train(replace(tiny_spec, recipe=recipe), tiny_data, store.checkpoint("x"))
-    for engine, message in ((Engine(step="fast"), r"step='fast' .* eager"), (Engine(step="graph"), "graph needs cuda")):
+    for engine, message in (
+        (Execution(step="fast"), r"step='fast' .* eager"),
+        (Execution(step="graph"), "graph needs cuda"),
+    ):
         with pytest.raises(ParameterError, match=message):
             trainer.train(tiny_spec, tiny_data, store.checkpoint("x"), engine)
 
@@ -414,7 +417,7 @@ def test_averaged_weights_are_the_ones_evaluated(finished, store):
     assert not torch.equal(averaged["classifier.weight"], final["classifier.weight"])
 
 
-def test_evaluation_keeps_the_order_of_the_pictures(tiny_spec):
+def test_evaluation_keeps_the_order_of_the_images(tiny_spec):
     """One bit a picture, in order, over more than one batch."""
     grey = np.random.default_rng(0).integers(0, 256, 150).astype(np.uint8)
     pixels, rows = np.broadcast_to(grey[:, None, None, None], (150, 8, 8, 3)).copy(), np.arange(150)
@@ -427,7 +430,9 @@ def test_evaluation_keeps_the_order_of_the_pictures(tiny_spec):
 
     def evaluate(labels: np.ndarray):
         given = input_pipeline.Memory(Part(pixels, rows, labels), CPU)
-        return trainer.evaluate(Bright(), input_pipeline.Feed(tiny_spec, {"train": given, "val": given}, CPU), "val")
+        return trainer.evaluate(
+            Bright(), input_pipeline.InputPipeline(tiny_spec, {"train": given, "val": given}, CPU), "val"
+        )
 
     cut = float(whole(torch.full((1, 8, 8, 3), 127, dtype=torch.uint8)).mean()) + 1e-3
     right, _ = evaluate(labels)
@@ -444,7 +449,7 @@ def test_accumulated_gradients_are_those_of_one_batch(tiny_spec, tiny_data, micr
         torch.manual_seed(0)
         model = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
         train_step = step.Step(spec, model, optim.optimiser(spec.recipe, model), CPU)
-        losses = [train_step(batches, 16) for batches in input_pipeline.Feed.of(spec, tiny_data, CPU).epoch(0)]
+        losses = [train_step(batches, 16) for batches in input_pipeline.InputPipeline.of(spec, tiny_data, CPU).epoch(0)]
         weights.append([*losses, *(p.detach() for p in model.parameters())])
     torch.testing.assert_close(*weights, atol=1e-6, rtol=1e-5)
 

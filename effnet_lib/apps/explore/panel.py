@@ -37,10 +37,10 @@ class Explorer:
         self.flops = widgets.BoundedFloatText(1.0, min=0.001, max=10_000, step=0.1, description="B FLOPS")
         self.megabytes = widgets.BoundedFloatText(40.0, min=0.01, max=100_000, step=1, description="MB weights")
         self.rule, self.numbers, self.table, self.fits = (widgets.HTML() for _ in range(4))
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         for part, name in (
             (self.numbers, "numbers"),
-            (self.picture, "plane"),
+            (self.image, "plane"),
             (self.fits, "fits"),
             (self.rule, "rule"),
         ):
@@ -63,7 +63,7 @@ class Explorer:
         sliders = widgets.VBox([self.family, self.phi, *self.triple.values(), self.rule, *self.factors.values()])
         budget = [widgets.HTML("<b>What fits?</b>"), widgets.HBox([self.flops, self.megabytes]), self.fits]
         tables = widgets.HBox([self.table, widgets.VBox(budget)], layout=wrap)
-        return widgets.VBox([widgets.HBox([sliders, self.numbers], layout=wrap), self.picture, tables])
+        return widgets.VBox([widgets.HBox([sliders, self.numbers], layout=wrap), self.image, tables])
 
     def _by_phi(self, change=None) -> None:
         if self._setting:
@@ -139,7 +139,7 @@ class Explorer:
             + f"<div>Its cost: <b>{_text(place)}</b>.<br>Its proxy: {_text(near)}.</div>"
         )
         self.table.value = _html(networks.stages(arch))
-        self.picture.value = self.plane.at(counted.madds, small.madds)
+        self.image.value = self.plane.at(counted.madds, small.madds)
 
     def _solve(self) -> None:
         """Say what fits the budget."""

@@ -106,5 +106,5 @@ class Pictures:
         shown.save(out, "PNG")
         words = "<br>".join(f"{100 * p:.0f} % {html.escape(label.partition(',')[0])}" for label, p in labels)
         title = f"EfficientNet-Lite{name[-1]}, {network.px} px"
-        picture = widgets.Image(value=out.getvalue(), format="png", width=260)
-        return widgets.VBox([widgets.HTML(f"<b>{title}</b>"), picture, widgets.HTML(words)])
+        image = widgets.Image(value=out.getvalue(), format="png", width=260)
+        return widgets.VBox([widgets.HTML(f"<b>{title}</b>"), image, widgets.HTML(words)])

@@ -58,9 +58,9 @@ def _records(evidence: Evidence) -> dict[str, str]:
     The plan under the executed notebook's own parameters says which they are; where it cannot be made any more
     (a folder of pictures that is gone), the reason stands there instead.
     """
-    from ...study.measurement_plan import Tasks
+    from ...study.measurement_plan import MeasurementPlan
     from ...study.parameters import resolve
-    from ...study.training_plan import Work
+    from ...study.training_plan import TrainingPlan
 
     module = evidence.artefact
     try:
@@ -68,7 +68,7 @@ def _records(evidence: Evidence) -> dict[str, str]:
         checked = resolve(
             given | {"profile": evidence.profile, "device": "cpu", "train": False, "dry_run": False}, module
         )
-        found = (Tasks if hasattr(module, "tasks") else Work).of(module, checked).records()
+        found = (MeasurementPlan if hasattr(module, "tasks") else TrainingPlan).of(module, checked).records()
     except (EffnetError, ValueError) as error:
         return {"records": f"the plan cannot be made here: {error}"}
     records = [one for value in found.values() for one in (value.values() if isinstance(value, dict) else [value])]

@@ -14,11 +14,11 @@ TINY = 1.17549435e-38  # the smallest normal number of single precision
 PIXELS = 128  # up to this side two pictures: one map of 1 x 1 has no variance
 
 
-def picture(px: int, pictures: int = 1, seed: int = 0) -> "torch.Tensor":
+def image(px: int, images: int = 1, seed: int = 0) -> "torch.Tensor":
     """Return normalised noise, shape (pictures, 3, px, px), the same for the same seed."""
     import torch
 
-    return torch.randn(pictures, 3, px, px, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(images, 3, px, px, generator=torch.Generator().manual_seed(seed))
 
 
 def calibrate(model: "nn.Module", px: int) -> None:
@@ -37,7 +37,7 @@ def calibrate(model: "nn.Module", px: int) -> None:
         if norm.weight is not None and not norm.weight.any():
             torch.nn.init.ones_(norm.weight)
     with torch.no_grad():
-        model(picture(px, 2 if px <= PIXELS else 1, seed=1))
+        model(image(px, 2 if px <= PIXELS else 1, seed=1))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

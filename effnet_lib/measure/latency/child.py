@@ -50,7 +50,7 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     """
     import torch
 
-    from .calibration import calibrate, picture
+    from .calibration import calibrate, image
 
     found = network(entry.network)
     counts = found.counts()
@@ -65,7 +65,7 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     torch.manual_seed(0)  # the same weights in every runtime
     model = found.build()
     calibrate(model, found.px)
-    x = picture(found.px)
+    x = image(found.px)
     with torch.inference_mode():
         reference = model(x).numpy()
     try:

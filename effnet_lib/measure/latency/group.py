@@ -92,9 +92,9 @@ class Latency:
 
     def spec(self) -> dict[str, Any]:
         """Return what defines the result: the processor's model, networks, px and runtimes in order, rounds."""
-        from ...core.hardware import processor
+        from ...core.hardware import processor_name
 
-        return {"processor": processor(), "rounds": self.rounds} | self.content()
+        return {"processor": processor_name(), "rounds": self.rounds} | self.content()
 
     def content(self) -> dict[str, Any]:
         """Return the part of the spec that is the same on any machine and for any number of rounds."""

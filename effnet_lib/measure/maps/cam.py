@@ -80,7 +80,7 @@ def layer_of(model: "nn.Module", layer: str = "") -> "nn.Module":
 
 def class_maps(
     model: "nn.Module",
-    pictures: "torch.Tensor",
+    images: "torch.Tensor",
     classes: "torch.Tensor | None" = None,
     method: str = "cam",
     layer: str = "",
@@ -99,8 +99,8 @@ def class_maps(
     head, features_of = head_of(model), layer_of(model, layer)
     model.eval()
     device, found = next(model.parameters()).device, []
-    for start in range(0, len(pictures), batch):
-        part = pictures[start : start + batch].to(device)
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch].to(device)
         wanted = None if classes is None else classes[start : start + batch].to(device)
         if method == "cam":
             found.append(_cam(model, head, features_of, part, wanted, layer))
@@ -110,14 +110,14 @@ def class_maps(
     return Maps(grids, logits)
 
 
-def _cam(model, head, features_of, pictures, classes, layer: str) -> "tuple[torch.Tensor, torch.Tensor]":
+def _cam(model, head, features_of, images, classes, layer: str) -> "tuple[torch.Tensor, torch.Tensor]":
     import torch
 
     kept: list[torch.Tensor] = []
     handle = features_of.register_forward_hook(lambda module, given, out: kept.append(out))
     try:
         with torch.inference_mode():
-            logits = model(pictures)
+            logits = model(images)
     finally:
         handle.remove()
     features = kept[0] if kept else None
@@ -130,14 +130,14 @@ def _cam(model, head, features_of, pictures, classes, layer: str) -> "tuple[torc
         return torch.einsum("nkhw,nk->nhw", features, rows), logits
 
 
-def _packaged(model, features_of, pictures, classes, name: str) -> "tuple[torch.Tensor, torch.Tensor]":
+def _packaged(model, features_of, images, classes, name: str) -> "tuple[torch.Tensor, torch.Tensor]":
     import pytorch_grad_cam
     import torch
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     if classes is None:
         with torch.inference_mode():
-            classes = model(pictures).argmax(1)
+            classes = model(images).argmax(1)
     targets = [ClassifierOutputTarget(int(one)) for one in classes]
     quiet = contextlib.redirect_stderr(io.StringIO()) if name == "ScoreCAM" else contextlib.nullcontext()  # its bars
     tool = getattr(pytorch_grad_cam, name)(model=model, target_layers=[features_of])
@@ -146,7 +146,7 @@ def _packaged(model, features_of, pictures, classes, name: str) -> "tuple[torch.
         kept = tool.activations_and_grads  # not `tool`: a cycle would hold the graph until the collector comes round
         tool.get_target_width_height = lambda given: kept.activations[0].shape[:1:-1]
         with quiet:
-            grids = tool(input_tensor=pictures, targets=targets)
+            grids = tool(input_tensor=images, targets=targets)
         logits = tool.outputs.detach()
     finally:
         tool.activations_and_grads.release()

@@ -9,7 +9,7 @@ import numpy as np
 from ...core.errors import DataError
 from ...data.array_cache import load
 from ...data.datasets import DataSet, content_fingerprint
-from ...data.image_folder import list_pictures
+from ...data.image_folder import list_images
 from ...data.localisation_scenes import Scenes, scale, scenes
 from ...runs.packing import pack_bits, thumbnail
 
@@ -29,7 +29,7 @@ class Settings:
     """
 
     data: str
-    pictures: int
+    pictures: int  # the name is in stored keys
     px: int
     scene_stride: int
     picture_stride: int
@@ -44,13 +44,13 @@ class Material:
     """What maps are made of: scenes with masks, and the pictures (n, px, px, 3) uint8 that are drawn, with classes."""
 
     scenes: Scenes
-    pictures: np.ndarray
+    images: np.ndarray
     classes: np.ndarray
 
     @property
     def same(self) -> bool:
         """Whether the pictures are the scenes themselves."""
-        return self.pictures is self.scenes.pixels
+        return self.images is self.scenes.pixels
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +90,7 @@ class Thumbnails:
         made = material(self.dataset, self.settings.pictures, self.settings.px)
         shown = slice(0, DRAWN)
         result = {
-            "thumbnails": [thumbnail(one, THUMBNAIL) for one in made.pictures[shown]],
+            "thumbnails": [thumbnail(one, THUMBNAIL) for one in made.images[shown]],
             "classes": made.classes.tolist(),
             "names": _names(self.dataset),
             "provenance": {"data_fingerprint": content_fingerprint(self.dataset)},
@@ -109,4 +109,4 @@ def _names(dataset: DataSet) -> list[str]:
     from ...models.pretrained import class_names
 
     english = dict(zip(*class_names(), strict=True))
-    return [english.get(name, name).split(", ")[0] for name in list_pictures(dataset.folder, "val")[2]]
+    return [english.get(name, name).split(", ")[0] for name in list_images(dataset.folder, "val")[2]]

@@ -35,7 +35,7 @@ def ranks(maps: np.ndarray) -> np.ndarray:
 
 def road(
     model: "nn.Module",
-    pictures: "torch.Tensor",
+    images: "torch.Tensor",
     maps: np.ndarray,
     classes: "torch.Tensor",
     percentiles: tuple[int, ...] = PERCENTILES,
@@ -53,11 +53,11 @@ def road(
     targets = [ClassifierOutputSoftmaxTarget(int(one)) for one in classes]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return np.asarray(ROADCombined(list(percentiles))(pictures, ranks(maps), targets, model), np.float64)
+        return np.asarray(ROADCombined(list(percentiles))(images, ranks(maps), targets, model), np.float64)
 
 
 def insertion_deletion(
-    model: "nn.Module", pictures: "torch.Tensor", maps: np.ndarray, classes: "torch.Tensor", steps: int = STEPS
+    model: "nn.Module", images: "torch.Tensor", maps: np.ndarray, classes: "torch.Tensor", steps: int = STEPS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return insertion (higher is better) and deletion (lower is better) of each picture, (n,) each.
 
@@ -67,21 +67,21 @@ def insertion_deletion(
     import torch
     from torchvision.transforms.functional import gaussian_blur
 
-    px = pictures.shape[-1]
-    blurred = gaussian_blur(pictures, 2 * (px // 4) + 1, BLUR * px)
-    order = torch.from_numpy(ranks(maps)).to(pictures.device)[:, None]
-    rows = torch.arange(len(pictures), device=pictures.device)
+    px = images.shape[-1]
+    blurred = gaussian_blur(images, 2 * (px // 4) + 1, BLUR * px)
+    order = torch.from_numpy(ranks(maps)).to(images.device)[:, None]
+    rows = torch.arange(len(images), device=images.device)
 
     def probability(shown: "torch.Tensor") -> "torch.Tensor":
         with torch.inference_mode():
             return model(shown).softmax(1)[rows, classes]
 
-    ends = probability(blurred), probability(pictures)
+    ends = probability(blurred), probability(images)
     curves = {"insertion": [ends[0]], "deletion": [ends[1]]}
     for step in range(1, steps):
         chosen = order > 1 - step / steps
-        curves["insertion"].append(probability(torch.where(chosen, pictures, blurred)))
-        curves["deletion"].append(probability(torch.where(chosen, blurred, pictures)))
+        curves["insertion"].append(probability(torch.where(chosen, images, blurred)))
+        curves["deletion"].append(probability(torch.where(chosen, blurred, images)))
     curves["insertion"].append(ends[1])
     curves["deletion"].append(ends[0])
     areas = (torch.trapezoid(torch.stack(curve), dx=1 / steps, dim=0) for curve in curves.values())
@@ -90,15 +90,15 @@ def insertion_deletion(
 
 
 def faithful(
-    model: "nn.Module", pictures: "torch.Tensor", maps: np.ndarray, classes: "torch.Tensor", batch: int = 50
+    model: "nn.Module", images: "torch.Tensor", maps: np.ndarray, classes: "torch.Tensor", batch: int = 50
 ) -> dict[str, np.ndarray]:
     """Return all three measures of each picture, (n,) float64, `batch` pictures at a time. Shapes as in `road`."""
     found: dict[str, list[np.ndarray]] = {name: [] for name in MEASURES}
     model.eval()
-    for start in range(0, len(pictures), batch):
+    for start in range(0, len(images), batch):
         part = slice(start, start + batch)
-        found["road"].append(road(model, pictures[part], maps[part], classes[part]))
-        inserted, deleted = insertion_deletion(model, pictures[part], maps[part], classes[part])
+        found["road"].append(road(model, images[part], maps[part], classes[part]))
+        inserted, deleted = insertion_deletion(model, images[part], maps[part], classes[part])
         found["insertion"].append(inserted)
         found["deletion"].append(deleted)
     return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -1,4 +1,4 @@
-"""Figure 7's measurements of one trained network: its maps, and what they are worth. Tasks of `tasks.Tasks`.
+"""Figure 7's measurements of one trained network: its maps, and what they are worth. Tasks of a `MeasurementPlan`.
 
 The network's weights are those that its run kept; they do not ship. So a measurement holds everything that the figure
 draws: scores of every picture, and the maps of the first pictures, cell by cell.
@@ -107,8 +107,8 @@ def _measured(run: RunSpec, state, dataset: DataSet, settings: Settings, device:
     on_scenes = network(run, state, settings.scene_stride, device)
     where = cells(on_scenes, scene_px)
 
-    def maps(model, pictures: "torch.Tensor", classes: np.ndarray) -> np.ndarray:
-        return class_maps(model, pictures, torch.from_numpy(classes), settings.method, settings.layer).grids
+    def maps(model, images: "torch.Tensor", classes: np.ndarray) -> np.ndarray:
+        return class_maps(model, images, torch.from_numpy(classes), settings.method, settings.layer).grids
 
     shown, asked = inputs(made.scenes.pixels, scene_px, device), made.scenes.target
     grids = maps(on_scenes, shown, asked)
@@ -126,7 +126,7 @@ def _measured(run: RunSpec, state, dataset: DataSet, settings: Settings, device:
     # What is drawn, and what the faithfulness is asked of: photographs as they are, or the scenes of fractals.
     dilated = network(run, state, settings.picture_stride, device)
     if not made.same:
-        shown, asked = inputs(made.pictures, run.arch.px, device), made.classes
+        shown, asked = inputs(made.images, run.arch.px, device), made.classes
         grids, where = maps(dilated, shown, asked), cells(dilated, run.arch.px)
     frame = to_pixels(grids, where)
     classes = torch.from_numpy(asked).to(device)
@@ -152,11 +152,11 @@ def _packed(name: str, values: np.ndarray) -> str:
     return pack(values, -1.0 if name == "road" else 0.0, 1.0)
 
 
-def _logits(model: "nn.Module", pictures: "torch.Tensor") -> "torch.Tensor":
+def _logits(model: "nn.Module", images: "torch.Tensor") -> "torch.Tensor":
     import torch
 
     with torch.inference_mode():
-        return torch.cat([model(part) for part in pictures.split(100)])
+        return torch.cat([model(part) for part in images.split(100)])
 
 
 def _agreement(trained, dilated, on_scenes, dataset: DataSet, px: int, device: str) -> dict[str, Any]:
@@ -169,11 +169,11 @@ def _agreement(trained, dilated, on_scenes, dataset: DataSet, px: int, device: s
 
     part = load(dataset, "val", px)
     rows = np.unique(np.linspace(0, len(part) - 1, CHECKED).round().astype(int))
-    pictures = inputs(part.pixels[part.rows[rows]], px, device)
+    images = inputs(part.pixels[part.rows[rows]], px, device)
     labels = torch.from_numpy(part.labels[rows])
-    ways = {"trained": (trained, pictures), "dilated": (dilated, pictures)}
+    ways = {"trained": (trained, images), "dilated": (dilated, images)}
     if scale(dataset) > 1:
-        ways["tile"] = (on_scenes, torch.nn.functional.pad(pictures, (0, (TILES - 1) * px) * 2))
+        ways["tile"] = (on_scenes, torch.nn.functional.pad(images, (0, (TILES - 1) * px) * 2))
     answers = {name: _logits(*way).argmax(1).cpu() for name, way in ways.items()}
     same = {name: round(float((found == answers["trained"]).float().mean()), 4) for name, found in answers.items()}
     top1 = {name: round(100 * float((found == labels).float().mean()), 2) for name, found in answers.items()}

@@ -37,17 +37,17 @@ def photographs(images: str | None) -> list[Path]:
     if not path.exists():
         raise DataError(f"images={images!r}: there is no such file or folder")
     listed = sorted(path.iterdir()) if path.is_dir() else [path]
-    pictures = [one for one in listed if one.suffix.lower() in EXTENSIONS and one.is_file()][:MOST]
-    if not pictures:
+    found = [one for one in listed if one.suffix.lower() in EXTENSIONS and one.is_file()][:MOST]
+    if not found:
         raise DataError(
             f"images={images!r} holds no picture; images takes a file or a folder of {', '.join(EXTENSIONS)}"
         )
-    for one in pictures:
+    for one in found:
         try:
             read(one)
         except DataError as error:
             raise DataError(f"images: {str(error).removeprefix('dataset: ')}") from None
-    return pictures
+    return found
 
 
 def class_index(label: str | None) -> int | None:
@@ -109,8 +109,8 @@ class Photograph:
         for name in self.models:
             network = _network(name)
             wanted = None if self.label_index is None else torch.tensor([self.label_index])
-            pictures = network.transform(image)[None]
-            maps = class_maps(network.model, pictures, wanted, self.method, self.layer)
+            images = network.transform(image)[None]
+            maps = class_maps(network.model, images, wanted, self.method, self.layer)
             odds = torch.from_numpy(maps.logits).softmax(1)[0]
             best = int(odds.argmax())
             shown = best if self.label_index is None else self.label_index

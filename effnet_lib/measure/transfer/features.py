@@ -59,7 +59,7 @@ class Source:
         """Return the part's labels, (n,) int64, in the order of its pictures."""
         if self.dataset.fractals:
             return np.repeat(np.arange(self.dataset.classes), getattr(self.dataset.fractals, f"{self.part}_per_class"))
-        return image_folder.list_pictures(self.dataset.folder, self.part)[1]
+        return image_folder.list_images(self.dataset.folder, self.part)[1]
 
     def folder(self, fingerprint: str, checksum: str) -> Path:
         """Return where the features are kept."""
@@ -81,7 +81,7 @@ class Extractor:
         if source.dataset.fractals:
             self.held = array_cache.load(source.dataset, source.part, source.px).pixels
         else:
-            self.files = image_folder.list_pictures(source.dataset.folder, source.part)[0]
+            self.files = image_folder.list_images(source.dataset.folder, source.part)[0]
 
     def pixels(self, row: int) -> np.ndarray:
         """Return a picture as the network's (px, px, 3) uint8. Raises DataError that names an undecodable one."""

@@ -34,15 +34,15 @@ KORNBLITH = Recipe(
 )
 
 
-def recipe(train_pictures: int, epochs: int = 10, steps: int | None = None, scratch: bool = False) -> Recipe:
+def recipe(train_images: int, epochs: int = 10, steps: int | None = None, scratch: bool = False) -> Recipe:
     """Return the recipe for a set of so many pictures; `steps` (rounded to whole epochs) goes before `epochs`.
 
     From scratch (the control) the rate starts with a warm-up and gradients are clipped, as random weights need.
     """
-    each = max(1, train_pictures // BATCH)
+    each = max(1, train_images // BATCH)
     found = replace(
         KORNBLITH,
-        batch=min(BATCH, train_pictures),
+        batch=min(BATCH, train_images),
         epochs=max(1, round(steps / each)) if steps else epochs,
         bn_momentum=max(0.0, min(10 / each, 0.1)),  # torch counts the weight of the new value
     )

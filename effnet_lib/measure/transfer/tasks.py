@@ -16,7 +16,7 @@ from ...runs.measurements import Measurement, MeasurementStore, key_of
 from ...runs.packing import pack_bits
 from ...runs.provenance import provenance
 from ...runs.store import RunStore
-from ...training.engine import Engine
+from ...training.engine import Execution
 from . import finetune, linear_probe
 from .features import Source, features
 
@@ -34,15 +34,15 @@ class Probe:
 
     network: str
     dataset: DataSet
-    train_pictures: int | None = None
+    train_images: int | None = None
     block: int = 0
-    test_pictures: int | None = None
+    test_images: int | None = None
     workers: int = field(default=0, compare=False)
     kind: str = "probe"
 
     @property
     def label(self) -> str:
-        what = f"{self.train_pictures or 'all'} pictures, draw {self.block}"
+        what = f"{self.train_images or 'all'} pictures, draw {self.block}"
         return f"{self.network} linear probe on {transfer_datasets.label(self.dataset)}, {what}"
 
     def spec(self) -> dict[str, Any]:
@@ -52,16 +52,16 @@ class Probe:
             "weights": pretrained.declared(network) or f"timm/{network}.aa_in1k",
             "px": pretrained.input_px(network),
             "data": self.dataset.id,
-            "train_pictures": self.train_pictures,
+            "train_pictures": self.train_images,
             "block": self.block,
-            "test_pictures": self.test_pictures,
+            "test_pictures": self.test_images,
             "grid": list(linear_probe.GRID),
             "semantics": SEMANTICS,
         }
 
     def seconds(self) -> float:
-        train = self.train_pictures or self.dataset.train_pictures
-        test = 0 if self.block else self.test_pictures or self.dataset.val_pictures  # the same ones for every draw
+        train = self.train_images or self.dataset.train_images
+        test = 0 if self.block else self.test_images or self.dataset.val_images  # the same ones for every draw
         arch = finetune.architecture(self.network, self.dataset.classes)
         return (train + test) * complexity.count(arch).madds / FORWARD / max(1, self.workers)
 
@@ -71,8 +71,8 @@ class Probe:
         sources = {part: Source(self.network, dataset, part) for part in ("train", "val")}
         labels = {part: source.labels() for part, source in sources.items()}
         rows = {
-            "train": _drawn("train_pictures", labels["train"], self.train_pictures, self.block),
-            "val": _drawn("test_pictures", labels["val"], self.test_pictures, 0),
+            "train": _drawn("train_pictures", labels["train"], self.train_images, self.block),
+            "val": _drawn("test_pictures", labels["val"], self.test_images, 0),
         }
         found = {part: features(source, rows[part], self.workers) for part, source in sources.items()}
         right_labels = labels["val"][rows["val"]]
@@ -119,7 +119,7 @@ class FineTune:
 
     def job(self) -> finetune.Job:
         """Return what is trained, before any grid is searched."""
-        recipe = finetune.recipe(self.dataset.train_pictures, self.epochs, self.steps, self.scratch)
+        recipe = finetune.recipe(self.dataset.train_images, self.epochs, self.steps, self.scratch)
         arch = finetune.architecture(self.network, self.dataset.classes, self.px)
         weights = "" if self.scratch else self.network
         recipe, micro = replace(recipe, precision=self.precision), min(self.micro_batch, recipe.batch)
@@ -140,7 +140,7 @@ class FineTune:
 
     def seconds(self) -> float:
         job = self.job()
-        each = complexity.count(job.arch).madds * self.dataset.train_pictures * TRAINING / FORWARD
+        each = complexity.count(job.arch).madds * self.dataset.train_images * TRAINING / FORWARD
         return each * job.recipe.epochs * (1 + 0.8 * len(self.candidates()))
 
     def measure(self) -> dict[str, Any]:
@@ -187,15 +187,15 @@ class FineTune:
             print(f"epoch {epoch} of {epochs}, {seconds:.0f} s", flush=True)
 
         try:
-            return train(job, dataset, RunStore().checkpoint(job.key), Engine(self.device), progress=say)
+            return train(job, dataset, RunStore().checkpoint(job.key), Execution(self.device), progress=say)
         except Paused:
             signals.check()
             raise RunFailed(f"{self.label}: paused; it goes on from its checkpoint next time") from None
 
 
-def _drawn(name: str, labels: np.ndarray, pictures: int | None, block: int) -> np.ndarray:
+def _drawn(name: str, labels: np.ndarray, images: int | None, block: int) -> np.ndarray:
     try:
-        return draw(labels, pictures, block)
+        return draw(labels, images, block)
     except ParameterError as error:
         raise ParameterError(name, error.value, error.accepted) from None
 

@@ -11,7 +11,8 @@ from . import amoebanet, densenet, efficientnet, efficientnet_lite, mobilenet_v1
 class Architecture(Protocol):
     """What every family offers (a frozen dataclass, hashable, equal when the rounded network is equal).
 
-    One may also offer `saved_values()`, what autograd saves of each layer (`layers.Kept`); else memory is estimated.
+    It may also offer `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is
+    estimated.
     """
 
     family: str

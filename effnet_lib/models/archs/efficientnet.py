@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.errors import ParameterError
-from ..scaling import PUBLISHED, REFERENCE, Rule, Scaling
+from ..scaling import PUBLISHED, REFERENCE, RoundingRule, Scaling
 from . import timm_blocks
-from .layers import Kept, Layer, strided
+from .layers import Layer, SavedTensors, strided
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,12 +53,12 @@ class EfficientNet(timm_blocks.Inverted):
     head: int
     padding: str = "symmetric"
 
-    def saved_values(self) -> Iterator[Kept]:
+    def saved_values(self) -> Iterator[SavedTensors]:
         """Yield what autograd saves of one picture, in the order of the forward pass, the pictures first.
 
         Not counted: statistics of batch norms, and masks of dropout and dropped paths (one value a channel at most).
         """
-        yield Kept(3 * self._read(self.px, 3, 2) ** 2)
+        yield SavedTensors(3 * self._read(self.px, 3, 2) ** 2)
         px = strided(self.px, 2)
         yield _activated(self.stem, px)
         inp = self.stem
@@ -67,9 +67,9 @@ class EfficientNet(timm_blocks.Inverted):
                 yield from self._saved_mbconv(inp, stage, px, stride)
                 inp, px = stage.channels, strided(px, stride)
         # The mean over pixels saves no input; its own output is the classifier's.
-        yield Kept(2 * self.head * px**2 + self.head, 2 * self.head * px**2)
+        yield SavedTensors(2 * self.head * px**2 + self.head, 2 * self.head * px**2)
 
-    def _saved_mbconv(self, inp: int, stage: Stage, px_in: int, stride: int) -> Iterator[Kept]:
+    def _saved_mbconv(self, inp: int, stage: Stage, px_in: int, stride: int) -> Iterator[SavedTensors]:
         mid, squeezed, out = inp * stage.expand, _squeezed(inp), stage.channels
         px = strided(px_in, stride)
         skip = out * px**2 if stride == 1 and inp == out else 0  # its gradient waits for the block's input
@@ -79,9 +79,9 @@ class EfficientNet(timm_blocks.Inverted):
         # Saved are the outputs of convolution, norm, activation and squeeze-excitation, of which also both vectors of
         # each length (before and after an activation). A padded copy replaces the map that the convolution would read.
         grown = mid * (self._read(px_in, stage.kernel, stride) ** 2 - px_in**2)
-        yield Kept(grown + 4 * mid * px**2 + 2 * (mid + squeezed), 2 * mid * px**2 + skip)
+        yield SavedTensors(grown + 4 * mid * px**2 + 2 * (mid + squeezed), 2 * mid * px**2 + skip)
         # No activation: the norm's output (or its sum with the skip) is the next layer's input.
-        yield Kept(2 * out * px**2, mid * px**2 + skip)
+        yield SavedTensors(2 * out * px**2, mid * px**2 + skip)
 
     def _read(self, px: int, kernel: int, stride: int) -> int:
         """Return the size of the map that autograd saves as a convolution's input: "same" pads strided ones first."""
@@ -116,9 +116,9 @@ def _squeezed(inp: int) -> int:
     return max(1, int(inp * SE_RATIO))  # of the block's input, not of the expanded channels
 
 
-def _activated(out: int, px: int) -> Kept:
+def _activated(out: int, px: int) -> SavedTensors:
     """Return what a convolution, its norm and its SiLU save: three outputs, each the next operation's input."""
-    return Kept(3 * out * px**2, 2 * out * px**2)
+    return SavedTensors(3 * out * px**2, 2 * out * px**2)
 
 
 def _timm_row(stage: Stage) -> str:
@@ -131,7 +131,7 @@ def scale(
     base_px: int = 224,
     classes: int = 1000,
     padding: str = "symmetric",
-    rule: Rule = REFERENCE,
+    rule: RoundingRule = REFERENCE,
 ) -> EfficientNet:
     """Scale B0 (Table 1) by depth, width and resolution multipliers; coefficients round once.
 
@@ -172,7 +172,7 @@ def at_stride(arch: EfficientNet, stride: int) -> EfficientNet:
     return replace(arch, stages=tuple(stages))
 
 
-def published(name: str, classes: int = 1000, rule: Rule = REFERENCE) -> EfficientNet:
+def published(name: str, classes: int = 1000, rule: RoundingRule = REFERENCE) -> EfficientNet:
     """Return b0 to b7 from the published hand-rounded table (not alpha^phi), padded as TensorFlow does.
 
     The table's px are used as they stand. Raises ParameterError for any other name.

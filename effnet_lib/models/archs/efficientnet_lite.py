@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.errors import ParameterError
-from ..scaling import REFERENCE, Rule
+from ..scaling import REFERENCE, RoundingRule
 from . import timm_blocks
 from .efficientnet import HEAD, STEM, TABLE1, Stage
 from .mobilenet_v2 import MobileNetV2
@@ -49,7 +49,7 @@ class Lite(timm_blocks.Inverted):
         return timm_blocks.build(blocks, self.stem, self.head, self.classes, nn.ReLU6, dropout, drop_path, "same")
 
 
-def published(name: str, classes: int = 1000, px: int | None = None, rule: Rule = REFERENCE) -> Lite:
+def published(name: str, classes: int = 1000, px: int | None = None, rule: RoundingRule = REFERENCE) -> Lite:
     """Return lite0 to lite4, at its own input size or another. Raises ParameterError for any other name."""
     if name not in TABLE:
         raise ParameterError("name", name, "one of " + ", ".join(TABLE))

@@ -50,7 +50,7 @@ class Layer(NamedTuple):
         return self.values * self.taps * (self.inp // self.groups)
 
 
-class Kept(NamedTuple):
+class SavedTensors(NamedTuple):
     """What training holds of one layer, in values a picture.
 
     `values` is what autograd saves in the forward pass, every tensor once; `gradients` is what the backward

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..scaling import REFERENCE, Rule, Scaling
+from ..scaling import REFERENCE, RoundingRule, Scaling
 from . import timm_blocks
 from .layers import Layer, strided
 
@@ -67,7 +67,7 @@ def _separable(inp: int, out: int, px: int, repeats: int) -> Iterator[Layer]:
     yield Layer(inp, out, 1, px, repeats=repeats)
 
 
-def scale(scaling: Scaling, base_px: int = 224, classes: int = 1000, rule: Rule = REFERENCE) -> MobileNetV1:
+def scale(scaling: Scaling, base_px: int = 224, classes: int = 1000, rule: RoundingRule = REFERENCE) -> MobileNetV1:
     """Scale MobileNetV1 by depth, width and resolution multipliers; coefficients round once.
 
     `base_px` is the input size at r = 1. Raises ParameterError for an input under 32 px.

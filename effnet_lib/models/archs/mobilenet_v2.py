@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..scaling import REFERENCE, Rule, Scaling
+from ..scaling import REFERENCE, RoundingRule, Scaling
 from . import timm_blocks
 from .efficientnet import Stage
 from .layers import Layer
@@ -60,7 +60,7 @@ def _timm_row(stage: Stage) -> str:
     return f"{kind}_r{stage.repeats}_k{stage.kernel}_s{stage.stride}_e{stage.expand}_c{stage.channels}"
 
 
-def scale(scaling: Scaling, base_px: int = 224, classes: int = 1000, rule: Rule = REFERENCE) -> MobileNetV2:
+def scale(scaling: Scaling, base_px: int = 224, classes: int = 1000, rule: RoundingRule = REFERENCE) -> MobileNetV2:
     """Scale MobileNetV2 by depth, width and resolution multipliers; coefficients round once.
 
     `base_px` is the input size at r = 1. The head follows the width in both directions, so that a small proxy

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.errors import ParameterError, nearest
-from ..scaling import REFERENCE, Rule, Scaling
+from ..scaling import REFERENCE, RoundingRule, Scaling
 from .layers import Layer, strided
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def scale(
     scaling: Scaling,
     base_px: int = 224,
     classes: int = 1000,
-    rule: Rule = REFERENCE,
+    rule: RoundingRule = REFERENCE,
     name: str = "resnet50",
 ) -> ResNet:
     """Scale ResNet-50 (or the `name` of another) by depth, width and resolution multipliers; coefficients round once.

@@ -12,13 +12,13 @@ from ...measure.maps import faithfulness, localisation
 from ...measure.maps.cam import to_pixels
 from ...measure.maps.geometry import Cells
 from ...measure.maps.network_maps import NetworkMaps
-from ...runs.packing import picture, unpack
+from ...runs.packing import image, unpack
 from ..tables import activation_maps
 from . import style
 from .style import COLOURS, MARKERS
 
 if TYPE_CHECKING:
-    from ...study.training_plan import Work
+    from ...study.study import Study
 
 HEADS = {
     "baseline": "baseline",
@@ -36,7 +36,7 @@ CONTROLS = {"uniform": ":", "centre prior": "--", "untrained": "-."}
 PANELS = localisation.WORDS | faithfulness.WORDS
 
 
-def figure(title: str, work: "Work", measured: activation_maps.Measured, rows: pd.DataFrame) -> Figure:
+def figure(title: str, work: "Study", measured: activation_maps.Measured, rows: pd.DataFrame) -> Figure:
     """Draw what is measured: the grid at the left, the measures at the right, photographs below; parts may lack."""
     style.theme()
     gallery, photographs = activation_maps.Gallery(measured), activation_maps.photographs(measured)
@@ -64,7 +64,7 @@ def figure(title: str, work: "Work", measured: activation_maps.Measured, rows: p
     return whole
 
 
-def _subtitle(work: "Work", measured: activation_maps.Measured) -> str:
+def _subtitle(work: "Study", measured: activation_maps.Measured) -> str:
     networks, settings = activation_maps.networks(measured), activation_maps.settings(measured)
     every = list(measured.values())
     devices = ", ".join(sorted({one.provenance["device"] for one in every}))
@@ -82,7 +82,7 @@ def _subtitle(work: "Work", measured: activation_maps.Measured) -> str:
     )
 
 
-def _trained(work: "Work", measured: activation_maps.Measured) -> str:
+def _trained(work: "Study", measured: activation_maps.Measured) -> str:
     """Say where the networks were trained, if not where they were mapped."""
     runs = [(task.run, one) for task, one in measured.items() if isinstance(task, NetworkMaps)]
     trained = {record.provenance["device"] for run, _ in runs if (record := work.study.store.find(run))}
@@ -135,7 +135,7 @@ def _grid(part: SubFigure, gallery: activation_maps.Gallery, shown: list[int]) -
     panels = part.subplots(len(shown), 1 + len(gallery.methods), squeeze=False)
     right = gallery.right()
     for row, index in zip(panels, shown, strict=True):
-        pixels = gallery.pictures[index]
+        pixels = gallery.images[index]
         side = len(pixels)
         row[0].imshow(pixels, interpolation="none")
         row[0].set_xlabel(short(gallery.names[gallery.classes[index]]), fontsize=8)
@@ -196,7 +196,7 @@ def _photographs(part: SubFigure, found: list) -> None:
         own = panels[number * (1 + len(names)) : (number + 1) * (1 + len(names))]
         for axes, name in zip(own, ("original", *names), strict=True):
             result = one.result["models"][names[-1] if name == "original" else name]
-            pixels = picture(result["thumbnail"])
+            pixels = image(result["thumbnail"])
             if name == "original":
                 axes.imshow(pixels, interpolation="none")
                 axes.set_title("original", fontsize=8)

@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 
 from ...models import complexity
-from ...stats.intervals import Estimate, Outcomes, contrast
+from ...stats.intervals import Estimate, PairedOutcomes, contrast
 from ...study import proxy_families
-from ...study.study import Model, Study
+from ...study.study import ScaledModel, Study
 from ...study.training_plan import Records
 
 
-def outcomes(records: Records) -> Outcomes | None:
+def outcomes(records: Records) -> PairedOutcomes | None:
     """Return every stored correctness bit, by model name and seed; None where nothing is stored."""
     bits = {m.name: {seed: r.correct for seed, r in runs.items()} for m, runs in records.items() if runs}
-    return Outcomes(bits) if bits else None
+    return PairedOutcomes(bits) if bits else None
 
 
-def ratio(study: Study, model: Model) -> float:
+def ratio(study: Study, model: ScaledModel) -> float:
     """Return a model's counted FLOPS over the baseline's, its own family's where it has one."""
     base = proxy_families.baseline(study, model.family) if model.family else study.baseline
     return complexity.count(model.arch).madds / complexity.count(base.arch).madds
@@ -82,7 +82,7 @@ def longer(study: Study, weights: dict[str, float]) -> Estimate | None:
 
     `weights` name scaling methods and "baseline".
     """
-    if not study.has_quintet:
+    if not study.follows_protocol:
         return None
     found = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
     bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}

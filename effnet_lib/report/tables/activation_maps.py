@@ -7,7 +7,7 @@ from ...measure.maps.evaluation_images import DRAWN, OUTLINE, Settings, Thumbnai
 from ...measure.maps.network_maps import NetworkMaps
 from ...measure.maps.photographs import Photograph
 from ...runs.measurements import Measurement
-from ...runs.packing import picture, unpack, unpack_bits
+from ...runs.packing import image, unpack, unpack_bits
 from ...stats.score_intervals import Scores
 from ...study.measurement_plan import Task
 
@@ -89,7 +89,7 @@ class Gallery:
             return
         result = thumbs.result
         self.count = min(DRAWN, thumbs.spec["pictures"])
-        self.pictures = [picture(one) for one in result["thumbnails"]]
+        self.images = [image(one) for one in result["thumbnails"]]
         self.classes, self.names = np.array(result["classes"]), result["names"]
         self.outlines = None
         if "outlines" in result:

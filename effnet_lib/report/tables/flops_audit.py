@@ -19,14 +19,14 @@ from ...core.atomic_write import write_aside
 from ...models.archs import Architecture, efficientnet, resnet
 from ...models.complexity import count
 from ...models.scalable import ASSUMED, FAMILIES
-from ...models.scaling import REFERENCE, Rule, Scaling
+from ...models.scaling import REFERENCE, RoundingRule, Scaling
 
 AGREES, WITHIN, DISAGREES = "agrees to the printed digits", "within 5 %", "disagrees"
 UNITS = {"params": 10**6, "madds": 10**9}  # the paper prints millions and billions
-Network = Callable[[Rule], Architecture]
+Network = Callable[[RoundingRule], Architecture]
 
 
-def _departures(rule: Rule) -> list[str]:
+def _departures(rule: RoundingRule) -> list[str]:
     px = "px floored" if rule.resolution == "floor" else f"px in multiples of {rule.resolution}"
     said = {
         "depth": "depth to the nearest",
@@ -38,7 +38,7 @@ def _departures(rule: Rule) -> list[str]:
     return [words for name, words in said.items() if getattr(rule, name) != getattr(REFERENCE, name)]
 
 
-def describe(rule: Rule) -> str:
+def describe(rule: RoundingRule) -> str:
     """Say in words how a rule departs from the library's own, which is the reference implementation's."""
     return ", ".join(_departures(rule)) or "the library's own"
 
@@ -46,7 +46,7 @@ def describe(rule: Rule) -> str:
 # Those with the fewest departures first: of several that come equally near, the plainest is named.
 RULES = sorted(
     (
-        Rule(*choice)
+        RoundingRule(*choice)
         for choice in product(
             ("ceil", "round"), (8, 4, 16), (True, False), ("scaled", "fixed"), ("round", "floor", 8, 16)
         )
@@ -139,7 +139,7 @@ def _scaling(row: dict[str, str]) -> Scaling:
     return Scaling(*(float(row[name]) for name in ("depth", "width", "resolution")))
 
 
-def _counted(rules: list[Rule]) -> Iterator[tuple[Printed, dict[Rule, int]]]:
+def _counted(rules: list[RoundingRule]) -> Iterator[tuple[Printed, dict[RoundingRule, int]]]:
     counts = cache(count)  # most rules round most networks alike
     for one in printed_numbers():
         yield one, {rule: getattr(counts(one.network(rule)), one.quantity) for rule in rules}

@@ -12,7 +12,7 @@ from ...measure.transfer.tasks import FineTune, Probe, params
 from ...models import pretrained
 from ...runs.measurements import Measurement
 from ...runs.packing import unpack_bits
-from ...stats.intervals import Estimate, Outcomes, pooled_sd
+from ...stats.intervals import Estimate, PairedOutcomes, pooled_sd
 
 Records = dict[Probe | FineTune, Measurement]
 
@@ -24,14 +24,14 @@ class Series:
     data: str
     label: str
     method: str
-    train_pictures: int
+    train_images: int
     px: int | None = None
     epochs: int | None = None
 
     @property
     def words(self) -> str:
         if self.method == "probe":
-            return f"linear probe, {self.train_pictures:,} training pictures"
+            return f"linear probe, {self.train_images:,} training pictures"
         how = "fine-tuned" if self.method == "finetune" else "from scratch"
         return f"{how}, {f'{self.px} px' if self.px else 'own input size'}, {self.epochs} epochs"
 
@@ -41,22 +41,22 @@ def series(records: Records) -> dict[Series, dict[str, dict[int, Measurement]]]:
     found: dict[Series, dict[str, dict[int, Measurement]]] = {}
     for task, record in records.items():
         label = transfer_datasets.label(task.dataset, record.provenance.get("data_fingerprint", ""))
-        pictures = record.result["train_pictures"]
+        images = record.result["train_pictures"]
         if isinstance(task, Probe):
-            line, seed = Series(task.dataset.id, label, "probe", pictures), task.block
+            line, seed = Series(task.dataset.id, label, "probe", images), task.block
         else:
             job = task.job()
             size = None if job.arch.px == pretrained.input_px(task.network) else job.arch.px
             kind = "scratch" if task.scratch else "finetune"
-            line = Series(task.dataset.id, label, kind, pictures, size, job.recipe.epochs)
+            line = Series(task.dataset.id, label, kind, images, size, job.recipe.epochs)
             seed = task.seed
         found.setdefault(line, {}).setdefault(task.network, {})[seed] = record
     return found
 
 
-def outcomes(networks: dict[str, dict[int, Measurement]]) -> Outcomes:
+def outcomes(networks: dict[str, dict[int, Measurement]]) -> PairedOutcomes:
     """Return a series' bits, network -> seed -> one bool a test picture."""
-    return Outcomes(
+    return PairedOutcomes(
         {
             name: {s: unpack_bits(r.result["correct"], r.result["test_pictures"]) for s, r in runs.items()}
             for name, runs in networks.items()
@@ -69,10 +69,10 @@ def accuracy(networks: dict[str, dict[int, Measurement]], name: str) -> Estimate
     values = {n: {s: r.result["accuracy"] for s, r in runs.items()} for n, runs in networks.items()}
     sd, dof = pooled_sd(pd.DataFrame(values).T)
     mine = list(values[name].values())
-    pictures = next(iter(networks[name].values())).result["test_pictures"]
+    images = next(iter(networks[name].values())).result["test_pictures"]
     mean = float(np.mean(mine))
-    by_picture = 100 * sqrt(mean / 100 * (1 - mean / 100) / pictures)
-    return Estimate(mean, sd / sqrt(len(mine)) if dof else None, by_picture, dof, len(mine), len(networks))
+    by_image = 100 * sqrt(mean / 100 * (1 - mean / 100) / images)
+    return Estimate(mean, sd / sqrt(len(mine)) if dof else None, by_image, dof, len(mine), len(networks))
 
 
 def geometric_mean(values) -> float:
@@ -115,7 +115,7 @@ def table(records: Records) -> pd.DataFrame:
                 "dataset": line.label,
                 "model": title(name),
                 "method": line.words,
-                "train_pictures": line.train_pictures,
+                "train_pictures": line.train_images,
                 "test_pictures": one.result["test_pictures"],
                 "n": len(runs),
                 "accuracy": found.value,

@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 
 from ...core import forkserver, signals
 from ...data.datasets import DataSet
-from ...training.engine import Engine
+from ...training.engine import Execution
 from ..spec import RunSpec
 from ..store import RunStore
 from ..sweep_state import Sweep
@@ -37,7 +37,7 @@ def run(sweep: Sweep) -> None:
     _Pool(sweep).run()
 
 
-def _child(spec: RunSpec, dataset: DataSet, store: RunStore, engine: Engine, deadline: float) -> None:
+def _child(spec: RunSpec, dataset: DataSet, store: RunStore, engine: Execution, deadline: float) -> None:
     parent = multiprocessing.parent_process()
 
     def follow() -> None:

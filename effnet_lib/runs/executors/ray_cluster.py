@@ -19,7 +19,7 @@ from filelock import Timeout
 
 from ...core import paths, signals
 from ...core.atomic_write import write_aside
-from ...core.errors import EffnetError, ParameterError, StoreError, reason
+from ...core.errors import EffnetError, ParameterError, StoreError, one_line
 from ..spec import RunSpec
 from ..store import RunStore, parse_record
 from ..sweep_state import Sweep
@@ -61,7 +61,7 @@ def _connected(ray: ModuleType) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         accepted = "a running cluster: `ray start --head` starts one, RAY_ADDRESS=host:port names one elsewhere, "
         accepted += "RAY_AUTH_MODE=token and its token open one that has a token"
-        raise ParameterError("executor", "ray", f"{accepted} ({reason(error)})") from error
+        raise ParameterError("executor", "ray", f"{accepted} ({one_line(error)})") from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, polite)  # Ray's own handler exits at once
@@ -159,7 +159,7 @@ class _Pool:
         except Timeout:
             self._end(_Flight(spec, held), ray_node.Outcome(BUSY, spec.key))
         except OSError as error:
-            self._end(_Flight(spec, held), ray_node.Outcome(FAILED, spec.key, reason=reason(error)))
+            self._end(_Flight(spec, held), ray_node.Outcome(FAILED, spec.key, reason=one_line(error)))
         else:
             self._send(_Flight(spec, held))
 
@@ -201,7 +201,7 @@ class _Pool:
             self.sweep.say(f"{flight.spec.key[:8]}: its worker or node was lost; it is tried again ({kind})")
             self._send(flight)
         else:
-            why = f"its worker or node was lost {flight.lost} times, at last: {reason(error)}"
+            why = f"its worker or node was lost {flight.lost} times, at last: {one_line(error)}"
             self._end(flight, ray_node.Outcome(FAILED, flight.spec.key, reason=why))
 
     def _end(self, flight: _Flight, outcome: ray_node.Outcome) -> None:
@@ -214,7 +214,7 @@ class _Pool:
                 try:
                     _store(store, executed.key, outcome)
                 except (EffnetError, OSError) as error:
-                    how, why = FAILED, reason(error)
+                    how, why = FAILED, one_line(error)
             if how == FAILED:
                 store.fail(executed.key, why or "the node could not note the reason")
         self.sweep.ended(spec, how, executed)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...core import paths, signals
-from ...core.errors import EffnetError, StoreError, reason
+from ...core.errors import EffnetError, StoreError, one_line
 from ...data.datasets import DataSet
-from ...training.engine import Engine
+from ...training.engine import Execution
 from ..spec import RunSpec
 from ..store import RunStore
 from ..sweep_state import USABLE, Sweep
@@ -31,12 +31,12 @@ class Outcome:
     key: str
     record: str = ""
     weights: bytes = b""
-    reason: str = ""
+    one_line: str = ""
     said: tuple[str, ...] = ()
     asked: bool = False
 
 
-def train(spec: RunSpec, dataset: DataSet, engine: Engine, seconds: float) -> Outcome:
+def train(spec: RunSpec, dataset: DataSet, engine: Execution, seconds: float) -> Outcome:
     """Train one run here for at most so many seconds, from the checkpoint that an earlier try left in the scratch.
 
     A relative folder of the data set lies below this node's EFFNET_DATA.
@@ -60,7 +60,7 @@ def train(spec: RunSpec, dataset: DataSet, engine: Engine, seconds: float) -> Ou
             why = (scratch.failure(fitted.key) or "").partition(" ")[2] if how == FAILED else ""  # without its date
             return Outcome(how, fitted.key, reason=why, said=tuple(said), asked=signals.asked())
         except (EffnetError, OSError, MemoryError, RuntimeError, ValueError) as error:
-            return Outcome(FAILED, spec.key, reason=reason(error), said=tuple(said))
+            return Outcome(FAILED, spec.key, reason=one_line(error), said=tuple(said))
 
 
 def _scratch() -> RunStore:
@@ -74,7 +74,7 @@ def _scratch() -> RunStore:
     return store
 
 
-def _gpu_bytes(engine: Engine) -> int | None:
+def _gpu_bytes(engine: Execution) -> int | None:
     if engine.kind != "cuda":
         return None
     import torch
