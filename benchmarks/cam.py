@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from effnet_lib.artefacts import fig7
+from effnet_lib.artefacts import artefact
 from effnet_lib.core.hardware import processor_name
 from effnet_lib.measure.maps.cam import class_maps, to_pixels
 from effnet_lib.measure.maps.geometry import cells
@@ -19,6 +19,8 @@ from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.store import RunStore
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.study import Study
+
+FIG7 = artefact("fig7")
 
 IMAGES, MOST_SECONDS, MOST_GIB, MOST_OVERHEAD = 200, 60.0, 2.0, 15.0
 MAPS = 1000
@@ -36,7 +38,7 @@ def main() -> None:
     parser.add_argument("--profile", default="cpu", help=f"one of {', '.join(PROFILES)}")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    study = Study.of(fig7.adapted(PROFILES[options.profile]), RunStore())
+    study = Study.of(FIG7.adapted(PROFILES[options.profile]), RunStore())
     base = study.base or PROFILES[options.profile].candidates[-1]  # not decided here: the largest input
     arch = base.arch(study.dataset.classes, Scaling(1.4, 1.2, 1.3))
     model = arch.build().eval()

@@ -16,16 +16,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from effnet_lib.artefacts import all_artefacts
+from effnet_lib.artefacts import all_artefacts, artefact, plan
 from effnet_lib.core import hardware, paths
 from effnet_lib.runs.measurements import key_of
 from effnet_lib.runs.store import RunStore
-from effnet_lib.study.measurement_plan import MeasurementPlan
-from effnet_lib.study.parameters import resolve
+from effnet_lib.study.plan import Plan
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.queue import stages
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import TrainingPlan
 
 SUMS = Path(__file__).with_name("golden.json")
 PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys
@@ -57,10 +55,11 @@ def check(name: str, lines: Iterator[str]) -> None:
         assert found == sums[name]
 
 
-def given(module, profile: str):
+def planned(name: str, profile: str) -> Plan:
+    """Plan an artefact as its published notebook does."""
     # What Table 5 takes in `cpu` depends on whether CIFAR-10 is here.
-    fixed = {"dataset": "cifar10"} if (module.ID, profile) == ("table5", "cpu") else {}
-    return resolve({"profile": profile, "train": False} | getattr(module, "SHIPPED_WITH", {}) | fixed, module)
+    fixed = {"dataset": "cifar10"} if (name, profile) == ("table5", "cpu") else {}
+    return plan(name, profile=profile, train=False, **artefact(name).published_with, **fixed)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -72,38 +71,21 @@ def test_the_queue_asks_for_the_same_runs(profile):
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", ARTEFACTS)
 def test_an_artefact_plans_the_same_networks_and_measurements(name, profile):
-    module, lines = all_artefacts()[name], []
-    if hasattr(module, "plan"):
-        lines += [
-            f"{m.name} {seed} {s.key}" for (m, seed), s in TrainingPlan.of(module, given(module, profile)).specs.items()
-        ]
-    if hasattr(module, "tasks"):
-        lines += [key_of(t.kind, t.spec()) for t in MeasurementPlan.of(module, given(module, profile)).tasks]
+    made, lines = planned(name, profile), []
+    networks = made.networks if artefact(name).measures else made
+    if networks:
+        lines += [f"{model.name} {seed} {spec.key}" for (model, seed), spec in networks.specs.items()]
+    if artefact(name).measures:
+        lines += [key_of(task.kind, task.spec()) for task in made.tasks]
     check(f"plan/{name}/{profile}", iter(lines))
-
-
-def results(name: str, profile: str):
-    """Return an artefact's table and verdicts, from the published records alone."""
-    module = all_artefacts()[name]
-    parameters = given(module, profile)
-    if name == "table4":
-        work = MeasurementPlan.of(module, parameters)
-        return module.table(work), module.claims(work)
-    if name == "table5":
-        records = MeasurementPlan.of(module, parameters).records()
-        return module.table(records), module.claims(records)
-    work = TrainingPlan.of(module, parameters)
-    records = work.records()
-    if name == "fig7":
-        measured = MeasurementPlan.of(module, parameters).records()
-        return module.table(work, records, measured), module.claims(work, measured)
-    return module.table(work.study, records), module.claims(work.study, records)
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_published_tables_and_verdicts_are_what_the_records_say(path):
-    name = next(id for id, module in all_artefacts().items() if path.name.split(".")[0] == module.NOTEBOOK)
-    table, judged = results(name, path.parent.name)
+    name = next(one.id for one in all_artefacts().values() if one.notebook == path.name.split(".")[0])
+    made = planned(name, path.parent.name)
+    results = made.results()
+    table, judged = made.table(results), made.claims(results)
     text, csv = io.StringIO(table.to_csv(index=False)), path.with_name(path.name.replace(".claims.json", ".csv"))
     where = {"source": {"shipped": "measured here"}}  # what one machine measured is another's published record
     again, drawn = (

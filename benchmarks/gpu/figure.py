@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from benchmarks.gpu import photos
 from benchmarks.gpu.kit import Bench, Trainee, best_kind, elapsed, study, wait_for
 from benchmarks.gpu.table import UNFIT
-from effnet_lib.artefacts import fig3
+from effnet_lib.artefacts import artefact
 from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data import image_folder
 from effnet_lib.data.datasets import PHOTOS, declare
@@ -26,6 +26,8 @@ from effnet_lib.training import input_pipeline
 from effnet_lib.training.engine import Execution
 from effnet_lib.training.train_step import WARM_STEPS
 from effnet_lib.training.trainer import evaluate
+
+FIG3 = artefact("fig3")
 
 COUNTS = PHOTOS["imagenette-224"]
 LIMIT = 480.0
@@ -81,7 +83,7 @@ def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
 def run(bench: Bench) -> None:
     """Extrapolate all runs, or run them."""
     planned, words = study(bench)
-    models = fig3.plan(planned)[: 2 if bench.small else None]
+    models = FIG3.plan(planned)[: 2 if bench.small else None]
     if bench.settings.whole:
         bench.skip("decoding", "is part of the runs")
         with bench.attempt("all"):

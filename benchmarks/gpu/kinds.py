@@ -4,7 +4,9 @@ import torch
 
 from benchmarks.gpu.figure import cost
 from benchmarks.gpu.kit import Bench, study
-from effnet_lib.artefacts import fig3
+from effnet_lib.artefacts import artefact
+
+FIG3 = artefact("fig3")
 
 CHOSEN = ("baseline", "w=2.6", "r=1.7")  # of equal depth: compiling deeper ones would take all the time there is
 
@@ -29,7 +31,7 @@ def with_chosen_algorithms(bench: Bench) -> None:
 def measure(bench: Bench, kind: str) -> None:
     """Report the extrapolated seconds of three runs launched in one way."""
     planned, _ = study(bench)
-    models = [model for model in fig3.plan(planned) if model.name in CHOSEN]
+    models = [model for model in FIG3.plan(planned) if model.name in CHOSEN]
     models = models[: 1 if bench.small else None]
     with bench.attempt(kind):
         costs, longest = {}, 0.0

@@ -33,8 +33,8 @@ def list_all(args: Namespace) -> int:
     """Print artefacts and profiles."""
     from ..artefacts import all_artefacts
 
-    for name, module in all_artefacts().items():
-        print(name if args.ids else f"{name:14} {module.TITLE} (notebooks/{module.NOTEBOOK}.ipynb)")
+    for name, artefact in all_artefacts().items():
+        print(name if args.ids else f"{name:14} {artefact.title} (notebooks/{artefact.notebook}.ipynb)")
     if not args.ids:
         print()
         for one in PROFILES.values():

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..artefacts import artefact
+from ..artefacts import artefact, resolve
 from ..core import paths
 from ..core.errors import RunFailed
-from ..study.parameters import resolve
 
 
 def value_of(text: str) -> Any:
@@ -37,10 +36,9 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    module = artefact(name)
-    checked = resolve(parameters, module)
+    chosen, checked = artefact(name), resolve(parameters, name)
     folder = (figures or paths.figures_root()) / checked.profile
-    out = folder / f"{module.NOTEBOOK}.ipynb"
+    out = folder / f"{chosen.notebook}.ipynb"
     with tempfile.TemporaryDirectory() as scratch:
         aside = Path(scratch) / out.name
         try:

@@ -6,23 +6,20 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import nbformat
 
-from ..artefacts import all_artefacts
+from ..artefacts import all_artefacts, artefact, plan, resolve
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.errors import StoreError
 from ..runs.measurements import Measurement, is_measurement, key_of, parse_measurement
 from ..runs.store import RunRecord, RunStore, parse_record
-from ..study.measurement_plan import MeasurementPlan
-from ..study.parameters import Parameters, resolve
+from ..study.parameters import Parameters
 from ..study.profiles import PROFILES
 from ..study.queue import stages
 from ..study.study import Study
-from ..study.training_plan import TrainingPlan
 from .notebooks import run_notebook
 
 
@@ -37,9 +34,9 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
 
 def planned_measurements(profiles: Iterable[str]) -> set[str]:
     """Return the keys of every measurement that a landed artefact asks for in these profiles."""
-    modules = [module for module in all_artefacts().values() if hasattr(module, "tasks")]
-    plans = [MeasurementPlan.of(module, _parameters(module, name)) for module in modules for name in profiles]
-    return {key_of(task.kind, task.spec()) for plan in plans for task in plan.tasks}
+    measuring = [name for name, one in all_artefacts().items() if one.measures]
+    plans = [plan(name, _parameters(name, profile)) for name in measuring for profile in profiles]
+    return {key_of(task.kind, task.spec()) for planned in plans for task in planned.tasks}
 
 
 def check(folder: Path) -> list[RunRecord | Measurement]:
@@ -86,13 +83,13 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
     return [record.key for record in new]
 
 
-def _given(module: ModuleType, profile: str) -> dict[str, Any]:
-    """Return what a published notebook is executed with; a module's SHIPPED_WITH shows more than its defaults."""
-    return {"profile": profile, "train": False} | getattr(module, "SHIPPED_WITH", {})
+def _given(name: str, profile: str) -> dict[str, Any]:
+    """Return what a published notebook is executed with, which may show more than its defaults."""
+    return {"profile": profile, "train": False} | dict(artefact(name).published_with)
 
 
-def _parameters(module: ModuleType, profile: str) -> Parameters:
-    return resolve(_given(module, profile), module)
+def _parameters(name: str, profile: str) -> Parameters:
+    return resolve(_given(name, profile), name)
 
 
 @contextmanager
@@ -117,15 +114,12 @@ def redraw(profile: str) -> list[Path]:
         own = str(paths.results_root()) if not PROFILES[profile].shipped else empty
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
         with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
-            for name, module in all_artefacts().items():
-                plan = MeasurementPlan if hasattr(module, "tasks") else TrainingPlan
-                work = plan.of(module, _parameters(module, profile))
-                if not PROFILES[profile].shipped and work.missing():
+            for name in all_artefacts():
+                planned = plan(name, _parameters(name, profile))
+                if not PROFILES[profile].shipped and planned.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one
-                # A baseline alone, which other artefacts train too, is no figure yet, nor is what no profile measured.
-                own = [one for one in work.records() if not getattr(one, "any_profile", False)]
-                if any(getattr(one, "method", "") != "baseline" for one in own):
-                    made.append(run_notebook(name, _given(module, profile)))
+                if planned.evidence():
+                    made.append(run_notebook(name, _given(name, profile)))
                     _anonymise(made[-1])
     return made
 

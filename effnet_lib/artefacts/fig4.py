@@ -1,4 +1,4 @@
-"""Figure 4: width scaled on four baselines. Dimensions saturate alone, and less so together (Observation 2)."""
+"""Figure 4 as an artefact: its plan, table, claims and drawing."""
 
 from collections.abc import Iterator, Mapping
 from math import log2
@@ -9,19 +9,17 @@ import pandas as pd
 
 from ..models import complexity
 from ..models.scaling import Scaling
+from ..report.tables import accuracy
 from ..report.tables.accuracy import outcomes, ratio
-from ..report.tables.accuracy import table as table
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..study.registry import Artefact
 from ..study.study import QueueStage, ScaledModel, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ID = "fig4"
-NOTEBOOK = "fig4_width_baselines"
-TITLE = "Figure 4: scaling width on four baselines"
 # The paper's baselines: depth and resolution multipliers; the first is the unscaled one.
 BASELINES = tuple(Scaling(depth=d, resolution=r) for d, r in ((1.0, 1.0), (1.0, 1.3), (2.0, 1.0), (2.0, 1.3)))
 PLAIN, BOTH = BASELINES[0], BASELINES[-1]  # the two lines that the claims compare
@@ -34,27 +32,6 @@ def lines(study: Study) -> dict[Scaling, list[ScaledModel]]:
     widths = dict.fromkeys(BASELINES, study.profile.line_widths)
     widths[PLAIN] = tuple(w for w in sorted({*study.profile.widths, *study.profile.line_widths}) if w <= WIDEST)
     return {on: [study.model("width", w, on) for w in widths[on]] for on in BASELINES}
-
-
-def plan(study: Study) -> list[ScaledModel]:
-    """List the models of the four lines."""
-    return [model for line in lines(study).values() for model in line]
-
-
-def stages(study: Study) -> Iterator[QueueStage]:
-    """Yield the queue's stages: one seed of the two lines that decide, their seeds, and the middle lines last."""
-    found = lines(study)
-    ends, middle = ([m for on in group for m in found[on]] for group in ((PLAIN, BOTH), BASELINES[1:-1]))
-    by_cost = sorted(ends, key=lambda model: complexity.count(model.arch).madds)
-    ends = [model for model in by_cost if model.coefficient <= WIDEST]
-    middle += [model for model in by_cost if model.coefficient > WIDEST]  # for the picture only, too
-    most = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
-    yield QueueStage(1, 12, "Figure 4, one seed", ID, tuple(study.spec(m, 0) for m in ends))
-    yield QueueStage(
-        2, 20, f"Figure 4, {most} seeds", ID, tuple(study.spec(m, s) for s in range(1, most) for m in ends)
-    )
-    seeds = range(study.profile.seeds)
-    yield QueueStage(2, 90, "Figure 4, middle lines", ID, tuple(study.spec(m, s) for s in seeds for m in middle))
 
 
 def mean_weights(points: Mapping[str, float], low: float, high: float) -> dict[str, float]:
@@ -118,21 +95,54 @@ def effects(study: Study, records: Records) -> dict[str, Estimate]:
     }
 
 
-def claims(study: Study, records: Records) -> list[JudgedClaim]:
-    """Judge Observation 2: (a) the line on the scaled baseline is higher, (b) width gains more there."""
-    printed = ("the line of (2.0, 1.3) lies above (no values printed)", "it saturates later (no values printed)")
-    listed = zip("ab", effects(study, records).items(), printed, strict=True)
-    return judge([Claim(f"Observation 2{half}: {words}", effect, text) for half, (words, effect), text in listed])
+class Figure4(Artefact):
+    """Figure 4: width scaled on four baselines. Dimensions saturate alone, and less so together (Observation 2)."""
 
+    id = "fig4"
+    notebook = "fig4_width_baselines"
+    title = "Figure 4: scaling width on four baselines"
 
-def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
-    """Draw the four lines with the range over which two of them are compared, and both effects."""
-    from ..report.figures import accuracy_curves, forest, overlaid_curves
+    def plan(self, study: Study) -> list[ScaledModel]:
+        """List the models of the four lines."""
+        return [model for line in lines(study).values() for model in line]
 
-    figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.6, 1])
-    common = overlap(study, records)
-    shown = {f"d={on.depth:g}, r={on.resolution:g}": [m.arch for m in line] for on, line in lines(study).items()}
-    overlaid_curves.lines(panels[0], shown, records, rows, common[1:] if common else None)
-    forest.effects(panels[1], dict(zip(("2a: higher", "2b: steeper"), effects(study, records).values(), strict=True)))
-    accuracy_curves.footnote(figure, rows, maps=False)
-    return figure
+    def stages(self, study: Study) -> Iterator[QueueStage]:
+        """Yield the queue's stages: one seed of the two lines that decide, their seeds, and the middle lines last."""
+        found = lines(study)
+        ends, middle = ([m for on in group for m in found[on]] for group in ((PLAIN, BOTH), BASELINES[1:-1]))
+        by_cost = sorted(ends, key=lambda model: complexity.count(model.arch).madds)
+        ends = [model for model in by_cost if model.coefficient <= WIDEST]
+        middle += [model for model in by_cost if model.coefficient > WIDEST]  # for the picture only, too
+        most = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
+        yield QueueStage(1, 12, "Figure 4, one seed", self.id, tuple(study.spec(m, 0) for m in ends))
+        yield QueueStage(
+            2, 20, f"Figure 4, {most} seeds", self.id, tuple(study.spec(m, s) for s in range(1, most) for m in ends)
+        )
+        seeds = range(study.profile.seeds)
+        yield QueueStage(
+            2, 90, "Figure 4, middle lines", self.id, tuple(study.spec(m, s) for s in seeds for m in middle)
+        )
+
+    def table(self, study: Study, results: Records) -> pd.DataFrame:
+        """Return the accuracy table: a row a network, differences to the baseline."""
+        return accuracy.table(study, results)
+
+    def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
+        """Judge Observation 2: (a) the line on the scaled baseline is higher, (b) width gains more there."""
+        printed = ("the line of (2.0, 1.3) lies above (no values printed)", "it saturates later (no values printed)")
+        listed = zip("ab", effects(study, results).items(), printed, strict=True)
+        return judge([Claim(f"Observation 2{half}: {words}", effect, text) for half, (words, effect), text in listed])
+
+    def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
+        """Draw the four lines with the range over which two of them are compared, and both effects."""
+        from ..report.figures import accuracy_curves, forest, overlaid_curves
+
+        figure, panels = accuracy_curves.panels(self.title, accuracy_curves.subtitle(study, results), widths=[1.6, 1])
+        common = overlap(study, results)
+        shown = {f"d={on.depth:g}, r={on.resolution:g}": [m.arch for m in line] for on, line in lines(study).items()}
+        overlaid_curves.lines(panels[0], shown, results, rows, common[1:] if common else None)
+        forest.effects(
+            panels[1], dict(zip(("2a: higher", "2b: steeper"), effects(study, results).values(), strict=True))
+        )
+        accuracy_curves.footnote(figure, rows, maps=False)
+        return figure

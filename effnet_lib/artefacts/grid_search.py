@@ -1,4 +1,4 @@
-"""The grid search of section 3.3: does it find (1.2, 1.1, 1.15), and what is lost by taking that triple?"""
+"""The grid search as an artefact: its plan, table, claims and drawing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..report.tables import accuracy as measured
+from ..report.tables import accuracy
 from ..runs.spec import RunSpec
 from ..runs.store import RunRecord
 from ..stats import regret as regrets
@@ -16,15 +16,13 @@ from ..stats import response_surface
 from ..stats.claims import DELTA, Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
+from ..study.registry import Artefact
 from ..study.study import QueueStage, ScaledModel, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ID = "grid_search"
-NOTEBOOK = "grid_search"
-TITLE = "Grid search: (α, β, γ) at twice the baseline's FLOPS"
 FINALISTS, MORE = 4, 3  # the decisive set: so many networks get so many more seeds
 FRESH = 100  # the first fresh seed: no seed that chose the winner judges it
 SEARCHED = 60  # rank of the queue's stage that completes the search; what has a higher one depends on its records
@@ -40,11 +38,6 @@ def chosen(study: Study) -> list[Point]:
 def candidates(study: Study) -> list[Candidate]:
     """Return the networks of the search, the paper's triple first."""
     return [point.candidate for point in chosen(study)]
-
-
-def plan(study: Study) -> list[ScaledModel]:
-    """List the baseline and the networks of the search."""
-    return [study.baseline, *candidates(study)]
 
 
 def _found(study: Study, networks: list[Candidate], seeds: range) -> Search:
@@ -110,24 +103,6 @@ def fresh_specs(study: Study, phi: float) -> tuple[RunSpec, ...]:
     return tuple(study.spec(network, seed) for seed in seeds for network in pair)
 
 
-def stages(study: Study) -> Iterator[QueueStage]:
-    """Yield the queue's stages; whom the later ones train is decided by the stored records of the earlier ones."""
-    networks, (first, more) = candidates(study), _seeds(study)
-    yield QueueStage(1, 14, "grid search, one seed", ID, tuple(study.spec(m, 0) for m in networks))
-    rest = tuple(study.spec(m, seed) for seed in first[1:] for m in networks)
-    yield QueueStage(2, SEARCHED, f"grid search, {len(first)} seeds", ID, rest)
-    final = finalists(study) or []
-    specs = tuple(study.spec(m, seed) for seed in more[len(first) :] for m in final)
-    yield QueueStage(2, SEARCHED + 1, f"grid search, the best {len(final)}", ID, specs)
-    yield QueueStage(2, SEARCHED + 2, "grid search, fresh seeds", ID, fresh_specs(study, 1.0))
-    yield QueueStage(2, SEARCHED + 3, f"grid search, step 2 at phi = {STEP_2:g}", ID, fresh_specs(study, STEP_2))
-
-
-def later(study: Study) -> list[RunSpec]:
-    """Return the runs, beyond models x seeds, that the stored records ask for."""
-    return [spec for stage in stages(study) if stage.rank > SEARCHED for spec in stage.specs]
-
-
 def _bits(found: Search) -> dict[str, dict[int, np.ndarray]]:
     return {network.name: {seed: run.correct for seed, run in runs.items()} for network, runs in found.items()}
 
@@ -168,53 +143,104 @@ def _fresh_runs(study: Study, pair: list[Candidate]) -> Search:
     return {network: some for network, some in runs.items() if some}
 
 
-def table(study: Study, records: Records) -> pd.DataFrame:
-    """Return `measured.table`'s row a model, with its triple, and its difference to the paper's triple.
+class GridSearch(Artefact):
+    """The grid search of section 3.3: does it find (1.2, 1.1, 1.15), and what is lost by taking that triple?"""
 
-    `over_paper`, in points, with an interval that holds for all networks together at 95 %; more seeds than `seeds` may
-    be in it. `triples`: how many of the grid round to the network.
-    """
-    rows = measured.table(study, records)
-    if rows.empty:
+    id = "grid_search"
+    notebook = "grid_search"
+    title = "Grid search: (α, β, γ) at twice the baseline's FLOPS"
+
+    def plan(self, study: Study) -> list[ScaledModel]:
+        """List the baseline and the networks of the search."""
+        return [study.baseline, *candidates(study)]
+
+    def stages(self, study: Study) -> Iterator[QueueStage]:
+        """Yield the queue's stages; whom the later ones train is decided by the stored results of the earlier ones."""
+        networks, (first, more) = candidates(study), _seeds(study)
+        yield QueueStage(1, 14, "grid search, one seed", self.id, tuple(study.spec(m, 0) for m in networks))
+        rest = tuple(study.spec(m, seed) for seed in first[1:] for m in networks)
+        yield QueueStage(2, SEARCHED, f"grid search, {len(first)} seeds", self.id, rest)
+        final = finalists(study) or []
+        specs = tuple(study.spec(m, seed) for seed in more[len(first) :] for m in final)
+        yield QueueStage(2, SEARCHED + 1, f"grid search, the best {len(final)}", self.id, specs)
+        yield QueueStage(2, SEARCHED + 2, "grid search, fresh seeds", self.id, fresh_specs(study, 1.0))
+        yield QueueStage(
+            2, SEARCHED + 3, f"grid search, step 2 at phi = {STEP_2:g}", self.id, fresh_specs(study, STEP_2)
+        )
+
+    def later(self, study: Study) -> list[RunSpec]:
+        """Return the runs, beyond models x seeds, that the stored results ask for."""
+        return [spec for stage in self.stages(study) if stage.rank > SEARCHED for spec in stage.specs]
+
+    def table(self, study: Study, results: Records) -> pd.DataFrame:
+        """Return `accuracy.table`'s row a model, with its triple, and its difference to the paper's triple.
+
+        `over_paper`, in points, with an interval that holds for all networks together at 95 %; more seeds than `seeds`
+        may be in it. `triples`: how many of the grid round to the network.
+        """
+        rows = accuracy.table(study, results)
+        if rows.empty:
+            return rows
+        found, merged = regret(study), {point.candidate: len(point.triples) for point in chosen(study)}
+        over = found.differences if found else {}
+        triples = [getattr(model, "triple", None) for model in results]
+        for name, attribute in (("alpha", "depth"), ("beta", "width"), ("gamma", "resolution")):
+            rows[name] = [getattr(triple, attribute) if triple else np.nan for triple in triples]
+        rows["triples"] = [merged.get(model, 0) for model in results]
+        for i, name in enumerate(("over_paper", "over_paper_low", "over_paper_high")):
+            rows[name] = [over.get(model, (np.nan,) * 3)[i] for model in rows["model"]]
         return rows
-    found, merged = regret(study), {point.candidate: len(point.triples) for point in chosen(study)}
-    over = found.differences if found else {}
-    triples = [getattr(model, "triple", None) for model in records]
-    for name, attribute in (("alpha", "depth"), ("beta", "width"), ("gamma", "resolution")):
-        rows[name] = [getattr(triple, attribute) if triple else np.nan for triple in triples]
-    rows["triples"] = [merged.get(model, 0) for model in records]
-    for i, name in enumerate(("over_paper", "over_paper_low", "over_paper_high")):
-        rows[name] = [over.get(model, (np.nan,) * 3)[i] for model in rows["model"]]
-    return rows
 
+    def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
+        """Judge "the search finds (1.2, 1.1, 1.15)" on fresh seeds, and the same after step 2.
 
-def claims(study: Study, records: Records) -> list[JudgedClaim]:
-    """Judge "the search finds (1.2, 1.1, 1.15)" on fresh seeds, and the same after step 2.
+        The effect is the minimum effect (1 point) minus what the triple loses to the best other one: above 0 where it
+        loses less than a point for certain, below 1 where it loses something for certain.
+        """
+        found, named, listed = fresh(study), duels(study), []
+        for phi, words in ((1.0, "The grid search finds"), (STEP_2, f"Scaling to phi = {STEP_2:g} is best with")):
+            effect, against = found.get(phi, Estimate()), "the best other triple"
+            if phi in named:
+                # Both counts: the paper's triple need not cost 2x, and what costs more has it easier.
+                costs = [f"{one.name}, {accuracy.ratio(study, one):.2f}x" for one in named[phi]]
+                against = f"{costs[0]}, which it meets at {costs[1].rpartition(', ')[2]}"
+            if effect.value is not None:
+                effect = replace(effect, value=DELTA - effect.value)
+            text = f"{words} {label(PAPER)} ({DELTA:g} point minus its loss to {against}, fresh seeds)"
+            listed.append(Claim(text, effect, printed=label(PAPER)))
+        return judge(listed)
 
-    The effect is the minimum effect (1 point) minus what the triple loses to the best other one: above 0 where it loses
-    less than a point for certain, below 1 where it loses something for certain.
-    """
-    found, named, listed = fresh(study), duels(study), []
-    for phi, words in ((1.0, "The grid search finds"), (STEP_2, f"Scaling to phi = {STEP_2:g} is best with")):
-        effect, against = found.get(phi, Estimate()), "the best other triple"
-        if phi in named:
-            # Both counts: the paper's triple need not cost 2x, and what costs more has it easier.
-            costs = [f"{one.name}, {measured.ratio(study, one):.2f}x" for one in named[phi]]
-            against = f"{costs[0]}, which it meets at {costs[1].rpartition(', ')[2]}"
-        if effect.value is not None:
-            effect = replace(effect, value=DELTA - effect.value)
-        text = f"{words} {label(PAPER)} ({DELTA:g} point minus its loss to {against}, fresh seeds)"
-        listed.append(Claim(text, effect, printed=label(PAPER)))
-    return judge(listed)
+    def grid(self, study: Study) -> pd.DataFrame:
+        """Return the distinct networks of the grid, best match first: counted FLOPS, triples that round to each."""
+        return pd.DataFrame(
+            {"(α, β, γ)": p.candidate.name, "px": p.candidate.arch.px, "x baseline": p.ratio, "triples": len(p.triples)}
+            for p in points(study)
+        )
 
+    def regret_and_surface(self, study: Study) -> str:
+        """Say what the paper's triple loses and where the response surface has its maximum."""
+        loss, fitted = regret(study), surface(study)
+        lines = []
+        if loss:
+            interval = "{:.2f} to {:.2f}".format(*loss.interval) if loss.interval else "none, one seed"
+            lines.append(
+                f"regret of the paper's triple: {loss.value:.2f} points (95 % interval {interval}); best: {loss.best}"
+            )
+        if fitted is None:
+            lines.append("response surface: too few networks")
+        elif fitted.maximum is None:
+            lines.append("response surface: no maximum inside")
+        else:
+            lines.append("response surface: maximum at ({:.2f}, {:.2f}, {:.2f})".format(*fitted.maximum))
+        return "\n".join(lines)
 
-def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
-    """Draw the heat map over the constraint surface, and every network's difference to the paper's triple."""
-    from ..report.figures import accuracy_curves, grid_heatmap  # drawing needs matplotlib, planning and training do not
+    def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
+        """Draw the heat map over the constraint surface, and every network's difference to the paper's triple."""
+        from ..report.figures import accuracy_curves, grid_heatmap
 
-    figure, panels = accuracy_curves.panels(TITLE, accuracy_curves.subtitle(study, records), widths=[1.35, 1])
-    grid_heatmap.heat_map(panels[0], points(study), search(study), surface(study), rival(study))
-    named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
-    grid_heatmap.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
-    grid_heatmap.footnote(figure, study, surface(study), rows)
-    return figure
+        figure, panels = accuracy_curves.panels(self.title, accuracy_curves.subtitle(study, results), widths=[1.35, 1])
+        grid_heatmap.heat_map(panels[0], points(study), search(study), surface(study), rival(study))
+        named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
+        grid_heatmap.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
+        grid_heatmap.footnote(figure, study, surface(study), rows)
+        return figure

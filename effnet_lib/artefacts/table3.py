@@ -1,4 +1,4 @@
-"""Table 3: MobileNets and ResNet scaled up. Compound scaling beats every single dimension on other baselines, too."""
+"""Table 3 as an artefact: its plan, table, claims and drawing."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,18 +11,17 @@ from ..report.tables.accuracy import outcomes as outcomes
 from ..report.tables.accuracy import ratio
 from ..report.tables.accuracy import table as measured_table
 from ..report.tables.flops_audit import audit
+from ..report.tables.flops_audit import save as save_audit
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
+from ..study.registry import Artefact
 from ..study.study import SINGLE, QueueStage, ScaledModel, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ID = "table3"
-NOTEBOOK = "table3_mobilenet_resnet"
-TITLE = "Table 3: scaling up MobileNets and ResNet"
 SEEDS = 6  # the decisive set
 MEAN = "mean over families"
 LEGEND = {
@@ -40,95 +39,6 @@ def rows_of(study: Study) -> dict[str, dict[str, ScaledModel]]:
         family: {method: proxy_families.model(study, family, method) for method in proxy_families.printed(family)}
         for family in study.profile.families
     }
-
-
-def plan(study: Study) -> list[ScaledModel]:
-    """List the models: the rows of Table 3 at proxy scale, a family's baseline first."""
-    return [model for rows in rows_of(study).values() for model in rows.values()]
-
-
-def stages(study: Study) -> Iterator[QueueStage]:
-    """Yield the queue's stages: one seed of everything, the cheapest family first; then whole blocks of seeds."""
-
-    def cost(models: list[ScaledModel]) -> int:
-        return sum(complexity.count(model.arch).madds for model in models)
-
-    by_family = sorted((list(rows.values()) for rows in rows_of(study).values()), key=cost)
-    models = [model for rows in by_family for model in rows]
-    seeds = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
-    yield QueueStage(1, 13, "Table 3, one seed", ID, tuple(study.spec(m, 0) for m in models))
-    rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
-    yield QueueStage(2, 50, f"Table 3, {seeds} seeds", ID, rest)
-
-
-def proxies(study: Study) -> pd.DataFrame:
-    """Return how each family was scaled down: width, depth, px, FLOPS in millions and over the baseline's."""
-    rows = []
-    unit = complexity.count(study.baseline.arch).madds
-    for family in study.profile.families:
-        base, model = proxy_families.proxy(study, family), proxy_families.baseline(study, family)
-        counts = complexity.count(model.arch)
-        rows.append(
-            {
-                "family": family,
-                "width": base.width,
-                "depth": base.depth,
-                "px": base.px,
-                "final_px": model.arch.final_px,
-                "flops_millions": counts.madds / 1e6,
-                "over_baseline": counts.madds / unit,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def costs(study: Study) -> pd.DataFrame:
-    """Return a row a model: multipliers, FLOPS over the family's baseline as printed, full-size and at proxy scale.
-
-    The multipliers are equal in all three columns, the ratios are not: layers and channels are whole numbers.
-    """
-    print_of = paper.table(3).set_index(["baseline", "method"])["flops_billions"]
-    return pd.DataFrame(
-        {
-            "model": model.name,
-            "depth": model.scaling.depth,
-            "width": model.scaling.width,
-            "resolution": model.scaling.resolution,
-            "px": model.arch.px,
-            "printed_ratio": print_of[family, method] / print_of[family, "baseline"],
-            "full_ratio": proxy_families.full_ratios(family)[method],
-            "proxy_ratio": ratio(study, model),
-        }
-        for family, rows in rows_of(study).items()
-        for method, model in rows.items()
-    )
-
-
-def full_size() -> pd.DataFrame:
-    """Return the audit's rows of Table 3: printed FLOPS in billions, ours, the deviation in percent, the verdict."""
-    found = audit()
-    return found[found["table"] == 3].drop(columns=["table", "quantity", "digits"]).reset_index(drop=True)
-
-
-def table(study: Study, records: Records) -> pd.DataFrame:
-    """Return a row a model with at least one record, as `measured.table`, with the family and what Table 3 prints.
-
-    Differences and FLOPS ratios are to the family's own baseline. `printed_*`: billions of multiply-adds, percent;
-    `full_deviation_percent`: our count of the full-size network over the printed one, minus 1.
-    """
-    rows = measured_table(study, records)
-    if rows.empty:
-        return rows
-    rows.insert(0, "family", [model.family for model in records])
-    rows = rows.drop(columns="coefficient")  # the multipliers say it, for compound rows as well
-    for place, name in enumerate(("depth", "width", "resolution"), start=3):
-        rows.insert(place, name, [getattr(model.scaling, name) for model in records])
-    printed = paper.table(3).set_index(["baseline", "method"])
-    keys = [(model.family, model.method) for model in records]
-    rows["printed_flops_billions"] = [printed.loc[key, "flops_billions"] for key in keys]
-    rows["full_deviation_percent"] = 100 * (rows["full_flops"] / 1e9 / rows["printed_flops_billions"] - 1)
-    rows["printed_top1_percent"] = [printed.loc[key, "top1_percent"] for key in keys]
-    return rows
 
 
 def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
@@ -163,40 +73,136 @@ def printed_margins() -> dict[str, float]:
     return found
 
 
-def claims(study: Study, records: Records) -> list[JudgedClaim]:
-    """Judge "compound scaling beats every single dimension", an intersection-union test on the means over families."""
-    printed = printed_margins()
-    names = study.profile.families
-    text = ", ".join(f"+{printed[family]:.1f} ({family})" for family in names)
-    words = f"Compound scaling beats each single dimension, mean over {', '.join(names)}"
-    return judge([Claim(words, list(margins(study, records)[MEAN].values()), printed=f"{text} over the best single")])
+class Table3(Artefact):
+    """Table 3: MobileNets, ResNet scaled up. Compound scaling beats every single dimension on other baselines, too."""
 
+    id = "table3"
+    notebook = "table3_mobilenet_resnet"
+    title = "Table 3: scaling up MobileNets and ResNet"
 
-def draw(study: Study, records: Records, rows: pd.DataFrame) -> "Figure":
-    """Draw a column a family, measured above and printed below, and the margins with their means over families."""
-    from ..report.figures import accuracy_curves, family_columns, forest
+    def plan(self, study: Study) -> list[ScaledModel]:
+        """List the models: the rows of Table 3 at proxy scale, a family's baseline first."""
+        return [model for rows in rows_of(study).values() for model in rows.values()]
 
-    chosen = study.profile.families
-    subtitle = accuracy_curves.subtitle(study, records, f"each family's own, FLOPS of {study.base}")
-    figure, panels = family_columns.panels(TITLE, subtitle, chosen)
-    bases = {family: proxy_families.proxy(study, family) for family in chosen}
-    titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
-    family_columns.measured(panels.measured, titles, records, rows)
-    family_columns.printed(panels.printed, paper.table(3))
-    models, parts = rows_of(study), margins(study, records)
-    notes = {
-        family: {
-            method: f"FLOPS {ratio(study, found['compound']):.1f}x, {ratio(study, found[method]):.1f}x"
-            for method in SINGLE
-            if method in found
+    def stages(self, study: Study) -> Iterator[QueueStage]:
+        """Yield the queue's stages: one seed of everything, the cheapest family first; then whole blocks of seeds."""
+
+        def cost(models: list[ScaledModel]) -> int:
+            return sum(complexity.count(model.arch).madds for model in models)
+
+        by_family = sorted((list(rows.values()) for rows in rows_of(study).values()), key=cost)
+        models = [model for rows in by_family for model in rows]
+        seeds = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
+        yield QueueStage(1, 13, "Table 3, one seed", self.id, tuple(study.spec(m, 0) for m in models))
+        rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
+        yield QueueStage(2, 50, f"Table 3, {seeds} seeds", self.id, rest)
+
+    def table(self, study: Study, results: Records) -> pd.DataFrame:
+        """Return a row a model with at least one record, as `measured.table`, with the family and what Table 3 prints.
+
+        Differences and FLOPS ratios are to the family's own baseline. `printed_*`: billions of multiply-adds, percent;
+        `full_deviation_percent`: our count of the full-size network over the printed one, minus 1.
+        """
+        rows = measured_table(study, results)
+        if rows.empty:
+            return rows
+        rows.insert(0, "family", [model.family for model in results])
+        rows = rows.drop(columns="coefficient")  # the multipliers say it, for compound rows as well
+        for place, name in enumerate(("depth", "width", "resolution"), start=3):
+            rows.insert(place, name, [getattr(model.scaling, name) for model in results])
+        printed = paper.table(3).set_index(["baseline", "method"])
+        keys = [(model.family, model.method) for model in results]
+        rows["printed_flops_billions"] = [printed.loc[key, "flops_billions"] for key in keys]
+        rows["full_deviation_percent"] = 100 * (rows["full_flops"] / 1e9 / rows["printed_flops_billions"] - 1)
+        rows["printed_top1_percent"] = [printed.loc[key, "top1_percent"] for key in keys]
+        return rows
+
+    def proxies(self, study: Study) -> pd.DataFrame:
+        """Return how each family was scaled down: width, depth, px, FLOPS in millions and over the baseline's."""
+        rows = []
+        unit = complexity.count(study.baseline.arch).madds
+        for family in study.profile.families:
+            base, model = proxy_families.proxy(study, family), proxy_families.baseline(study, family)
+            counts = complexity.count(model.arch)
+            rows.append(
+                {
+                    "family": family,
+                    "width": base.width,
+                    "depth": base.depth,
+                    "px": base.px,
+                    "final_px": model.arch.final_px,
+                    "flops_millions": counts.madds / 1e6,
+                    "over_baseline": counts.madds / unit,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def costs(self, study: Study) -> pd.DataFrame:
+        """Return a row a model: multipliers, FLOPS over the family's baseline as printed, full-size and at proxy scale.
+
+        The multipliers are equal in all three columns, the ratios are not: layers and channels are whole numbers.
+        """
+        print_of = paper.table(3).set_index(["baseline", "method"])["flops_billions"]
+        return pd.DataFrame(
+            {
+                "model": model.name,
+                "depth": model.scaling.depth,
+                "width": model.scaling.width,
+                "resolution": model.scaling.resolution,
+                "px": model.arch.px,
+                "printed_ratio": print_of[family, method] / print_of[family, "baseline"],
+                "full_ratio": proxy_families.full_ratios(family)[method],
+                "proxy_ratio": ratio(study, model),
+            }
+            for family, rows in rows_of(study).items()
+            for method, model in rows.items()
+        )
+
+    def full_size(self) -> pd.DataFrame:
+        """Return the audit's rows of Table 3: printed FLOPS in billions, ours, deviation in percent, verdict."""
+        found = audit()
+        return found[found["table"] == 3].drop(columns=["table", "quantity", "digits"]).reset_index(drop=True)
+
+    def beside(self) -> tuple:
+        return (save_audit,)
+
+    def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
+        """Judge "compound scaling beats every single dimension": an intersection-union test on means over families."""
+        printed = printed_margins()
+        names = study.profile.families
+        text = ", ".join(f"+{printed[family]:.1f} ({family})" for family in names)
+        words = f"Compound scaling beats each single dimension, mean over {', '.join(names)}"
+        return judge(
+            [Claim(words, list(margins(study, results)[MEAN].values()), printed=f"{text} over the best single")]
+        )
+
+    def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
+        """Draw a column a family, measured above and printed below, and the margins with their means over families."""
+        from ..report.figures import accuracy_curves, family_columns, forest
+
+        chosen = study.profile.families
+        subtitle = accuracy_curves.subtitle(study, results, f"each family's own, FLOPS of {study.base}")
+        figure, panels = family_columns.panels(self.title, subtitle, chosen)
+        bases = {family: proxy_families.proxy(study, family) for family in chosen}
+        titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
+        family_columns.measured(panels.measured, titles, results, rows)
+        family_columns.printed(panels.printed, paper.table(3))
+        models, parts = rows_of(study), margins(study, results)
+        notes = {
+            family: {
+                method: f"FLOPS {ratio(study, found['compound']):.1f}x, {ratio(study, found[method]):.1f}x"
+                for method in SINGLE
+                if method in found
+            }
+            for family, found in models.items()
         }
-        for family, found in models.items()
-    }
-    number = {method: sum(method in found for found in models.values()) for method in SINGLE}
-    notes[MEAN] = {method: f"{n} famil{'y' if n == 1 else 'ies'}" for method, n in number.items()}
-    title = "as printed: FLOPS not equal"
-    forest.margins(panels.margins, {words: (None, found) for words, found in parts.items()}, title=title, notes=notes)
-    panels.margins.set_xlabel("difference in top-1 (points)")
-    accuracy_curves.footnote(figure, rows, maps=False)
-    family_columns.finish(figure, LEGEND)
-    return figure
+        number = {method: sum(method in found for found in models.values()) for method in SINGLE}
+        notes[MEAN] = {method: f"{n} famil{'y' if n == 1 else 'ies'}" for method, n in number.items()}
+        title = "as printed: FLOPS not equal"
+        forest.margins(
+            panels.margins, {words: (None, found) for words, found in parts.items()}, title=title, notes=notes
+        )
+        panels.margins.set_xlabel("difference in top-1 (points)")
+        accuracy_curves.footnote(figure, rows, maps=False)
+        family_columns.finish(figure, LEGEND)
+        return figure

@@ -1,7 +1,7 @@
-"""Table 4: latency for one picture on one core of a CPU, and where FLOPS say something else."""
+"""Table 4 as an artefact: its plan, table, claims and drawing."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
@@ -12,18 +12,15 @@ from ..measure.latency.group import SMALL, Entry, Latency
 from ..models.zoo import NETWORKS, network
 from ..report.tables import latency
 from ..report.tables.latency import Reading
-from ..runs.measurements import MeasurementStore
 from ..stats.speedup import AtLeast, Ratio
-from ..study.measurement_plan import MeasurementPlan
+from ..study.measurement_plan import Measurements
 from ..study.parameters import Parameters, listed, whole
-from ..study.profiles import Profile
+from ..study.registry import Artefact
+from ..study.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ID = "table4"
-NOTEBOOK = "table4_latency"
-TITLE = "Table 4: latency on one core of a CPU"
 YARDSTICK = "EfficientNet-B0"  # runs beside every network of the survey
 
 
@@ -38,7 +35,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Groups:
     """What a profile measures: pairs with their rounds, and the networks of the second table with theirs."""
 
     pairs: tuple[Pair, ...]
@@ -58,9 +55,9 @@ def _printed_pairs() -> tuple[Pair, ...]:
 PAIRS = _printed_pairs()
 # All of Table 2, but GPipe, which the pair measures: 8 times as many FLOPS as B7.
 SURVEY = tuple(name for name in NETWORKS if name != "GPipe")
-PLANS = {
-    "smoke": Plan((Pair(SMALL.name, YARDSTICK, 5),), (YARDSTICK, "EfficientNet-B1", "ResNet-50"), 2),
-    "cpu": Plan(PAIRS, SURVEY, 3),
+GROUPS = {
+    "smoke": Groups((Pair(SMALL.name, YARDSTICK, 5),), (YARDSTICK, "EfficientNet-B1", "ResNet-50"), 2),
+    "cpu": Groups(PAIRS, SURVEY, 3),
 }
 
 
@@ -76,23 +73,13 @@ def _models(name: str, value: Any) -> tuple[str, ...] | None:
         raise ParameterError(name, error.value, error.accepted) from None
 
 
-PARAMETERS = {
-    "rounds": (None, whole(1)),
-    "runtimes": ("eager", listed(runtimes.RUNTIMES)),
-    "models": (None, _models),
-}
-
-# What ships shows what one would deploy today beside what the paper measured; compiling GPipe takes too long for it.
-SHIPPED_WITH = {"runtimes": ",".join(name for name in runtimes.RUNTIMES if name != "compile")}
-
-
 def planned(parameters: Parameters) -> tuple[Latency, ...]:
     """Return the groups of a profile; those that are drawn only have `cpu`'s.
 
     In another runtime than eager the faster network of a pair runs in eager mode too, in the same rounds: what the
     runtime gains is paired as well.
     """
-    plan, own = PLANS.get(parameters.profile, PLANS["cpu"]), parameters.own
+    plan, own = GROUPS.get(parameters.profile, GROUPS["cpu"]), parameters.own
     groups = []
     for pair in plan.pairs:
         for runtime in own["runtimes"]:
@@ -108,65 +95,91 @@ def planned(parameters: Parameters) -> tuple[Latency, ...]:
     return tuple(groups)
 
 
-def tasks(parameters: Parameters, profile: Profile) -> tuple[Latency, ...]:
-    """List the groups to measure: in `smoke` and `cpu`; the other profiles draw what is stored of `cpu`.
-
-    Raises ParameterError for a runtime that cannot run here and RunFailed for too little memory, before anything is
-    measured.
-    """
-    if parameters.profile not in PLANS:
-        return ()
-    found = planned(parameters)
-    measures = profile.trains if parameters.train == "auto" else parameters.train
-    if measures and not parameters.dry_run:
-        store = MeasurementStore(shipped=profile.shipped and not parameters.fresh)
-        for task in found:
-            if not latency.stored(store, task):
-                for entry in task.entries:
-                    runtimes.check(entry.runtime)
-                task.refuse()
-    return found
+def readings(study: Study) -> list[Reading]:
+    """Return what is stored of a plan: this machine's, and beside it what other machines published."""
+    every, store = planned(study.parameters), study.measurements
+    own = {task: measurement for task in every if (measurement := latency.stored(store, task))}
+    return latency.readings(every, own, [] if study.parameters.fresh else latency.shipped(store))
 
 
-def readings(work: MeasurementPlan) -> list[Reading]:
-    """Return what is stored of a plan: this machine's, and beside it what other machines shipped."""
-    every = planned(work.parameters)
-    own = {task: found for task in every if (found := latency.stored(work.store, task))}
-    return latency.readings(every, own, [] if work.parameters.fresh else latency.shipped(work.store))
+class Table4(Artefact):
+    """Table 4: latency for one picture on one core of a CPU, and where FLOPS say something else."""
 
+    id = "table4"
+    notebook = "table4_latency"
+    title = "Table 4: latency on one core of a CPU"
+    trains = False
+    measures = True
+    parameters: ClassVar = {
+        "rounds": (None, whole(1)),
+        "runtimes": ("eager", listed(runtimes.RUNTIMES)),
+        "models": (None, _models),
+    }
+    # What is published shows what is deployed today, too; compiling GPipe takes too long for it.
+    published_with: ClassVar = {"runtimes": ",".join(name for name in runtimes.RUNTIMES if name != "compile")}
 
-def table(work: MeasurementPlan) -> pd.DataFrame:
-    """Return a row a network and runtime, this machine's and others' (`latencies.table`)."""
-    return latency.table(readings(work))
+    def measurements(self, study: Study) -> tuple[Latency, ...]:
+        """List the groups to measure: in `smoke` and `cpu`; the other profiles draw what is stored of `cpu`.
 
+        Raises ParameterError for a runtime that cannot run here and RunFailed for too little memory, before anything is
+        measured.
+        """
+        given = study.parameters
+        if given.profile not in GROUPS:
+            return ()
+        groups = planned(given)
+        if study.measures and not given.dry_run:
+            for task in groups:
+                if not latency.stored(study.measurements, task):
+                    for entry in task.entries:
+                        runtimes.check(entry.runtime)
+                    task.refuse()
+        return groups
 
-def against_flops(work: MeasurementPlan, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the second table: latency against FLOPS in the first runtime asked for."""
-    return latency.against_flops(rows, work.parameters.own["runtimes"][0])
+    def table(self, study: Study, results: Measurements) -> pd.DataFrame:
+        """Return a row a network and runtime, this machine's and others' (`latency.table`)."""
+        return latency.table(readings(study))
 
+    def claims(self, study: Study, results: Measurements) -> list[AtLeast]:
+        """Judge, in the first runtime asked for, "faster" and "faster by the printed factor" for both pairs.
 
-def claims(work: MeasurementPlan) -> list[AtLeast]:
-    """Judge, in the first runtime asked for, "faster" and "faster by the printed factor" for both pairs.
+        By CPU time: on a quiet machine it is wall time, on another one it is nearer to it. What was measured here comes
+        before what was shipped.
+        """
+        runtime = study.parameters.own["runtimes"][0]
+        found = sorted(readings(study), key=lambda reading: not reading.here)
+        judged = []
+        for pair in PAIRS:
+            wanted = [r for r in found if r.entry(pair.slower, runtime) and r.entry(pair.faster, runtime)]
+            wanted = [r for r in wanted if r.task.together]
+            measured = wanted[0].ratio(pair.slower, pair.faster, runtime) if wanted else Ratio()
+            busy = wanted[0].busy if wanted else ()
+            words = f"{pair.faster} is {{}} than {pair.slower} ({runtimes.RUNTIMES[runtime].words}, one core)"
+            judged.append(AtLeast(words.format("faster"), 1.0, measured, busy))
+            judged.append(AtLeast(words.format(f"at least {pair.printed:g}x faster"), pair.printed, measured, busy))
+        return judged
 
-    By CPU time: on a quiet machine it is wall time, on another one it is nearer to it. What was measured here comes
-    before what was shipped.
-    """
-    runtime = work.parameters.own["runtimes"][0]
-    found = sorted(readings(work), key=lambda reading: not reading.here)
-    judged = []
-    for pair in PAIRS:
-        wanted = [r for r in found if r.entry(pair.slower, runtime) and r.entry(pair.faster, runtime)]
-        wanted = [r for r in wanted if r.task.together]
-        measured = wanted[0].ratio(pair.slower, pair.faster, runtime) if wanted else Ratio()
-        busy = wanted[0].busy if wanted else ()
-        words = f"{pair.faster} is {{}} than {pair.slower} ({runtimes.RUNTIMES[runtime].words}, one core)"
-        judged.append(AtLeast(words.format("faster"), 1.0, measured, busy))
-        judged.append(AtLeast(words.format(f"at least {pair.printed:g}x faster"), pair.printed, measured, busy))
-    return judged
+    def pairs(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of Table 4 proper: the pairs, without the survey of Table 2's networks."""
+        return rows[rows["group"] != latency.SURVEY]
 
+    def against_flops(self, study: Study, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the second table: latency against FLOPS in the first runtime asked for."""
+        return latency.against_flops(rows, study.parameters.own["runtimes"][0])
 
-def draw(work: MeasurementPlan, rows: pd.DataFrame) -> "Figure":
-    """Draw speed-ups and latencies as dots with intervals, beside what is printed, and latency against FLOPS."""
-    from ..report.figures import latency_dots  # drawing needs matplotlib, measuring does not
+    def disagreement(self, second: pd.DataFrame) -> str:
+        """Say how latency follows FLOPS in the second table, and the three pairs where it does so least."""
+        lines = [f"rank correlation of latency with FLOPS: {latency.rank_correlation(second)}"]
+        for more, less, flops, time in latency.swapped(second)[:3]:
+            lines.append(f"{more} has {flops:.1f} times the FLOPS of {less} and takes 1/{time:.1f} of its time")
+        return "\n".join(lines)
 
-    return latency_dots.draw(TITLE, rows, against_flops(work, rows), work.parameters.own["runtimes"][0])
+    def conditions(self, study: Study) -> str:
+        """Say of every reading when, where and how quietly it was taken."""
+        return "\n".join(reading.describe() for reading in readings(study))
+
+    def draw(self, study: Study, results: Measurements, rows: pd.DataFrame) -> "Figure":
+        """Draw speed-ups and latencies as dots with intervals, beside what is printed, and latency against FLOPS."""
+        from ..report.figures import latency_dots  # drawing needs matplotlib, measuring does not
+
+        return latency_dots.draw(self.title, rows, self.against_flops(study, rows), study.parameters.own["runtimes"][0])

@@ -1,7 +1,7 @@
-"""Table 5 and Figure 6: published ImageNet weights on other data sets, by linear probe and full fine-tuning."""
+"""Table 5 with Figure 6 as an artefact: its plan, table, claims and drawing."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
@@ -9,34 +9,23 @@ from .. import paper
 from ..core.errors import ParameterError
 from ..core.hardware import cpu_count
 from ..data import transfer_datasets
+from ..data.datasets import DataSet, declare
 from ..measure.transfer import finetune
 from ..measure.transfer.tasks import FineTune, Probe
 from ..models import pretrained
+from ..report.tables import transfer
 from ..report.tables.transfer import Records, accuracy, outcomes, series, title
-from ..report.tables.transfer import ratios as ratios
-from ..report.tables.transfer import table as table
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.parameters import Parameters, flag, listed, whole
 from ..study.profiles import Profile
+from ..study.registry import Artefact
+from ..study.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ID = "table5"
-NOTEBOOK = "table5_transfer"
-TITLE = "Table 5 and Figure 6: transfer learning"
 METHODS = ("probe", "finetune", "scratch")
-PARAMETERS = {
-    "models": (None, listed(pretrained.NAMES)),
-    "methods": (None, listed(METHODS)),
-    "train_pictures": (None, whole(2)),
-    "test_pictures": (None, whole(2)),
-    "px": (None, whole(32)),
-    "epochs": (None, whole(1)),
-    "steps": (None, whole(1)),
-    "grid": (False, flag),
-}
 
 
 @dataclass(frozen=True)
@@ -99,99 +88,135 @@ def data_sets(parameters: Parameters, profile: Profile) -> tuple[str, ...]:
     return ("cifar10",) if profile.name != "cpu" or transfer_datasets.there("cifar10") else OFFLINE
 
 
-def tasks(parameters: Parameters, profile: Profile) -> list[Probe | FineTune]:
-    """List the measurements. Raises ParameterError or DataError before any is made."""
-    setting, own = SETTINGS[profile.name], parameters.own
-    models, methods = own["models"] or setting.models, own["methods"] or setting.methods
-    workers = parameters.workers
-    if workers is None:
-        workers = 0 if profile.in_process else cpu_count()
-    found: list[Probe | FineTune] = []
-    for name in data_sets(parameters, profile):
-        dataset = transfer_datasets.declare(name)
-        train = own["train_pictures"] or setting.train_images or _few(dataset, parameters.seeds or setting.draws)
-        test = own["test_pictures"] or setting.test_images
-        if test and test >= dataset.val_images:
-            test = None
-        for given, images in (("train_pictures", train), ("test_pictures", test)):
-            if images and images < dataset.classes:
-                raise ParameterError(given, images, f"at least one picture a class, {dataset.classes} for {name}")
-        if "probe" in methods:
-            plan = [(train, draw) for draw in range(parameters.seeds or setting.draws)]
-            plan += [(None, 0)] if setting.whole and not own["train_pictures"] else []
-            found += [Probe(model, dataset, some, draw, test, workers) for some, draw in plan for model in models]
-        tuned = dict(setting.tuned) or dict.fromkeys(models)
-        tuned = {model: tuned.get(model) for model in own["models"] or tuned}
-        for method in ("finetune", "scratch"):
-            if method in methods:
-                found += [
-                    FineTune(
-                        model,
-                        dataset,
-                        own["px"] or px,
-                        own["epochs"] or setting.epochs,
-                        own["steps"] or (None if own["epochs"] else setting.steps),
-                        method == "scratch",
-                        seed,
-                        setting.micro_batch,
-                        setting.precision,
-                        finetune.RATES if own["grid"] else (),
-                        finetune.DECAYS if own["grid"] else (),
-                        parameters.device,
-                    )
-                    for model, px in tuned.items()
-                    for seed in range(parameters.seeds or 1)
-                ]
-    return found
-
-
 def _few(dataset, draws: int) -> int:
     return FEW.get(dataset.id) or max(
         2 * dataset.classes, min(50 * dataset.classes, dataset.train_images // (2 * draws))
     )
 
 
-def claims(records: Records) -> list[JudgedClaim]:
-    """Judge "a larger model of the family transfers better" on what is measured; the comparisons need B0 to B7.
+class Table5(Artefact):
+    """Table 5 and Figure 6: published ImageNet weights on other data sets, by linear probe and full fine-tuning."""
 
-    A seed of a probe is a draw of training pictures that shares none with the others; the test pictures are common to
-    all, so differences are paired by picture and by draw. A probe on the whole training set is a single one (n = 1),
-    since a second would be the same numbers.
-    """
-    listed_claims, lines = [], series(records)
-    for line, networks in lines.items():
-        sizes = [name for name in ("lite0", "lite2") if name in networks]
-        if len(sizes) == 2:
-            effect = contrast(outcomes(networks), {"lite2": 1.0, "lite0": -1.0})
-            listed_claims.append(Claim(f"Lite2 beats Lite0 on {line.label} ({line.words})", effect))
-    controls = {(line.label, line.px, line.epochs): nets for line, nets in lines.items() if line.method == "scratch"}
-    for line, networks in lines.items():
-        control = controls.get((line.label, line.px, line.epochs), {}) if line.method == "finetune" else {}
-        for name in sorted(set(networks) & set(control)):
-            both = outcomes({"tuned": networks[name], "scratch": control[name]})
-            effect = contrast(both, {"tuned": 1.0, "scratch": -1.0})
-            words = f"{title(name)}'s ImageNet weights beat training from scratch on {line.label} ({line.words})"
-            listed_claims.append(Claim(words, effect))
-    printed = paper.table(5).dropna(subset=["other_accuracy_percent"])
-    means = paper.table(5).set_index(["dataset", "comparison"])["params_ratio"]
-    for comparison, others in (
-        ("public", "the public models (NASNet-A, Inception-v4, ResNet-152)"),
-        ("best", "GPipe and DAT"),
-    ):
-        part = printed[printed["comparison"] == comparison]
-        wins = int((part["efficientnet_accuracy_percent"] > part["other_accuracy_percent"]).sum())
-        listed_claims.append(
-            Claim(
-                f"EfficientNets beat {others} with fewer parameters: needs B0 to B7 fine-tuned on all eight sets",
-                Estimate(),
-                printed=f"more accurate on {wins} of {len(part)}, {means['Geo-Mean', comparison]:g}x fewer parameters",
+    id = "table5"
+    notebook = "table5_transfer"
+    title = "Table 5 and Figure 6: transfer learning"
+    trains = False
+    measures = True
+    parameters: ClassVar = {
+        "models": (None, listed(pretrained.NAMES)),
+        "methods": (None, listed(METHODS)),
+        "train_pictures": (None, whole(2)),
+        "test_pictures": (None, whole(2)),
+        "px": (None, whole(32)),
+        "epochs": (None, whole(1)),
+        "steps": (None, whole(1)),
+        "grid": (False, flag),
+    }
+
+    def dataset(self, profile: Profile, parameters: Parameters) -> DataSet:
+        """Declare the profile's own: those that are transferred to are `transfer_datasets`."""
+        return declare(profile.dataset)
+
+    def measurements(self, study: Study) -> list[Probe | FineTune]:
+        """List the measurements. Raises ParameterError or DataError before any is made."""
+        parameters, profile = study.parameters, study.profile
+        setting, own = SETTINGS[profile.name], parameters.own
+        models, methods = own["models"] or setting.models, own["methods"] or setting.methods
+        workers = parameters.workers
+        if workers is None:
+            workers = 0 if profile.in_process else cpu_count()
+        found: list[Probe | FineTune] = []
+        for name in data_sets(parameters, profile):
+            dataset = transfer_datasets.declare(name)
+            train = own["train_pictures"] or setting.train_images or _few(dataset, parameters.seeds or setting.draws)
+            test = own["test_pictures"] or setting.test_images
+            if test and test >= dataset.val_images:
+                test = None
+            for given, images in (("train_pictures", train), ("test_pictures", test)):
+                if images and images < dataset.classes:
+                    raise ParameterError(given, images, f"at least one picture a class, {dataset.classes} for {name}")
+            if "probe" in methods:
+                plan = [(train, draw) for draw in range(parameters.seeds or setting.draws)]
+                plan += [(None, 0)] if setting.whole and not own["train_pictures"] else []
+                found += [Probe(model, dataset, some, draw, test, workers) for some, draw in plan for model in models]
+            tuned = dict(setting.tuned) or dict.fromkeys(models)
+            tuned = {model: tuned.get(model) for model in own["models"] or tuned}
+            for method in ("finetune", "scratch"):
+                if method in methods:
+                    found += [
+                        FineTune(
+                            model,
+                            dataset,
+                            own["px"] or px,
+                            own["epochs"] or setting.epochs,
+                            own["steps"] or (None if own["epochs"] else setting.steps),
+                            method == "scratch",
+                            seed,
+                            setting.micro_batch,
+                            setting.precision,
+                            finetune.RATES if own["grid"] else (),
+                            finetune.DECAYS if own["grid"] else (),
+                            parameters.device,
+                        )
+                        for model, px in tuned.items()
+                        for seed in range(parameters.seeds or 1)
+                    ]
+        return found
+
+    def table(self, study: Study, results: Records) -> pd.DataFrame:
+        """Return a row a network and way of training, what is printed first."""
+        return transfer.table(results)
+
+    def ratios(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return parameters over those of the other networks, printed and ours."""
+        return transfer.ratios(rows)
+
+    def sizes(self) -> pd.DataFrame:
+        """Return the data sets' sizes beside those of Table 6."""
+        return transfer_datasets.sizes()
+
+    def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
+        """Judge "a larger model of the family transfers better" on what is measured; the comparisons need B0 to B7.
+
+        A seed of a probe is a draw of training images that shares none with the others; the test images are common to
+        all, so differences are paired by image and by draw. A probe on the whole training set is a single one (n = 1),
+        since a second would be the same numbers.
+        """
+        listed_claims, lines = [], series(results)
+        for line, networks in lines.items():
+            sizes = [name for name in ("lite0", "lite2") if name in networks]
+            if len(sizes) == 2:
+                effect = contrast(outcomes(networks), {"lite2": 1.0, "lite0": -1.0})
+                listed_claims.append(Claim(f"Lite2 beats Lite0 on {line.label} ({line.words})", effect))
+        controls = {
+            (line.label, line.px, line.epochs): nets for line, nets in lines.items() if line.method == "scratch"
+        }
+        for line, networks in lines.items():
+            control = controls.get((line.label, line.px, line.epochs), {}) if line.method == "finetune" else {}
+            for name in sorted(set(networks) & set(control)):
+                both = outcomes({"tuned": networks[name], "scratch": control[name]})
+                effect = contrast(both, {"tuned": 1.0, "scratch": -1.0})
+                words = f"{title(name)}'s ImageNet weights beat training from scratch on {line.label} ({line.words})"
+                listed_claims.append(Claim(words, effect))
+        printed = paper.table(5).dropna(subset=["other_accuracy_percent"])
+        fewer = paper.table(5).set_index(["dataset", "comparison"])["params_ratio"]["Geo-Mean"]
+        for comparison, others in (
+            ("public", "the public models (NASNet-A, Inception-v4, ResNet-152)"),
+            ("best", "GPipe and DAT"),
+        ):
+            part = printed[printed["comparison"] == comparison]
+            wins = int((part["efficientnet_accuracy_percent"] > part["other_accuracy_percent"]).sum())
+            listed_claims.append(
+                Claim(
+                    f"EfficientNets beat {others} with fewer parameters: needs B0 to B7 fine-tuned on all eight sets",
+                    Estimate(),
+                    printed=f"more accurate on {wins} of {len(part)}, {fewer[comparison]:g}x fewer parameters",
+                )
             )
-        )
-    return judge(listed_claims)
+        return judge(listed_claims)
 
+    def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
+        """Draw Figure 6: what is measured, a panel a data set, and what the paper prints on axes of its own."""
+        from ..report.figures import transfer as panels  # drawing needs matplotlib, planning and measuring do not
 
-def draw(records: Records, rows: pd.DataFrame) -> "Figure":
-    """Draw Figure 6: what is measured, a panel a data set, and what the paper prints on axes of its own."""
-    from ..report.figures import transfer  # drawing needs matplotlib, planning and measuring do not
-
-    return transfer.figure(TITLE, series(records), rows, accuracy)
+        return panels.figure(self.title, series(results), rows, accuracy)

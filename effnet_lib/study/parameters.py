@@ -9,7 +9,6 @@ import contextlib
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 from ..core.errors import EffnetError, ParameterError, nearest
@@ -20,7 +19,7 @@ from .profiles import PROFILES, ROUNDINGS
 class Parameters:
     """Checked parameters of an artefact notebook; None stands for the profile's own value.
 
-    `own`: those that one artefact alone has, by its module's PARAMETERS.
+    `own`: those that one artefact alone has.
     """
 
     profile: str = "cpu"
@@ -161,7 +160,8 @@ def listed(accepted: Collection[str]) -> Callable[[str, Any], tuple[str, ...] | 
     return check
 
 
-CHECKS: dict[str, Callable[[str, Any], Any]] = {
+Check = Callable[[str, Any], Any]
+CHECKS: dict[str, Check] = {
     "profile": _profile,
     "dataset": text,
     "seeds": whole(1),
@@ -207,14 +207,17 @@ def _given(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: namespace[name] for name in names if name in namespace}
 
 
-def resolve(namespace: Mapping[str, Any], artefact: ModuleType | None = None) -> Parameters:
+def resolve(namespace: Mapping[str, Any], own: Mapping[str, tuple[Any, Check]] | None = None) -> Parameters:
     """Check a notebook's parameters and return them.
 
-    `namespace` is a notebook's `globals()`, or a mapping of parameters. `artefact` may bring parameters of its own:
-    PARAMETERS, name -> (default, function of name and value that returns the checked value). Raises ParameterError for
-    a value that is not accepted, and for a name that no parameter has, with the nearest one.
+    Args:
+        namespace: a notebook's `globals()`, or a mapping of parameters.
+        own: an artefact's own parameters, name -> (default, function of name and value that returns the checked value).
+
+    Raises:
+        ParameterError: a value that is not accepted; a name that no parameter has, with the nearest one.
     """
-    given, own = _given(namespace), getattr(artefact, "PARAMETERS", {})
+    given, own = _given(namespace), own or {}
     for name, value in given.items():
         if name not in CHECKS and name not in own:
             known = nearest(name, [*CHECKS, *own])

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from .. import artefacts
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..runs.spec import RunSpec
 from ..runs.sweep import Report, estimator, run_all
 from ..training.engine import Execution
+from . import registry
 from .study import QueueStage, Study
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
@@ -35,8 +35,8 @@ def stages(study: Study, chosen: Iterable[str] = ()) -> list[QueueStage]:
     found = list(_decisions(study))
     if study.ready:
         found += list(_quintet(study))
-        for artefact in artefacts.all_artefacts().values():
-            found += list(artefact.stages(study)) if hasattr(artefact, "stages") else []  # some only measure
+        for artefact in registry.all_artefacts().values():
+            found += artefact.stages(study)
     wanted = set(chosen)
     found = [s for s in found if s.specs and (not wanted or s.artefact in wanted | {"study"})]
     # Coefficients that round to one network are one run.
@@ -96,7 +96,7 @@ def work(
     deadline = time.monotonic() + budget
     total, data = Report(), data_of(study)
     while True:
-        study = Study(study.profile, study.dataset, study.store)  # forget decisions that were still open
+        study = study.again()  # decisions that were open may be taken by now
         planned = stages(study, chosen)
         pending = [spec for stage in planned for spec in stage.specs if _open(study, spec) and spec not in total.failed]
         if not pending:

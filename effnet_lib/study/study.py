@@ -5,7 +5,8 @@ the same trials for every scaling method. Both look at a held-out fifth of the t
 validation set, and both are computed from stored records.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from statistics import mean
@@ -17,9 +18,11 @@ from ..data.splits import HOLDOUT
 from ..models.archs import Architecture
 from ..models.complexity import count
 from ..models.scaling import PUBLISHED, Scaling, compound
+from ..runs.measurements import MeasurementStore
 from ..runs.spec import RunSpec
 from ..runs.store import RunRecord, RunStore
 from ..stats.intervals import PairedOutcomes, contrast
+from .parameters import Parameters
 from .profiles import LEVEL_A, UNSCALED, Profile, ProxyBaseline
 
 METHODS = ("width", "depth", "resolution", "compound")
@@ -95,16 +98,54 @@ class QueueStage:
 
 @dataclass(frozen=True)
 class Study:
-    """A profile on a data set, with the records at hand to take its decisions from."""
+    """A profile on a data set, with the records at hand to take its decisions from: the context of every artefact.
+
+    Attributes:
+        parameters: a notebook's.
+        decided_base, decided_rates: baseline, and learning rate by method, where they are known and not to be decided
+            from records.
+    """
 
     profile: Profile
     dataset: DataSet
     store: RunStore
+    parameters: Parameters = field(default_factory=Parameters, compare=False)
+    decided_base: ProxyBaseline | None = None
+    decided_rates: Mapping[str, float] | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, profile: Profile, store: RunStore, dataset: DataSet | None = None) -> "Study":
-        """Open a profile's study, on its own data set unless another is given."""
-        return cls(profile, dataset or declare(profile.dataset), store)
+    def of(
+        cls,
+        profile: Profile,
+        store: RunStore,
+        dataset: DataSet | None = None,
+        base: ProxyBaseline | None = None,
+        learning_rates: Mapping[str, float] | None = None,
+    ) -> "Study":
+        """Open a profile's study, on its own data set unless another is given, with what is decided already."""
+        chosen = dataset or declare(profile.dataset)
+        return cls(profile, chosen, store, decided_base=base, decided_rates=learning_rates)
+
+    def again(self) -> "Study":
+        """Return the same study, which takes anew what it has decided from records."""
+        return replace(self)
+
+    @cached_property
+    def measurements(self) -> MeasurementStore:
+        """The measurements beside the runs."""
+        return MeasurementStore(self.store.shipped, self.store.root, self.store.published)
+
+    @property
+    def trains(self) -> bool:
+        """Whether what is missing is made: parameter `train`, or else what the profile does."""
+        train = self.parameters.train
+        return self.profile.trains if train == "auto" else bool(train)
+
+    @property
+    def measures(self) -> bool:
+        """Whether missing measurements are made: parameter `measure` of an artefact that has it, else as `trains`."""
+        measure = self.parameters.own.get("measure", "auto")
+        return self.trains if measure == "auto" else bool(measure)
 
     def candidates(self) -> dict[ProxyBaseline, list[RunSpec]]:
         """Return step 0's runs, per candidate baseline; empty where the profile fixes its baseline."""
@@ -129,8 +170,8 @@ class Study:
         The highest mean held-out accuracy wins; of all whose 95 % interval to it includes zero, the one with the
         highest resolution.
         """
-        if len(self.profile.candidates) == 1:
-            return self.profile.candidates[0]
+        if self.decided_base or len(self.profile.candidates) == 1:
+            return self.decided_base or self.profile.candidates[0]
         found = {base: [self.store.find(s) for s in specs] for base, specs in self.candidates().items()}
         if not all(record for records in found.values() for record in records):
             return None
@@ -182,6 +223,8 @@ class Study:
     def learning_rates(self) -> dict[str, float] | None:
         """The learning rate of each method (and "baseline"), or None while the tuning lacks records."""
         methods = ("baseline", *METHODS)
+        if self.decided_rates:
+            return dict(self.decided_rates)
         if not self.profile.learning_rates:
             return dict.fromkeys(methods, self.profile.recipe.lr)
         if self.base is None:

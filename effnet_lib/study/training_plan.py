@@ -1,84 +1,63 @@
-"""What a notebook does between its parameters and its figure: plan, say what will run, run, collect, save."""
+"""The plan of an artefact that trains: networks x seeds, what is stored, what is missing."""
 
-import dataclasses
 import math
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
 from ..core.errors import ParameterError, RunFailed
 from ..core.hardware import cpu_count
 from ..core.text import time_words
-from ..data.datasets import declare
 from ..models.complexity import count
 from ..runs.spec import RunSpec
-from ..runs.store import RunRecord, RunStore
+from ..runs.store import RunRecord
 from ..runs.sweep import estimator, run_all
-from ..stats.claims import JudgedClaim
 from ..training.engine import Execution
-from .outputs import save
-from .parameters import Parameters
-from .profiles import profile
+from . import queue
+from .plan import Plan
+from .registry import Artefact
 from .study import ScaledModel, Study
 
 Records = dict[ScaledModel, dict[int, RunRecord]]
-COEFFICIENTS = ("widths", "depths", "resolutions", "phis", "alphas", "betas", "gammas")
-OTHERS = ("tolerance", "rounding", "seeds")  # further parameters that change the profile's own
 
 
-@dataclass
-class TrainingPlan:
-    """An artefact's plan under a notebook's parameters: models x seeds, what is stored, what is missing."""
+class TrainingPlan(Plan):
+    """The networks of an artefact on all seeds; `notes` say what a reader must know of them.
 
-    artefact: ModuleType
-    parameters: Parameters
-    study: Study
-    notes: list[str]
-    models: list[ScaledModel]
-    seeds: tuple[int, ...]
+    Attributes:
+        models: networks to train, each once.
+        seeds: of every network.
+        specs: (model, seed) -> run; `run` decides in which order they train.
+    """
 
-    @classmethod
-    def of(cls, artefact: ModuleType, parameters: Parameters) -> "TrainingPlan":
-        """Plan an artefact. Raises ParameterError or DataError before anything is trained or written."""
-        chosen = getattr(artefact, "adapted", lambda profile: profile)(profile(parameters.profile))
-        changed = {n: getattr(parameters, n) for n in (*COEFFICIENTS, *OTHERS) if getattr(parameters, n)}
-        chosen = dataclasses.replace(chosen, **changed)
-        store = RunStore(shipped=chosen.shipped and not parameters.fresh)
-        dataset = declare(parameters.dataset or chosen.dataset)
-        study = Study.of(chosen, store, dataset)
-        notes: list[str] = []
+    def __init__(self, artefact: Artefact, study: Study):
+        super().__init__(artefact, study)
+        self._list()
+
+    def _list(self) -> None:
+        self.notes: list[str] = []
+        self.models: list[ScaledModel] = []
+        self.seeds = tuple(range(self.study.profile.seeds))
+        if self.study.ready:
+            self.models = merged(self._networks(), self.notes)
+        else:
+            self.notes.append(
+                "The baseline and the learning rate of this profile are not decided yet; "
+                f"this command decides them: {self._queue_command()} --budget 36000"
+            )
+        self.specs = {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
+
+    def _networks(self) -> Iterable[ScaledModel]:
         try:
-            models = merged(artefact.plan(study), notes) if study.ready else []
+            return self.artefact.plan(self.study)
         except ParameterError as error:  # of one coefficient: name the parameter that lists it
-            if f"{error.name}s" in changed:
+            if getattr(self.parameters, f"{error.name}s", None):
                 raise ParameterError(f"{error.name}s", error.value, error.accepted) from None
             raise
-        if not study.ready:
-            notes.append(
-                "The baseline and the learning rate of this profile are not decided yet; "
-                f"this command decides them: {_queue(parameters)} --budget 36000"
-            )
-        return cls(artefact, parameters, study, notes, models, tuple(range(chosen.seeds)))
-
-    @cached_property
-    def specs(self) -> dict[tuple[ScaledModel, int], RunSpec]:
-        """The run of every (model, seed) of the plan; `run` decides in which order they train."""
-        return {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
 
     def missing(self) -> list[RunSpec]:
-        """Return the runs that no record answers yet."""
         return [spec for spec in self.specs.values() if not self.study.store.find(spec)]
-
-    @property
-    def trains(self) -> bool:
-        """Whether `run` will train what is missing."""
-        train = self.parameters.train
-        return self.study.profile.trains if train == "auto" else bool(train)
 
     @property
     def workers(self) -> int:
@@ -88,7 +67,6 @@ class TrainingPlan:
         return 0 if self.study.profile.in_process or self.parameters.device != "cpu" else cpu_count()
 
     def summary(self) -> str:
-        """Say what will run, what is stored already and how long it may take."""
         lines = list(self.notes)
         if self.models:
             missing = self.missing()
@@ -104,9 +82,16 @@ class TrainingPlan:
             elif missing:
                 lines.append(
                     f"{len(missing)} runs are missing, about {time_words(seconds)}; -p train True trains them here, "
-                    f"and {_queue(self.parameters)} --budget 3600 trains first what the protocol asks for first"
+                    f"and {self._queue_command()} --budget 3600 trains first what the protocol asks for first"
                 )
         return "\n".join(lines)
+
+    def _queue_command(self) -> str:
+        """Return the command that works through the queue of the profile on the data set asked for."""
+        given = self.parameters
+        dataset = f" --dataset {shlex.quote(given.dataset)}" if given.dataset else ""
+        device = f" --device {given.device}" if given.device != "cpu" else ""
+        return f"effnet queue --profile {given.profile}{dataset}{device}"
 
     def _estimator(self) -> Callable[[RunSpec], float]:
         return estimator(self.study.store.own(), lambda spec: self.study.dataset, self.parameters.device)
@@ -131,8 +116,8 @@ class TrainingPlan:
     def run(self) -> Records:
         """Train what is missing where the parameters say so, and return every stored record; a dry run, none.
 
-        Raises RunFailed, after all other runs, if one failed. The baseline comes first, since every difference needs
-        it (one a family); then the longest, so that two workers end together.
+        The baseline comes first, since every difference needs it (one a family); then the longest, so that two workers
+        end together. Raises RunFailed, after all other runs, if one failed.
         """
         if self.parameters.dry_run:
             return {}
@@ -144,11 +129,11 @@ class TrainingPlan:
             while todo := self._asked_for_later():
                 if not self._train(todo):
                     break
-        return self.records()
+        return self.results()
 
     def _asked_for_later(self) -> list[RunSpec]:
-        later = getattr(self.artefact, "later", None)
-        return [spec for spec in dict.fromkeys(later(self.study)) if not self.study.store.find(spec)] if later else []
+        asked = dict.fromkeys(self.artefact.later(self.study))
+        return [spec for spec in asked if not self.study.store.find(spec)]
 
     def _train(self, specs: list[RunSpec]) -> int:
         """Train some runs and return how many are stored. Raises RunFailed, after all other runs, if one failed."""
@@ -170,47 +155,42 @@ class TrainingPlan:
 
     def _decide(self) -> None:
         """Train what baseline and learning rate are decided from, and plan again."""
-        from .queue import work  # the queue knows every plan, this one included
-
-        work(self.study, math.inf, self.workers, Execution(self.parameters.device), ["study"], print)
-        again = TrainingPlan.of(self.artefact, self.parameters)
-        if not again.study.ready:
+        queue.work(self.study, math.inf, self.workers, Execution(self.parameters.device), ["study"], print)
+        self.study = self.study.again()
+        if not self.study.ready:
             raise RunFailed(
                 "baseline and learning rate are still not decided; see effnet status for the runs that failed"
             )
-        self.study, self.notes, self.models = again.study, again.notes, again.models
-        self.__dict__.pop("specs", None)
+        self._list()
         print(self.summary())
 
-    def records(self) -> Records:
+    def results(self) -> Records:
         """Return the stored records, model -> seed -> record.
 
         Where no number of seeds was asked for, also further seeds that the queue plans for these networks: the
         protocol gives those that decide a claim more seeds than a profile gives every model.
         """
-        found: Records = {}
+        records: Records = {}
         further = {} if self.parameters.seeds else self._further()
         for (model, seed), spec in (self.specs | further).items():
             record = self.study.store.find(spec)
             if record:
-                found.setdefault(model, {})[seed] = record
-        return found
+                records.setdefault(model, {})[seed] = record
+        return records
+
+    def evidence(self) -> bool:
+        """Say whether a network other than a baseline, which other artefacts train too, is stored."""
+        return any(model.method != "baseline" for model in self.results())
 
     def _further(self) -> dict[tuple[ScaledModel, int], RunSpec]:
         """Return planned runs of this plan's networks with seeds beyond the profile's, by the queue's own list."""
         if not self.models:
             return {}
-        from .queue import stages  # the queue knows every plan, this one included
-
-        planned = {spec for stage in stages(self.study) for spec in stage.specs if spec.seed not in self.seeds}
+        planned = {spec for stage in queue.stages(self.study) for spec in stage.specs if spec.seed not in self.seeds}
         by_arch = {model.arch: model for model in self.models}
         ours = sorted((spec for spec in planned if spec.arch in by_arch), key=lambda spec: spec.seed)
         made = {(by_arch[spec.arch], spec.seed): self.study.spec(by_arch[spec.arch], spec.seed) for spec in ours}
         return {place: spec for place, spec in made.items() if spec in planned}
-
-    def save(self, figure, table: pd.DataFrame, judged: Sequence[JudgedClaim]) -> Path:
-        """Write picture, table and claims under figures/<profile>/ with the notebook's name; return the folder."""
-        return save(self.artefact.NOTEBOOK, self.study.profile.name, figure, table, judged)
 
 
 def merged(models: Iterable[ScaledModel], notes: list[str]) -> list[ScaledModel]:
@@ -222,10 +202,3 @@ def merged(models: Iterable[ScaledModel], notes: list[str]) -> list[ScaledModel]
         elif model.name != kept[model.arch].name:
             notes.append(f"{model.name} rounds to the same network as {kept[model.arch].name}: one point for both")
     return list(kept.values())
-
-
-def _queue(parameters: Parameters) -> str:
-    """Return the command that works through the queue of a profile on the data set asked for."""
-    dataset = f" --dataset {shlex.quote(parameters.dataset)}" if parameters.dataset else ""
-    device = f" --device {parameters.device}" if parameters.device != "cpu" else ""
-    return f"effnet queue --profile {parameters.profile}{dataset}{device}"

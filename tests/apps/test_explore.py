@@ -4,13 +4,13 @@ import io
 from datetime import UTC, datetime
 
 import pytest
-from effnet_lib.apps.explore.pictures import MOST_PIXELS, TRIO, Pictures, overlay, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from effnet_lib.apps.explore import networks, records
 from effnet_lib.apps.explore.panel import Explorer
+from effnet_lib.apps.explore.pictures import MOST_PIXELS, TRIO, Pictures, overlay, read
 from effnet_lib.apps.gallery.index import listing
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.models.archs import efficientnet

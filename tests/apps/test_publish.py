@@ -10,14 +10,15 @@ import pytest
 
 from effnet_lib.apps import cli, publish
 from effnet_lib.apps.publish import check, planned_keys, publish_records, redraw
-from effnet_lib.artefacts import fig3
+from effnet_lib.artefacts import artefact, fig3, plan
 from effnet_lib.core import paths
 from effnet_lib.core.errors import RunFailed, StoreError
 from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.study.parameters import Parameters
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
-from effnet_lib.study.training_plan import TrainingPlan
+
+FIG3 = artefact("fig3")
 
 FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
 
@@ -144,7 +145,7 @@ def evidence(monkeypatch, record_of):
     monkeypatch.setitem(PROFILES, "photos", FIXED)
     monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": fig3})
     published = RunStore(root=paths.published_root())
-    for spec in TrainingPlan.of(fig3, Parameters(profile="photos", seeds=1)).specs.values():
+    for spec in plan("fig3", Parameters(profile="photos", seeds=1)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 224}
         published.put(record_of(spec, np.arange(60) < 30, **made))
 
@@ -155,16 +156,14 @@ def executed(monkeypatch) -> list:
     calls = []
 
     def run_notebook(name, parameters):
-        notebook = nbformat.read(paths.notebooks_root() / f"{fig3.NOTEBOOK}.ipynb", as_version=4)
+        notebook = nbformat.read(paths.notebooks_root() / f"{FIG3.notebook}.ipynb", as_version=4)
         notebook.metadata["papermill"] = {"input_path": f"{paths.ROOT}/notebooks/x.ipynb", "output_path": "/tmp/x"}
         for cell in notebook.cells:
             cell.metadata |= {"papermill": {"exception": False}, "execution": {"iopub.status.busy": "2020"}}
-        out = paths.figures_root() / parameters["profile"] / f"{fig3.NOTEBOOK}.ipynb"
+        out = paths.figures_root() / parameters["profile"] / f"{FIG3.notebook}.ipynb"
         out.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, out)
-        calls.append(
-            (name, parameters, paths.results_root(), TrainingPlan.of(fig3, Parameters(**parameters)).records())
-        )
+        calls.append((name, parameters, paths.results_root(), plan("fig3", Parameters(**parameters)).results()))
         return out
 
     monkeypatch.setattr(publish, "run_notebook", run_notebook)
@@ -172,12 +171,12 @@ def executed(monkeypatch) -> list:
 
 
 def test_evidence_is_redrawn_from_shipped_records_alone(roots, evidence, executed, store, record_of):
-    work = TrainingPlan.of(fig3, Parameters(profile="photos", seeds=2))
+    work = plan("fig3", Parameters(profile="photos", seeds=2))
     own = next(spec for spec in work.specs.values() if spec.seed == 1)
     store.put(record_of(own))  # not published: it must not be drawn
     (out,) = redraw("photos")
     ((name, parameters, results, seen),) = executed
-    assert out == roots / f"published/photos/{fig3.NOTEBOOK}.ipynb"
+    assert out == roots / f"published/photos/{FIG3.notebook}.ipynb"
     assert (name, parameters) == ("fig3", {"profile": "photos", "train": False})
     assert len(seen) == 17 and all(run.shipped for group in seen.values() for run in group.values())
     assert results != roots / "results" and not results.exists()
@@ -186,7 +185,7 @@ def test_evidence_is_redrawn_from_shipped_records_alone(roots, evidence, execute
 
 def test_small_profiles_are_redrawn_from_your_own_records(roots, executed, store, record_of):
     study = Study.of(PROFILES["smoke"], store)
-    first, *others = fig3.plan(study)
+    first, *others = FIG3.plan(study)
     store.put(record_of(study.spec(first, 0)))
     assert redraw("smoke") == []  # a part never replaces a whole figure
     for model in others:
@@ -237,7 +236,7 @@ def test_a_failure_leaves_no_notebook_with_paths_behind(evidence, executed, monk
 @pytest.mark.slow
 def test_publishing_draws_the_figure_from_the_evidence(roots, store, record_of, capsys):
     """From one's own records to the files that are committed, with a kernel."""
-    for spec in TrainingPlan.of(fig3, Parameters(profile="cpu", seeds=2)).specs.values():
+    for spec in plan("fig3", Parameters(profile="cpu", seeds=2)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 54}
         store.put(record_of(spec, np.arange(60) < 30, **made))
     assert cli.main(["publish", "--profile", "cpu"]) == 0

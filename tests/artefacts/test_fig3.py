@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.readable import assert_readable, labels
 
-from effnet_lib.artefacts import fig3
+from effnet_lib.artefacts import artefact, fig3, plan
 from effnet_lib.core.errors import DataError, ParameterError, RunFailed
 from effnet_lib.core.paths import published_root
 from effnet_lib.models.complexity import count
@@ -20,6 +20,8 @@ from effnet_lib.study.parameters import Parameters
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import SINGLE, Study
 from effnet_lib.study.training_plan import TrainingPlan
+
+FIG3 = artefact("fig3")
 
 IMAGES = 2000
 FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
@@ -47,7 +49,7 @@ def fill(record_of):
     """
 
     def put(accuracy: dict, seeds: int = 5, jitter: float = 0.2, store=None, loss=lambda name: 1.0) -> TrainingPlan:
-        work = TrainingPlan.of(fig3, Parameters(profile="photos", seeds=seeds))
+        work = plan("fig3", Parameters(profile="photos", seeds=seeds))
         store = store or work.study.store
         noise = np.random.default_rng(1).uniform(-jitter, jitter, (len(work.models), seeds))
         shifts = dict(zip(work.models, noise - noise.mean(axis=1, keepdims=True), strict=True))
@@ -63,16 +65,16 @@ def fill(record_of):
 
 
 def drawn(work: TrainingPlan):
-    records = work.records()
-    rows = fig3.table(work.study, records)
-    return fig3.draw(work.study, records, rows), rows, fig3.claims(work.study, records)
+    records = work.results()
+    rows = FIG3.table(work.study, records)
+    return FIG3.draw(work.study, records, rows), rows, FIG3.claims(work.study, records)
 
 
 # Plan ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_plan_is_seventeen_networks_with_the_papers_coefficients():
-    work = TrainingPlan.of(fig3, Parameters(profile="photos"))
+    work = plan("fig3", Parameters(profile="photos"))
     assert [model.name for model in work.models] == [
         "baseline", "w=1.4", "w=1.8", "w=2.6", "w=3.8", "w=5", "d=2", "d=3", "d=4", "d=6", "d=8",
         "r=1.3", "r=1.5", "r=1.7", "r=1.9", "r=2.2", "r=2.5",
@@ -93,7 +95,7 @@ def test_predeclared_points_are_three_networks_of_growing_cost(name, store):
 
 
 def test_the_queue_gets_one_seed_of_everything_first(store):
-    first, rest, cut = fig3.stages(Study.of(FIXED, store))
+    first, rest, cut = FIG3.stages(Study.of(FIXED, store))
     assert (first.number, len(first.specs)) == (1, 15) and {spec.seed for spec in first.specs} == {0}
     assert (rest.number, len(rest.specs)) == (2, 30) and [s.seed for s in rest.specs] == [1] * 15 + [2] * 15
     assert (cut.number, len(cut.specs)) == (2, 2)
@@ -102,7 +104,7 @@ def test_the_queue_gets_one_seed_of_everything_first(store):
 
 
 def test_coefficients_that_round_to_one_network_are_one_point_with_a_note(fill):
-    work = TrainingPlan.of(fig3, Parameters(profile="photos", widths=(1.0, 1.01, 1.79, 1.8, 2.6), seeds=1))
+    work = plan("fig3", Parameters(profile="photos", widths=(1.0, 1.01, 1.79, 1.8, 2.6), seeds=1))
     assert [model.name for model in work.models if model.method == "width"] == ["w=1.79", "w=2.6"]
     assert work.notes == [
         "w=1.01 rounds to the same network as baseline: one point for both",
@@ -111,8 +113,8 @@ def test_coefficients_that_round_to_one_network_are_one_point_with_a_note(fill):
     assert work.notes[1] in work.summary() and list(work.overview()["model"])[:3] == ["baseline", "w=1.79", "w=2.6"]
     # The claim on w=1.8 is measured all the same.
     fill(FLATTENING, seeds=3)
-    work = TrainingPlan.of(fig3, work.parameters)
-    assert fig3.claims(work.study, work.records())[0].estimate.value > 5
+    work = plan("fig3", work.parameters)
+    assert FIG3.claims(work.study, work.results())[0].estimate.value > 5
 
 
 # Table --------------------------------------------------------------------------------------------------------
@@ -120,7 +122,7 @@ def test_coefficients_that_round_to_one_network_are_one_point_with_a_note(fill):
 
 def test_the_table_has_a_row_a_model_and_counts_exactly(fill):
     work = fill(FLATTENING, seeds=3)
-    rows = fig3.table(work.study, work.records())
+    rows = FIG3.table(work.study, work.results())
     assert list(rows.columns) == [
         "method", "coefficient", "model", "px", "final_px", "params", "flops", "flops_ratio", "seeds", "top1",
         "top1_larger_test", "gain", "gain_low", "gain_high", "train_loss", "upsampled", "optimisation_limited",
@@ -142,14 +144,14 @@ def test_the_table_has_a_row_a_model_and_counts_exactly(fill):
 
 def test_a_model_that_fits_worse_than_the_baseline_is_marked(fill):
     work = fill(FLATTENING, seeds=2, loss=lambda name: 1.1 if name == "d=8" else 1.0)
-    rows = fig3.table(work.study, work.records())
+    rows = FIG3.table(work.study, work.results())
     assert list(rows.loc[rows["optimisation_limited"], "model"]) == ["d=8"]
 
 
 def test_no_record_is_an_empty_table_and_unmeasured_claims(store):
     study = Study.of(FIXED, store)
-    assert fig3.table(study, {}).empty
-    judged = fig3.claims(study, {})
+    assert FIG3.table(study, {}).empty
+    judged = FIG3.claims(study, {})
     assert len(judged) == 9 and all(claim.to_json()["measured"] is None for claim in judged)
     assert {claim.verdict for claim in judged} == {NOT_ENOUGH}
 
@@ -158,7 +160,7 @@ def test_no_record_is_an_empty_table_and_unmeasured_claims(store):
 
 
 def verdicts(work: TrainingPlan) -> list[str]:
-    return [claim.verdict for claim in fig3.claims(work.study, work.records())]
+    return [claim.verdict for claim in FIG3.claims(work.study, work.results())]
 
 
 def test_curves_that_rise_and_flatten_hold(fill):
@@ -181,7 +183,7 @@ def test_each_dimension_is_judged_by_itself(fill):
 def test_noise_is_not_enough_evidence_and_says_how_many_seeds_would_do(fill):
     made = {"baseline": 60} | dict(zip(PREDECLARED, [62] * 6, strict=True))
     work = fill(made, seeds=3, jitter=4)
-    judged = fig3.claims(work.study, work.records())
+    judged = FIG3.claims(work.study, work.results())
     assert {claim.verdict for claim in judged} == {NOT_ENOUGH}
     assert any("seeds would decide" in claim.line() for claim in judged)
 
@@ -189,7 +191,7 @@ def test_noise_is_not_enough_evidence_and_says_how_many_seeds_would_do(fill):
 @pytest.mark.parametrize("accuracy", [{"baseline": 20} | dict.fromkeys(PREDECLARED, 90), dict.fromkeys(FLATTENING, 60)])
 def test_one_seed_is_never_a_verdict(fill, accuracy):
     work = fill(accuracy, seeds=1)
-    judged = fig3.claims(work.study, work.records())
+    judged = FIG3.claims(work.study, work.results())
     assert {claim.verdict for claim in judged} == {NOT_ENOUGH}
     assert all(claim.to_json()["n"] == 1 and claim.to_json()["interval"] is None for claim in judged)
 
@@ -202,7 +204,7 @@ def test_a_baseline_that_is_all_right_or_all_wrong_is_judged_too(fill, baseline)
 
 def test_a_claim_without_its_points_is_not_measured(fill):
     work = fill({name: FLATTENING[name] for name in ("baseline", "w=1.4", "w=1.8", "w=2.6", "d=4")})
-    judged = fig3.claims(work.study, work.records())
+    judged = FIG3.claims(work.study, work.results())
     assert [claim.to_json()["measured"] is not None for claim in judged] == [True, False, False] * 3
     assert "not measured" in judged[1].line()
 
@@ -267,7 +269,7 @@ def test_the_subtitle_says_what_was_measured_where(fill):
 
 def test_a_smaller_model_than_the_baseline_is_inside_its_panel(record_of):
     parameters = Parameters(profile="photos", widths=(0.5, 1.0, 1.8), seeds=1)
-    work = TrainingPlan.of(fig3, parameters)
+    work = plan("fig3", parameters)
     for spec in work.specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 1.0, "source_px": 224}
         work.study.store.put(record_of(spec, np.arange(IMAGES) < 1000, **made))
@@ -312,7 +314,7 @@ def trained(monkeypatch, record_of) -> list:
     [("smoke", "auto", True), ("smoke", False, False), ("photos", "auto", False), ("photos", True, True)],
 )
 def test_who_trains_what_is_missing(trained, profile, train, trains):
-    work = TrainingPlan.of(fig3, Parameters(profile=profile, train=train, seeds=1))
+    work = plan("fig3", Parameters(profile=profile, train=train, seeds=1))
     records = work.run()
     assert len(trained) == len(records) == (len(work.models) if trains else 0)
     assert work.run() == records and len(trained) == len(records)  # once
@@ -335,7 +337,7 @@ def test_what_is_missing_is_told_with_the_command_that_trains_it(fill):
 
 def test_an_undecided_study_names_its_command_and_trains_nothing(monkeypatch, trained):
     monkeypatch.setitem(PROFILES, "photos", replace(FIXED, learning_rates=(0.1, 0.2)))
-    work = TrainingPlan.of(fig3, Parameters(profile="photos", dataset="imagenette-320"))
+    work = plan("fig3", Parameters(profile="photos", dataset="imagenette-320"))
     assert "effnet queue --profile photos --dataset imagenette-320 --budget 36000" in work.summary()
     assert work.models == [] and work.run() == {} and trained == [] and work.overview().empty
 
@@ -350,13 +352,13 @@ def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeyp
                 store.put(record_of(spec, loss=rate))
 
     monkeypatch.setattr("effnet_lib.study.queue.work", decide)
-    work = TrainingPlan.of(fig3, Parameters(profile="photos", train=True, seeds=1))
+    work = plan("fig3", Parameters(profile="photos", train=True, seeds=1))
     assert len(work.run()) == len(work.models) == 17
     assert {spec.recipe.lr for spec in trained} == {0.1}
 
 
 def test_a_dry_run_trains_and_writes_nothing(roots, trained):
-    work = TrainingPlan.of(fig3, Parameters(profile="smoke", dry_run=True))
+    work = plan("fig3", Parameters(profile="smoke", dry_run=True))
     assert "7 runs to train with 1 worker(s)" in work.summary()
     assert len(work.overview()) == 7 and work.run() == {}
     assert trained == [] and list(roots.iterdir()) == []
@@ -364,23 +366,23 @@ def test_a_dry_run_trains_and_writes_nothing(roots, trained):
 
 def test_shipped_records_count_unless_fresh(fill):
     fill(FLATTENING, seeds=2, store=RunStore(root=published_root()))
-    assert TrainingPlan.of(fig3, Parameters(profile="photos", seeds=2)).missing() == []
-    fresh = TrainingPlan.of(fig3, Parameters(profile="photos", seeds=2, fresh=True))
-    assert len(fresh.missing()) == 34 and fresh.records() == {}
+    assert plan("fig3", Parameters(profile="photos", seeds=2)).missing() == []
+    fresh = plan("fig3", Parameters(profile="photos", seeds=2, fresh=True))
+    assert len(fresh.missing()) == 34 and fresh.results() == {}
 
 
 @pytest.mark.parametrize("profile, reads", [("smoke", False), ("cpu", False), ("photos", True)])
 def test_profiles_that_train_on_the_spot_read_no_shipped_record(profile, reads, record_of):
-    work = TrainingPlan.of(fig3, Parameters(profile=profile, seeds=1))
+    work = plan("fig3", Parameters(profile=profile, seeds=1))
     for spec in work.specs.values():
         RunStore(root=published_root()).put(record_of(spec))
-    assert bool(work.records()) == reads
+    assert bool(work.results()) == reads
 
 
 def test_seeds_are_counted_from_zero():
-    assert TrainingPlan.of(fig3, Parameters(profile="photos", seeds=4)).seeds == (0, 1, 2, 3)
-    assert TrainingPlan.of(fig3, Parameters(profile="photos")).seeds == (0, 1, 2)
-    assert TrainingPlan.of(fig3, Parameters(profile="smoke")).seeds == (0,)
+    assert plan("fig3", Parameters(profile="photos", seeds=4)).seeds == (0, 1, 2, 3)
+    assert plan("fig3", Parameters(profile="photos")).seeds == (0, 1, 2)
+    assert plan("fig3", Parameters(profile="smoke")).seeds == (0,)
 
 
 def test_a_failed_run_is_told_with_its_reason(monkeypatch):
@@ -390,7 +392,7 @@ def test_a_failed_run_is_told_with_its_reason(monkeypatch):
 
     monkeypatch.setattr(work_module, "run_all", run_all)
     with pytest.raises(RunFailed, match=r"1 of 7 runs failed; the first: .* MemoryError: too large"):
-        TrainingPlan.of(fig3, Parameters(profile="smoke")).run()
+        plan("fig3", Parameters(profile="smoke")).run()
 
 
 @pytest.mark.parametrize(
@@ -403,12 +405,12 @@ def test_a_failed_run_is_told_with_its_reason(monkeypatch):
 )
 def test_errors_come_before_any_training(roots, trained, given, error, words):
     with pytest.raises(error, match=words):
-        TrainingPlan.of(fig3, Parameters(profile="smoke", **given)).run()
+        plan("fig3", Parameters(profile="smoke", **given)).run()
     assert trained == [] and list(roots.iterdir()) == []
 
 
 def test_a_folder_of_images_is_a_data_set(images, trained):
-    work = TrainingPlan.of(fig3, Parameters(profile="smoke", dataset=str(images)))
+    work = plan("fig3", Parameters(profile="smoke", dataset=str(images)))
     assert {spec.arch.classes for spec in work.specs.values()} == {3}
     assert len(work.run()) == 7 and {spec.data for spec in trained} == {work.study.dataset.id}
 

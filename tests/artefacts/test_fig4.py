@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from support.invented import BASE, drawn, invent, luminance, points, read, study_of
 
-from effnet_lib.artefacts import fig3, fig4
+from effnet_lib.artefacts import artefact, fig4
 from effnet_lib.artefacts.fig4 import BASELINES, BOTH, PLAIN, mean_weights
 from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.study.training_plan import merged
+
+FIG3 = artefact("fig3")
+FIG4 = artefact("fig4")
 
 
 def two_lines(study, slope=2.0, above=0.0, steeper=0.0):
@@ -34,7 +37,7 @@ def without(accuracy, *names):
 
 
 def made(study, record_of, accuracy, seeds=5):
-    return invent(study, fig4.plan(study), record_of, accuracy, seeds)
+    return invent(study, FIG4.plan(study), record_of, accuracy, seeds)
 
 
 def on_both(*widths) -> list[str]:
@@ -61,16 +64,16 @@ def test_four_lines_from_the_papers_baselines(profile, plain, others):
     for line in lines.values():
         costs = [ratio(study, model) for model in line]
         assert costs == sorted(set(costs))  # interpolation needs growing costs
-    names = [model.name for model in fig4.plan(study)]
+    names = [model.name for model in FIG4.plan(study)]
     assert len(set(names)) == len(names) and names.count("baseline") == 1 and "w=1.8 (d=2, r=1)" in names
-    assert lines[PLAIN][0] == study.baseline and len(merged(fig4.plan(study), [])) == len(names)
+    assert lines[PLAIN][0] == study.baseline and len(merged(FIG4.plan(study), [])) == len(names)
 
 
 def test_runs_that_figure_3_needs_too_are_the_same_runs():
     study = study_of()
-    keys = {study.spec(model, 0).key for model in fig4.plan(study)}
+    keys = {study.spec(model, 0).key for model in FIG4.plan(study)}
     for name in ("baseline", "w=1.4", "w=1.8", "w=2.6", "d=2", "r=1.3"):
-        (model,) = [model for model in fig3.plan(study) if model.name == name]
+        (model,) = [model for model in FIG3.plan(study) if model.name == name]
         assert study.spec(model, 0).key in keys, name
 
 
@@ -85,7 +88,7 @@ def test_the_two_lines_that_decide_come_first_and_every_model_once(profile, seed
     assert {spec.seed for spec in middle.specs} == {*range(study.profile.seeds)}
     every = [spec.key for stage in (one, rest, middle) for spec in stage.specs]
     assert len(set(every)) == len(every) and (one.number, rest.number, middle.number) == (1, 2, 2)
-    assert {spec.arch for stage in (one, rest, middle) for spec in stage.specs} == {m.arch for m in fig4.plan(study)}
+    assert {spec.arch for stage in (one, rest, middle) for spec in stage.specs} == {m.arch for m in FIG4.plan(study)}
     assert middle.rank == max(stage.rank for stage in queue.stages(study) if stage.number == 2)
     assert rest.name == f"Figure 4, {seeds} seeds"
 
@@ -140,10 +143,10 @@ def test_lines_without_common_flops_are_not_compared(record_of, missing):
     study = study_of()
     records = made(study, record_of, without(two_lines(study), *missing), 3)
     assert fig4.overlap(study, records) is None and fig4.overlap(study, {}) is None
-    higher, steeper = fig4.claims(study, records)
+    higher, steeper = FIG4.claims(study, records)
     assert "no common FLOPS measured" in higher.line() and "not measured" in higher.line()
     assert {higher.verdict, steeper.verdict} == {NOT_ENOUGH}
-    figure = fig4.draw(study, records, fig4.table(study, records))
+    figure = FIG4.draw(study, records, FIG4.table(study, records))
     assert read(figure).count("not measured") == 2 and "compared here" not in read(figure)
 
 
@@ -153,7 +156,7 @@ def test_widths_that_round_to_one_network_are_one_point_of_the_line(record_of):
     assert "w=1.8" not in {model.name for model in records}  # it is w=1.79
     higher, steeper = fig4.effects(study, records).values()
     assert higher.value == pytest.approx(3, abs=0.1) and steeper.n == 5
-    assert fig4.draw(study, records, fig4.table(study, records))
+    assert FIG4.draw(study, records, FIG4.table(study, records))
 
 
 # Effects and claims ---------------------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ def test_widths_that_round_to_one_network_are_one_point_of_the_line(record_of):
 )
 def test_effects_have_the_invented_size_and_the_papers_sign(record_of, above, steeper, verdicts):
     study = study_of()
-    higher, steep = fig4.claims(study, made(study, record_of, two_lines(study, 2.0, above, steeper), 6))
+    higher, steep = FIG4.claims(study, made(study, record_of, two_lines(study, 2.0, above, steeper), 6))
     x = {on: [np.log2(ratio(study, m)) for m in line] for on, line in fig4.lines(study).items()}
     middle = (x[BOTH][0] + x[PLAIN][-1]) / 2
     gain = 2.0 * (x[BOTH][-1] - x[BOTH][0] - x[PLAIN][-1]) + steeper * (x[BOTH][-1] - x[BOTH][0])
@@ -198,7 +201,7 @@ def test_each_effect_needs_its_own_points_only(record_of):
 
 def test_one_seed_never_decides(record_of):
     study = study_of()
-    judged = fig4.claims(study, made(study, record_of, two_lines(study, above=20.0, steeper=3.0), 1))
+    judged = FIG4.claims(study, made(study, record_of, two_lines(study, above=20.0, steeper=3.0), 1))
     assert [claim.verdict for claim in judged] == [NOT_ENOUGH] * 2 and {c.estimate.n for c in judged} == {1}
 
 

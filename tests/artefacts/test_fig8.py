@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.invented import BASE, drawn, growing, invent, points, read, study_of
 
-from effnet_lib.artefacts import fig3, fig8
+from effnet_lib.artefacts import artefact, fig8
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling, compound
 from effnet_lib.report.figures.style import COLOURS, MARKERS
@@ -17,6 +17,9 @@ from effnet_lib.study import queue
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import METHODS, axes_of
 from effnet_lib.study.training_plan import merged
+
+FIG3 = artefact("fig3")
+FIG8 = artefact("fig8")
 
 SIXTY_FOUR = ProxyBaseline(0.5, 0.5, 64)  # where phi = 1 is the network of B2
 SLOPES = {"baseline": 0.0, "width": 2.0, "depth": 1.0, "resolution": 2.5, "compound": 4.5, "published": 4.0}
@@ -35,7 +38,7 @@ def levelled(study, above: dict | float):
 )
 def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, base):
     study = study_of(base, profile=profile)
-    models = fig8.plan(study)
+    models = FIG8.plan(study)
     names = [model.name for model in models]
     assert len(set(names)) == len(names) and names.count("baseline") == 1
     assert {model.method for model in models} == set(SLOPES)
@@ -51,12 +54,12 @@ def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, 
 
 def test_a_run_that_two_figures_need_is_one_run():
     study = study_of(SIXTY_FOUR)
-    keys = {study.spec(model, 0).key for model in fig8.plan(study)}
-    shared = [model for model in fig3.plan(study) if ratio(study, model) <= fig8.MOST]
+    keys = {study.spec(model, 0).key for model in FIG8.plan(study)}
+    shared = [model for model in FIG3.plan(study) if ratio(study, model) <= fig8.MOST]
     assert len(shared) >= 14 and {study.spec(model, 0).key for model in shared} <= keys
     assert study.spec(study.model("published", 2), 0).key == study.spec(study.model("compound", 1), 0).key
     study.__dict__["learning_rates"] = {"baseline": 0.1, "width": 0.1, "depth": 0.2, "resolution": 0.1, "compound": 0.4}
-    assert {study.spec(m, 0).key for m in shared} <= {study.spec(m, 0).key for m in fig8.plan(study)}
+    assert {study.spec(m, 0).key for m in shared} <= {study.spec(m, 0).key for m in FIG8.plan(study)}
     assert study.spec(study.model("published", 2), 0).recipe.lr == 0.4  # a compound scaling, rounded by hand
 
 
@@ -85,7 +88,7 @@ def test_the_compound_model_is_never_the_expensive_one(profile, base):
 def test_the_queue_gets_one_seed_of_everything_then_level_b():
     study = study_of(quintet=True)
     one, level_b, rest = (stage for stage in queue.stages(study) if stage.artefact == "fig8")
-    total = len(merged(fig8.plan(study), []))
+    total = len(merged(FIG8.plan(study), []))
     assert [(s.number, len(s.specs)) for s in (one, level_b, rest)] == [(1, total), (2, 20), (2, 2 * total)]
     assert {spec.seed for spec in one.specs} == {0} and {spec.seed for spec in rest.specs} == {1, 2}
     assert {(s.arch, s.seed) for s in level_b.specs} == {
@@ -109,7 +112,7 @@ def test_the_decisive_sets_seeds_are_for_profiles_that_follow_the_protocol(profi
 def test_margins_are_the_invented_differences_over_common_seeds(record_of):
     study = study_of()
     by = {"width": 3.0, "depth": 5.0, "resolution": -1.5}
-    records = invent(study, fig8.plan(study), record_of, levelled(study, by))
+    records = invent(study, FIG8.plan(study), record_of, levelled(study, by))
     found = fig8.margins(study, records)
     assert list(found) == ["A", "B"] and all(tuple(parts) == tuple(fig8.SINGLE) for parts in found.values())
     for parts in found.values():
@@ -126,10 +129,10 @@ def test_a_compound_model_that_is_a_single_dimensions_network_has_no_margin(monk
     levels = fig8.levels(study)
     levels["A"]["compound"] = replace(levels["A"]["compound"], arch=levels["A"]["width"].arch)
     monkeypatch.setattr(fig8, "levels", lambda study: levels)
-    records = invent(study, fig8.plan(study), record_of, levelled(study, {"width": 0, "depth": 5, "resolution": 5}))
+    records = invent(study, FIG8.plan(study), record_of, levelled(study, {"width": 0, "depth": 5, "resolution": 5}))
     parts = fig8.margins(study, records)["A"]
     assert parts["width"] == Estimate() and parts["depth"].n == 5
-    assert [claim.verdict for claim in fig8.claims(study, records)] == [NOT_ENOUGH, DOES_NOT_HOLD]
+    assert [claim.verdict for claim in FIG8.claims(study, records)] == [NOT_ENOUGH, DOES_NOT_HOLD]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_a_compound_model_that_is_a_single_dimensions_network_has_no_margin(monk
 )
 def test_the_claim_holds_only_where_each_of_the_three_does(record_of, above, expected):
     study = study_of()
-    judged = fig8.claims(study, invent(study, fig8.plan(study), record_of, levelled(study, above), seeds=6))
+    judged = FIG8.claims(study, invent(study, FIG8.plan(study), record_of, levelled(study, above), seeds=6))
     assert [claim.verdict for claim in judged] == [expected, expected]
     worst = min(above.values()) if isinstance(above, dict) else above
     assert all(claim.to_json()["measured"] == pytest.approx(worst, abs=0.05) for claim in judged)
@@ -157,19 +160,19 @@ def test_the_claim_holds_only_where_each_of_the_three_does(record_of, above, exp
 @pytest.mark.parametrize("later, expected", [(None, NOT_ENOUGH), (1.0, HOLDS), (-1.0, NOT_ENOUGH)])
 def test_the_longer_budget_must_agree_in_sign(record_of, later, expected):
     study = study_of(quintet=True)
-    records = invent(study, fig8.plan(study), record_of, levelled(study, 4.0))
+    records = invent(study, FIG8.plan(study), record_of, levelled(study, 4.0))
     if later is not None:
         right = {"width": 58, "depth": 58, "resolution": 60 - later, "compound": 60, "baseline": 50}
         for method, runs in study.long_runs().items():
             for spec in runs.values():
                 study.store.put(record_of(spec, np.arange(100) < right[method]))
-    assert [claim.verdict for claim in fig8.claims(study, records)] == [expected] * 2
+    assert [claim.verdict for claim in FIG8.claims(study, records)] == [expected] * 2
 
 
 def test_one_seed_never_decides(record_of):
     study = study_of()
     for above in (30.0, -30.0):
-        judged = fig8.claims(study, invent(study, fig8.plan(study), record_of, levelled(study, above), seeds=1))
+        judged = FIG8.claims(study, invent(study, FIG8.plan(study), record_of, levelled(study, above), seeds=1))
         assert {claim.verdict for claim in judged} == {NOT_ENOUGH} and {claim.to_json()["n"] for claim in judged} == {1}
 
 
@@ -181,11 +184,11 @@ def without_b(study):
 
 def test_a_level_without_records_is_told(record_of):
     study = study_of()
-    first, second = fig8.claims(study, invent(study, fig8.plan(study), record_of, without_b(study)))
+    first, second = FIG8.claims(study, invent(study, FIG8.plan(study), record_of, without_b(study)))
     assert first.to_json()["n"] == 5 and second.to_json()["measured"] is None and "not measured" in second.line()
-    assert [claim.verdict for claim in fig8.claims(study, {})] == [NOT_ENOUGH] * 2
+    assert [claim.verdict for claim in FIG8.claims(study, {})] == [NOT_ENOUGH] * 2
     assert (
-        len(fig8.claims(study_of(profile="smoke", base=ProxyBaseline(0.25, 0.25, 32)), {})) == 1
+        len(FIG8.claims(study_of(profile="smoke", base=ProxyBaseline(0.25, 0.25, 32)), {})) == 1
     )  # that has level A only
 
 

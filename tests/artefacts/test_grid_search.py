@@ -14,7 +14,7 @@ from support.readable import assert_readable, labels, overlap
 from support.torch_counts import measured as counted_by_torch
 
 from effnet_lib.apps.notebooks import run_notebook
-from effnet_lib.artefacts import grid_search
+from effnet_lib.artefacts import artefact, grid_search, plan
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
@@ -31,6 +31,8 @@ from effnet_lib.study.parameters import Parameters, resolve
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
 from effnet_lib.study.training_plan import TrainingPlan
+
+GRID_SEARCH = artefact("grid_search")
 
 IMAGES = 2000
 BASES = [base for profile in PROFILES.values() for base in profile.candidates]
@@ -170,7 +172,7 @@ def test_the_chosen_networks_cover_the_surface():
 def test_profiles_train_as_many_networks_as_they_say(name):
     base = PROFILES[name].candidates[0]
     study = study_of(replace(PROFILES[name], candidates=(base,), learning_rates=()))
-    models = grid_search.plan(study)
+    models = GRID_SEARCH.plan(study)
     assert models[0].name == "baseline" and models[1].name == "(1.2, 1.1, 1.15)"
     assert len({model.arch for model in models}) == study.profile.networks + 1
 
@@ -317,17 +319,17 @@ def search_of(study: Study, put, seeds=3, accuracy=top_of) -> None:
 
 def test_the_queue_asks_for_what_the_records_decide(put):
     study = study_of(FULL)
-    first, rest, *later = grid_search.stages(study)
+    first, rest, *later = GRID_SEARCH.stages(study)
     assert (first.number, first.rank, len(first.specs)) == (1, 14, 12) and {spec.seed for spec in first.specs} == {0}
     assert (rest.number, rest.rank) == (2, 60) and [s.seed for s in rest.specs] == [1] * 12 + [2] * 12
     assert [stage.specs for stage in later] == [()] * 3  # nothing is decided yet
-    assert grid_search.rival(study) is None and grid_search.later(study) == []
+    assert grid_search.rival(study) is None and GRID_SEARCH.later(study) == []
 
     search_of(study, put)
     final = grid_search.finalists(study)
     ranked = sorted(grid_search.candidates(study), key=lambda network: -top_of(network.triple))
     assert len(final) == 4 and final[0].triple == PAPER and set(final[1:]) <= set(ranked[:5])
-    _, _, best, fresh, step_2 = grid_search.stages(study)
+    _, _, best, fresh, step_2 = GRID_SEARCH.stages(study)
     assert (best.number, best.rank, len(best.specs)) == (2, 61, 12) and {s.seed for s in best.specs} == {3, 4, 5}
     assert {spec.arch for spec in best.specs} == {network.arch for network in final}
     assert fresh.specs == step_2.specs == ()
@@ -336,13 +338,13 @@ def test_the_queue_asks_for_what_the_records_decide(put):
         for seed in (3, 4, 5):
             put(study, network, seed, 90.0 if network == final[3] else 60.0)  # the last of them wins
     assert grid_search.rival(study) == final[3]
-    *_, fresh, step_2 = grid_search.stages(study)
+    *_, fresh, step_2 = GRID_SEARCH.stages(study)
     assert [spec.seed for spec in fresh.specs] == [s for s in range(100, 105) for _ in range(2)]
     assert {spec.arch for spec in fresh.specs} == {final[3].arch, final[0].arch}
     assert step_2.rank == 63 and {spec.arch for spec in step_2.specs} == {
         candidate(study, triple, 2.0).arch for triple in (final[3].triple, PAPER)
     }
-    everything = [spec for stage in grid_search.stages(study) for spec in stage.specs]
+    everything = [spec for stage in GRID_SEARCH.stages(study) for spec in stage.specs]
     assert len({spec.key for spec in everything}) == len(everything) == 12 * 3 + 4 * 3 + 2 * 5 + 2 * 5
 
 
@@ -368,11 +370,11 @@ def test_a_notebook_trains_what_its_records_ask_for(monkeypatch, record_of):
         return Report(stored=list(specs))
 
     monkeypatch.setattr(work_module, "run_all", run_all)
-    work = TrainingPlan.of(grid_search, Parameters(profile="cpu", seeds=2))
+    work = plan("grid_search", Parameters(profile="cpu", seeds=2))
     records = work.run()
     assert [sorted(set(seeds)) for seeds in rounds] == [[0, 1], [100, 101]]
     assert len(rounds[0]) == 16 and len(rounds[1]) == 8 and len(records) == 8
-    assert TrainingPlan.of(grid_search, Parameters(profile="cpu", seeds=2)).run() == records and rounds[2:] == [[]]
+    assert plan("grid_search", Parameters(profile="cpu", seeds=2)).run() == records and rounds[2:] == [[]]
 
 
 # Claims and drawing -------------------------------------------------------------------------------------------
@@ -383,7 +385,7 @@ def judged(put):
     """Return a function that fills a search and its fresh seeds, and returns the work."""
 
     def make(lost: float, seeds: int = 3, fresh: bool = True, accuracy=top_of, **given) -> TrainingPlan:
-        work = TrainingPlan.of(grid_search, Parameters(profile="photos", seeds=seeds, **given))
+        work = plan("grid_search", Parameters(profile="photos", seeds=seeds, **given))
         for seed in range(seeds):
             put(work.study, work.study.baseline, seed, 60.0)
         search_of(work.study, put, seeds, accuracy)
@@ -399,7 +401,7 @@ def judged(put):
 @pytest.mark.parametrize("lost, verdict", [(-2.0, HOLDS), (0.0, HOLDS), (3.0, DOES_NOT_HOLD)])
 def test_fresh_seeds_decide(judged, lost, verdict):
     work = judged(lost)
-    found = grid_search.claims(work.study, work.records())
+    found = GRID_SEARCH.claims(work.study, work.results())
     assert [claim.verdict for claim in found] == [verdict] * 2
     assert all(claim.estimate.value == pytest.approx(1 - lost, abs=0.3) and claim.estimate.n == 5 for claim in found)
     assert "(1.2, 1.1, 1.15)" in found[0].line() and "which it meets at 1.88x" in found[0].line()
@@ -407,14 +409,14 @@ def test_fresh_seeds_decide(judged, lost, verdict):
 
 def test_without_fresh_seeds_there_is_no_verdict(judged):
     work = judged(0.0, fresh=False)
-    assert {c.verdict for c in grid_search.claims(work.study, work.records())} == {NOT_ENOUGH}
-    assert "not measured" in grid_search.claims(work.study, {})[0].line()
+    assert {c.verdict for c in GRID_SEARCH.claims(work.study, work.results())} == {NOT_ENOUGH}
+    assert "not measured" in GRID_SEARCH.claims(work.study, {})[0].line()
 
 
 def drawn(work: TrainingPlan):
-    records = work.records()
-    rows = grid_search.table(work.study, records)
-    return grid_search.draw(work.study, records, rows), rows
+    records = work.results()
+    rows = GRID_SEARCH.table(work.study, records)
+    return GRID_SEARCH.draw(work.study, records, rows), rows
 
 
 def linear(triple: Scaling) -> float:
@@ -459,8 +461,8 @@ def test_the_table_has_triples_and_simultaneous_intervals(judged):
     assert (
         (others["over_paper_low"] < others["over_paper"]) & (others["over_paper"] < others["over_paper_high"])
     ).all()
-    work = TrainingPlan.of(grid_search, Parameters(profile="photos"))
-    assert grid_search.table(work.study, {}).empty
+    work = plan("grid_search", Parameters(profile="photos"))
+    assert GRID_SEARCH.table(work.study, {}).empty
     # B0 itself at 224 px under the paper's triple: B1 to B2's size.
     full = efficientnet.scale(PAPER)
     assert paper["full_flops"] == count(full).madds
@@ -494,7 +496,7 @@ def test_lists_are_kept_as_given_and_reach_the_grid():
         {"profile": "photos", "alphas": [1.4, 1.2], "gammas": [1.1, 1.2], "rounding": "paper", "tolerance": 0.1}
     )
     assert params.alphas == (1.2, 1.4)
-    profile = TrainingPlan.of(grid_search, params).study.profile
+    profile = plan("grid_search", params).study.profile
     assert (profile.alphas, profile.betas, profile.gammas) == ((1.2, 1.4), FIXED.betas, (1.1, 1.2))
     assert (profile.rounding, profile.tolerance) == ("paper", 0.1)
 
@@ -507,7 +509,7 @@ def test_the_library_refuses_them_too():
     with pytest.raises(ParameterError, match=r"alpha=0\.9"):
         candidate(study_of(), Scaling(0.9))
     with pytest.raises(ParameterError, match=r"tolerance=0\.05 .* the nearest"):
-        TrainingPlan.of(grid_search, Parameters(profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,)))
+        plan("grid_search", Parameters(profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,)))
 
 
 # Notebook -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from support.readable import assert_readable, labels
 
 from effnet_lib import paper
 from effnet_lib.apps.notebooks import run_notebook
-from effnet_lib.artefacts import fig3, table3
+from effnet_lib.artefacts import artefact, plan, table3
 from effnet_lib.data.datasets import declare
 from effnet_lib.models import scalable
 from effnet_lib.models.complexity import count
@@ -24,6 +24,8 @@ from effnet_lib.study.parameters import Parameters
 from effnet_lib.study.profiles import FAMILIES, PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
 from effnet_lib.study.training_plan import TrainingPlan
+
+TABLE3 = artefact("table3")
 
 IMAGES = 2000
 FIXED = replace(PROFILES["photos"], candidates=(ProxyBaseline(0.25, 0.5, 96),), learning_rates=())
@@ -44,7 +46,7 @@ def fill(record_of):
     """
 
     def put(accuracy, seeds: int = 5, jitter: float = 0.2, profile: str = "photos") -> TrainingPlan:
-        work = TrainingPlan.of(table3, Parameters(profile=profile, seeds=seeds))
+        work = plan("table3", Parameters(profile=profile, seeds=seeds))
         noise = np.random.default_rng(1).uniform(-jitter, jitter, (len(work.models), seeds))
         shifts = dict(zip(work.models, noise - noise.mean(axis=1, keepdims=True), strict=True))
         for (model, seed), spec in work.specs.items():
@@ -65,16 +67,16 @@ def gains(compound: float, single: float = 6.0):
 
 
 def drawn(work: TrainingPlan):
-    records = work.records()
-    rows = table3.table(work.study, records)
-    return table3.draw(work.study, records, rows), rows, table3.claims(work.study, records)
+    records = work.results()
+    rows = TABLE3.table(work.study, records)
+    return TABLE3.draw(work.study, records, rows), rows, TABLE3.claims(work.study, records)
 
 
 # Proxies and plan ---------------------------------------------------------------------------------------------
 
 
 def test_the_plan_is_table_3s_fourteen_rows_with_names_of_their_own():
-    work = TrainingPlan.of(table3, Parameters(profile="photos"))
+    work = plan("table3", Parameters(profile="photos"))
     printed = paper.table(3)
     assert [(m.family, m.method) for m in work.models] == list(zip(printed["baseline"], printed["method"], strict=True))
     assert len(work.models) == len({m.name for m in work.models}) == len({m.arch for m in work.models}) == 14
@@ -87,7 +89,7 @@ def test_the_plan_is_table_3s_fourteen_rows_with_names_of_their_own():
 
 
 def test_every_model_has_the_multipliers_that_are_printed():
-    for model in TrainingPlan.of(table3, Parameters(profile="photos")).models:
+    for model in plan("table3", Parameters(profile="photos")).models:
         row = paper.table(3).set_index(["baseline", "method"]).loc[(model.family, model.method)]
         printed = [row["depth"], row["width"], row["resolution"]]
         expected = scalable.ASSUMED if np.isnan(printed).any() else Scaling(*printed)
@@ -117,7 +119,7 @@ def test_proxies_at_the_chosen_baseline_are_these(store):
         "MobileNetV2": ProxyBaseline(0.25, 1, 96),
         "ResNet-50": ProxyBaseline(0.1, 0.5, 80),
     }
-    rows = table3.proxies(study)
+    rows = TABLE3.proxies(study)
     assert rows["over_baseline"].between(0.94, 1.06).all() and set(rows["final_px"]) == {3}
 
 
@@ -132,7 +134,7 @@ def test_ratios_stay_nearer_to_the_full_size_than_with_the_nearest_cost_alone(st
     assert round(nearest["compound"] / nearest["baseline"], 1) == 6.0
     ours = {m: count(proxy_families.model(study, "MobileNetV1", m).arch).madds / count(proxy.arch).madds for m in full}
     assert all(abs(np.log(ours[method] / full[method])) < 0.07 for method in full)
-    costs = table3.costs(study).set_index("model")
+    costs = TABLE3.costs(study).set_index("model")
     assert costs.loc["MobileNetV1 compound", "proxy_ratio"] == ours["compound"]
     assert costs.loc["ResNet-50 d=4", "printed_ratio"] == pytest.approx(16.2 / 4.1)
 
@@ -140,12 +142,12 @@ def test_ratios_stay_nearer_to_the_full_size_than_with_the_nearest_cost_alone(st
 def test_at_full_size_the_networks_are_the_papers_own(store):
     study = Study.of(PROFILES["imagenet"], store, replace(declare("imagenette-224"), classes=1000))
     assert count(proxy_families.baseline(study, "ResNet-50").arch).params == 25_557_032
-    for model in table3.plan(study):
+    for model in TABLE3.plan(study):
         assert model.arch == proxy_families.full_size(model)
 
 
 def test_the_smallest_profile_has_one_family(store):
-    models = table3.plan(Study.of(PROFILES["smoke"], store))
+    models = TABLE3.plan(Study.of(PROFILES["smoke"], store))
     assert [model.method for model in models] == list(METHODS) and {model.family for model in models} == {"MobileNetV2"}
 
 
@@ -158,7 +160,7 @@ def test_other_models_keep_their_names_and_their_keys(store):
 
 def test_the_queue_gets_one_seed_first_and_the_cheapest_family_first(store):
     study = Study.of(replace(PROFILES["photos"]), store)
-    first, rest = table3.stages(study)
+    first, rest = TABLE3.stages(study)
     assert (first.number, first.rank, len(first.specs)) == (1, 13, 14)
     assert (rest.number, rest.rank, len(rest.specs)) == (2, 50, 14 * 2)
     assert [spec.seed for spec in rest.specs] == [1] * 14 + [2] * 14
@@ -168,7 +170,7 @@ def test_the_queue_gets_one_seed_first_and_the_cheapest_family_first(store):
     decisive = replace(FIXED, candidates=(ProxyBaseline(0.5, 0.5, 64), ProxyBaseline(0.25, 0.5, 96)))
     study = Study.of(decisive, store)
     study.__dict__["base"] = decisive.candidates[-1]  # as step 0 would decide
-    assert len(list(table3.stages(study))[1].specs) == 14 * 5
+    assert len(list(TABLE3.stages(study))[1].specs) == 14 * 5
 
 
 # Table --------------------------------------------------------------------------------------------------------
@@ -176,10 +178,10 @@ def test_the_queue_gets_one_seed_first_and_the_cheapest_family_first(store):
 
 def test_the_table_puts_our_counts_beside_the_printed_ones(fill):
     work = fill(gains(8), seeds=2)
-    rows = table3.table(work.study, work.records()).set_index("model")
+    rows = TABLE3.table(work.study, work.results()).set_index("model")
     assert len(rows) == 14 and "coefficient" not in rows
     assert list(rows.columns)[:5] == ["family", "method", "depth", "width", "resolution"]
-    audited = table3.full_size()
+    audited = TABLE3.full_size()
     assert len(audited) == 14
     assert np.allclose(rows["full_deviation_percent"], audited["deviation_percent"])
     assert np.allclose(rows["full_flops"] / 1e9, audited["ours"])
@@ -193,8 +195,8 @@ def test_the_table_puts_our_counts_beside_the_printed_ones(fill):
 
 def test_no_record_is_an_empty_table_and_an_unmeasured_claim(store):
     study = Study.of(FIXED, store)
-    assert table3.table(study, {}).empty
-    (judged,) = table3.claims(study, {})
+    assert TABLE3.table(study, {}).empty
+    (judged,) = TABLE3.claims(study, {})
     assert judged.verdict == NOT_ENOUGH and judged.to_json()["measured"] is None
 
 
@@ -208,7 +210,7 @@ def test_printed_margins_are_those_over_the_best_single_dimension():
 @pytest.mark.parametrize("compound, verdict", [(9, HOLDS), (6, DOES_NOT_HOLD), (3, DOES_NOT_HOLD)])
 def test_the_verdict_is_one_for_all_families(fill, compound, verdict):
     work = fill(gains(compound))
-    (judged,) = table3.claims(work.study, work.records())
+    (judged,) = TABLE3.claims(work.study, work.results())
     assert judged.verdict == verdict
     assert judged.estimate.value == pytest.approx(compound - 6, abs=0.1)
 
@@ -216,7 +218,7 @@ def test_the_verdict_is_one_for_all_families(fill, compound, verdict):
 def test_a_mean_takes_each_family_alike_and_depth_those_two_that_print_it(fill):
     margin = {"MobileNetV1": 9.0, "MobileNetV2": 6.0, "ResNet-50": 3.0}
     work = fill(lambda family, method: 50 + 6 * (method != "baseline") + margin[family] * (method == "compound"))
-    found = table3.margins(work.study, work.records())
+    found = table3.margins(work.study, work.results())
     assert {family: round(parts["width"].value) for family, parts in found.items()} == margin | {table3.MEAN: 6}
     assert "depth" not in found["MobileNetV1"] and round(found[table3.MEAN]["depth"].value, 1) == 4.5
     # The mean over three families is known better than any one of them: 1 / sqrt(3).
@@ -227,21 +229,21 @@ def test_a_mean_takes_each_family_alike_and_depth_those_two_that_print_it(fill):
 def test_one_dimension_that_wins_refutes_it_whatever_the_others_say(fill):
     gain = {"baseline": 0, "depth": 2, "width": 2, "resolution": 14, "compound": 9}
     work = fill(lambda family, method: 50 + gain[method])
-    (judged,) = table3.claims(work.study, work.records())
+    (judged,) = TABLE3.claims(work.study, work.results())
     assert judged.verdict == DOES_NOT_HOLD and judged.estimate.value == pytest.approx(-5, abs=0.1)
 
 
 def test_one_seed_is_never_a_verdict(fill):
     work = fill(gains(20), seeds=1)
-    (judged,) = table3.claims(work.study, work.records())
+    (judged,) = TABLE3.claims(work.study, work.results())
     assert judged.verdict == NOT_ENOUGH and judged.to_json()["n"] == 1 and judged.to_json()["interval"] is None
 
 
 def test_a_family_without_records_leaves_the_mean_unmeasured_and_the_others_estimated(fill):
     work = fill(lambda family, method: None if family == "ResNet-50" else gains(8)(family, method))
-    (judged,) = table3.claims(work.study, work.records())
+    (judged,) = TABLE3.claims(work.study, work.results())
     assert judged.verdict == NOT_ENOUGH and judged.to_json()["measured"] is None
-    found = table3.margins(work.study, work.records())
+    found = table3.margins(work.study, work.results())
     assert found["MobileNetV1"]["width"].value == pytest.approx(2, abs=0.1) and found["ResNet-50"]["width"].n == 0
 
 
@@ -325,26 +327,26 @@ def test_files_are_the_same_bytes_twice_and_the_audit_lies_beside_them(fill):
     first = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert path == flops_audit.save(work.save(*made)) and path.name == "flops_audit.csv"
     assert sorted(first) == sorted(
-        ["flops_audit.csv", *(f"{table3.NOTEBOOK}.{kind}" for kind in ("claims.json", "csv", "pdf", "png", "svg"))]
+        ["flops_audit.csv", *(f"{TABLE3.notebook}.{kind}" for kind in ("claims.json", "csv", "pdf", "png", "svg"))]
     )
     for name, content in first.items():
         assert (folder / name).read_bytes() == content, name
     assert len(pd.read_csv(path)) == 39
-    (claim,) = json.loads((folder / f"{table3.NOTEBOOK}.claims.json").read_text())
+    (claim,) = json.loads((folder / f"{TABLE3.notebook}.claims.json").read_text())
     assert claim["printed"] == "+1.4 (MobileNetV1), +0.6 (MobileNetV2), +0.7 (ResNet-50) over the best single"
 
 
 def test_figure_3_is_none_the_wiser(fill):
     """Families have baselines of their own, so that no other artefact's plan meets them."""
-    mine = {spec.key for spec in TrainingPlan.of(table3, Parameters(profile="photos")).specs.values()}
-    assert not mine & {spec.key for spec in TrainingPlan.of(fig3, Parameters(profile="photos")).specs.values()}
+    mine = {spec.key for spec in plan("table3", Parameters(profile="photos")).specs.values()}
+    assert not mine & {spec.key for spec in plan("fig3", Parameters(profile="photos")).specs.values()}
 
 
 @pytest.mark.slow
 def test_the_notebook_is_executed_and_kept(roots):
     out = run_notebook("table3", {"profile": "smoke"})
     kinds = ("claims.json", "csv", "ipynb", "pdf", "png", "svg")
-    names = sorted(["flops_audit.csv", *(f"{table3.NOTEBOOK}.{kind}" for kind in kinds)])
+    names = sorted(["flops_audit.csv", *(f"{TABLE3.notebook}.{kind}" for kind in kinds)])
     assert sorted(path.name for path in out.parent.iterdir()) == names
     rows = pd.read_csv(out.with_suffix(".csv"))
     assert list(rows["method"]) == list(METHODS) and set(rows["family"]) == {"MobileNetV2"}

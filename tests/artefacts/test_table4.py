@@ -9,7 +9,7 @@ import pytest
 from support.readable import assert_readable, labels
 
 from effnet_lib.apps.notebooks import run_notebook
-from effnet_lib.artefacts import table4
+from effnet_lib.artefacts import artefact, plan, resolve, table4
 from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError, RunFailed
 from effnet_lib.measure.latency import group, machine, runtimes
@@ -19,7 +19,8 @@ from effnet_lib.report.tables.latency import ELSEWHERE, HERE, SURVEY
 from effnet_lib.runs.measurements import Measurement, MeasurementStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study.measurement_plan import MeasurementPlan
-from effnet_lib.study.parameters import resolve
+
+TABLE4 = artefact("table4")
 
 GAIN = {"eager": 1.0, "channels_last": 1.25, "compile": 1.5, "onnxruntime": 3.0, "openvino": 3.2, "openvino_bf16": 5.0}
 SLOW = {"ResNet-152": 5.7, "GPipe": 5.0}  # our ratio to the EfficientNet of the pair
@@ -27,7 +28,7 @@ WHERE = {"date": "2020-01-02T03:04:05+00:00", "device": "a processor", "host": "
 
 
 def plan(**given) -> MeasurementPlan:
-    return MeasurementPlan.of(table4, resolve({"train": False} | given, table4))
+    return plan("table4", resolve({"train": False} | given, "table4"))
 
 
 def seconds(network: str) -> float:
@@ -112,7 +113,7 @@ def test_a_network_of_ones_own_joins_the_second_table():
 
 
 def test_rows_say_what_the_rounds_say_beside_what_is_printed():
-    rows = table4.table(filled("eager,onnxruntime"))
+    rows = TABLE4.table(filled("eager,onnxruntime"))
     pairs = rows[rows["group"] != SURVEY].set_index(["model", "runtime"])
     b1, old = pairs.loc[("EfficientNet-B1", "eager")], pairs.loc[("ResNet-152", "eager")]
     assert b1["speedup"] == pytest.approx(5.7, rel=0.02) and b1["printed_speedup"] == 5.7
@@ -126,7 +127,7 @@ def test_rows_say_what_the_rounds_say_beside_what_is_printed():
 
 
 def test_claims_are_judged_by_the_interval():
-    judged = table4.claims(filled())
+    judged = TABLE4.claims(filled())
     assert [claim.verdict for claim in judged] == [HOLDS, NOT_ENOUGH, HOLDS, DOES_NOT_HOLD]
     assert [claim.to_json()["printed"] for claim in judged] == [None, 5.7, None, 6.1]
     assert [claim.to_json()["n"] for claim in judged] == [20, 20, 15, 15]
@@ -135,21 +136,21 @@ def test_claims_are_judged_by_the_interval():
 
 def test_a_busy_machine_decides_nothing_and_is_named_in_the_image():
     work = filled(busy=["other processes took 20% of the core"])
-    rows = table4.table(work)
-    assert {claim.verdict for claim in table4.claims(work)} == {NOT_ENOUGH}
+    rows = TABLE4.table(work)
+    assert {claim.verdict for claim in TABLE4.claims(work)} == {NOT_ENOUGH}
     assert set(rows["busy"]) == {"other processes took 20% of the core"}
-    shown = labels(table4.draw(work, rows))["figure"]
+    shown = labels(TABLE4.draw(work, rows))["figure"]
     assert any("THE MACHINE WAS BUSY" in text for text, _ in shown)
 
 
 def test_a_runtime_that_could_not_run_a_network_says_why_and_the_rest_stands():
     work = filled("eager,openvino", failed=[("GPipe", "openvino")])
-    rows = table4.table(work)
+    rows = TABLE4.table(work)
     gone = rows[(rows["model"] == "GPipe") & (rows["runtime"] == "openvino")].iloc[0]
     assert gone["failed"].startswith("needs about 7.1 GiB") and np.isnan(gone["seconds"])
     b7 = rows[(rows["model"] == "EfficientNet-B7") & (rows["runtime"] == "openvino")].iloc[0]
     assert b7["over_eager"] == pytest.approx(3.2, rel=0.03) and np.isnan(b7["speedup"])
-    everything = labels(table4.draw(work, rows))
+    everything = labels(TABLE4.draw(work, rows))
     assert any("GPipe: needs about 7.1 GiB" in text for text, _ in everything["panel 0"])
 
 
@@ -157,32 +158,32 @@ def test_another_machines_numbers_stand_beside_ones_own():
     work = filled()
     for task in work.tasks:
         keep(replace(task, rounds=40), shipped=True, processor="another processor", factor=2.0)
-    rows = table4.table(work)
+    rows = TABLE4.table(work)
     b1 = rows[(rows["group"] == "ResNet-152 / EfficientNet-B1") & (rows["model"] == "EfficientNet-B1")]
     assert list(b1["where"]) == [HERE, ELSEWHERE] and list(b1["rounds"]) == [20, 40]
     assert b1["seconds"].iloc[1] == pytest.approx(2 * b1["seconds"].iloc[0], rel=0.02)
-    assert [claim.to_json()["n"] for claim in table4.claims(work)] == [20, 20, 15, 15]  # one's own are judged
-    assert set(table4.against_flops(work, rows)["where"]) == {HERE}
-    assert len(table4.table(plan(fresh=True))) == (rows["where"] == HERE).sum()
-    panel = labels(table4.draw(work, rows))
-    assert_readable(table4.draw(work, rows), panel)
+    assert [claim.to_json()["n"] for claim in TABLE4.claims(work)] == [20, 20, 15, 15]  # one's own are judged
+    assert set(TABLE4.against_flops(work, rows)["where"]) == {HERE}
+    assert len(TABLE4.table(plan(fresh=True))) == (rows["where"] == HERE).sum()
+    panel = labels(TABLE4.draw(work, rows))
+    assert_readable(TABLE4.draw(work, rows), panel)
 
 
 @pytest.mark.parametrize("profile", ["photos", "gpu", "imagenet"])
 def test_the_other_profiles_measure_nothing_and_draw_what_is_stored(profile):
     work = plan(profile=profile, train=True)
-    assert work.tasks == () and work.run() == {} and table4.table(work).empty
-    assert [claim.verdict for claim in table4.claims(work)] == [NOT_ENOUGH] * 4
+    assert work.tasks == () and work.run() == {} and TABLE4.table(work).empty
+    assert [claim.verdict for claim in TABLE4.claims(work)] == [NOT_ENOUGH] * 4
     for task in plan().tasks:
         keep(task, shipped=True, processor="another processor")
-    rows = table4.table(work)
-    assert set(rows["where"]) == {ELSEWHERE} and len(table4.against_flops(work, rows)) == len(NETWORKS)
-    assert table4.claims(work)[0].verdict == HOLDS
+    rows = TABLE4.table(work)
+    assert set(rows["where"]) == {ELSEWHERE} and len(TABLE4.against_flops(work, rows)) == len(NETWORKS)
+    assert TABLE4.claims(work)[0].verdict == HOLDS
 
 
 def test_flops_and_time_are_ranked_and_the_worst_swap_comes_first():
     work = filled()
-    part = table4.against_flops(work, table4.table(work))
+    part = TABLE4.against_flops(work, TABLE4.table(work))
     assert list(part["flops_rank"]) == sorted(part["flops_rank"]) and part["model"].is_unique
     assert part["speed"].to_numpy() == pytest.approx((part["flops"] / part["seconds"] / 1e9).to_numpy())
     assert -1 <= latency.rank_correlation(part) < 1
@@ -195,7 +196,7 @@ def test_flops_and_time_are_ranked_and_the_worst_swap_comes_first():
 @pytest.mark.parametrize("names", ["eager", ",".join(runtimes.RUNTIMES)])
 def test_the_image_is_readable(names):
     work = filled(names)
-    figure = table4.draw(work, table4.table(work))
+    figure = TABLE4.draw(work, TABLE4.table(work))
     assert_readable(figure, labels(figure))
 
 

@@ -10,7 +10,7 @@ from support.readable import assert_readable, labels
 
 from effnet_lib import paper
 from effnet_lib.apps.notebooks import run_notebook
-from effnet_lib.artefacts import table5
+from effnet_lib.artefacts import artefact, plan, resolve
 from effnet_lib.core import paths
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.data import transfer_datasets
@@ -20,14 +20,15 @@ from effnet_lib.runs.measurements import Measurement
 from effnet_lib.runs.packing import pack_bits
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study.measurement_plan import MeasurementPlan
-from effnet_lib.study.parameters import resolve
+
+TABLE5 = artefact("table5")
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 CIFAR = transfer_datasets.declare("cifar10")
 
 
 def plan(**given) -> MeasurementPlan:
-    return MeasurementPlan.of(table5, resolve({"profile": "cpu"} | given, table5))
+    return plan("table5", resolve({"profile": "cpu"} | given, "table5"))
 
 
 def invent(task: Probe | FineTune, accuracy: float, images: int = 4000) -> Measurement:
@@ -123,8 +124,8 @@ def test_a_set_of_one_class_is_refused_before_anything_is_made(folder):
 
 
 def test_the_printed_ratios_have_the_printed_geometric_means():
-    rows = table5.table(probes(2.0))
-    means = table5.ratios(rows).set_index("whose")
+    rows = TABLE5.table(probes(2.0))
+    means = TABLE5.ratios(rows).set_index("whose")
     for whose in ("paper, public", "paper, best"):
         assert means.loc[whose, "geo_mean"] == pytest.approx(means.loc[whose, "printed"], rel=0.02)
     assert means.loc["Lite0", "geo_mean"] == pytest.approx(85 / 3.371008)
@@ -132,13 +133,13 @@ def test_the_printed_ratios_have_the_printed_geometric_means():
 
 
 def test_our_rows_stand_below_the_print_with_their_interval():
-    rows = table5.table(probes(2.0))
+    rows = TABLE5.table(probes(2.0))
     printed, ours = rows[rows["source"] == "printed"], rows[rows["source"] != "printed"]
     assert len(printed) == len(paper.table(5)) and list(ours["model"]) == ["Lite0", "Lite1", "Lite2"]
     assert list(rows["source"])[-3:] == ["measured here"] * 3
     assert (ours["low"] < ours["accuracy"]).all() and (ours["accuracy"] < ours["high"]).all()
     assert list(ours["params_m"].round(1)) == [3.4, 4.1, 4.8] and set(ours["other_model"]) == {"NASNet-A"}
-    single = table5.table(probes(2.0, draws=1))
+    single = TABLE5.table(probes(2.0, draws=1))
     assert single["low"].isna().all()
 
 
@@ -150,9 +151,9 @@ def test_another_encoding_of_a_set_is_called_so_and_never_mixed_with_the_officia
     }
     found = series(probes(2.0, draws=1) | lossy)
     assert [line.label for line in found] == ["CIFAR-10", "CIFAR-10 as JPEG, quality 75"]
-    ours = table5.table(lossy).query("source != 'printed'")
+    ours = TABLE5.table(lossy).query("source != 'printed'")
     assert set(ours["dataset"]) == {"CIFAR-10 as JPEG, quality 75"} and set(ours["other_model"]) == {"NASNet-A"}
-    assert "Lite2 beats Lite0 on CIFAR-10 as JPEG, quality 75 (" in table5.claims(lossy)[0].line()
+    assert "Lite2 beats Lite0 on CIFAR-10 as JPEG, quality 75 (" in TABLE5.claims(lossy)[0].line()
 
 
 @pytest.mark.parametrize(
@@ -160,14 +161,14 @@ def test_another_encoding_of_a_set_is_called_so_and_never_mixed_with_the_officia
     [(3.0, 3, 0.3, HOLDS), (-2.0, 3, 0.3, DOES_NOT_HOLD), (1.0, 3, 3.0, NOT_ENOUGH), (9.0, 1, 0.3, NOT_ENOUGH)],
 )
 def test_lite2_beats_lite0_only_with_draws_enough(gain, draws, spread, expected):
-    judged = table5.claims(probes(gain, draws, spread))
+    judged = TABLE5.claims(probes(gain, draws, spread))
     assert judged[0].verdict == expected and judged[0].estimate.n == draws
     assert judged[0].estimate.value == pytest.approx(gain, abs=2 * spread)
     assert "Lite2 beats Lite0 on CIFAR-10 (linear probe, 500 training pictures)" in judged[0].line()
 
 
 def test_the_comparisons_with_other_models_are_not_enough_evidence_by_construction():
-    judged = table5.claims(probes(5.0))
+    judged = TABLE5.claims(probes(5.0))
     assert [claim.verdict for claim in judged[1:]] == [NOT_ENOUGH] * 2
     assert "(not measured)" in judged[1].line() and "needs B0 to B7" in judged[1].line()
     assert judged[1].to_json()["printed"] == "more accurate on 6 of 8, 4.7x fewer parameters"
@@ -178,7 +179,7 @@ def test_fine_tuning_is_compared_with_its_control():
     tuned = [FineTune("lite0", CIFAR, 96, 3, seed=seed) for seed in range(3)]
     control = [replace(task, scratch=True) for task in tuned]
     made = {t: invent(t, 92 + 0.1 * t.seed) for t in tuned} | {t: invent(t, 70 - 0.1 * t.seed) for t in control}
-    judged = table5.claims(made)
+    judged = TABLE5.claims(made)
     assert judged[0].verdict == HOLDS and judged[0].estimate.value == pytest.approx(22.2, abs=0.3)
     assert (
         "Lite0's ImageNet weights beat training from scratch on CIFAR-10 (fine-tuned, 96 px, 3 epochs)"
@@ -193,7 +194,7 @@ def test_networks_at_their_own_sizes_are_one_series_and_compared():
         "fine-tuned, own input size, 10 epochs",
         "fine-tuned, 96 px, 10 epochs",
     ]
-    judged = table5.claims(own)[0]
+    judged = TABLE5.claims(own)[0]
     assert judged.line().startswith("holds: Lite2 beats Lite0 on CIFAR-10 (fine-tuned, own input size, 10 epochs)")
 
 
@@ -203,7 +204,7 @@ def test_the_figure_can_be_read():
     tuned = {(t := FineTune("lite0", CIFAR, 96, 3)): invent(t, 93)}
     other = {(t := Probe("lite0", digits, 380, draw)): invent(t, 90 + draw) for draw in range(2)}
     for made in (probes(2.0), probes(2.0) | whole | tuned, whole | other):
-        figure = table5.draw(made, table5.table(made))
+        figure = TABLE5.draw(made, TABLE5.table(made))
         measured = len({task.dataset.id for task in made})
         assert len(figure.axes) == measured + 8
         assert_readable(figure, labels(figure))

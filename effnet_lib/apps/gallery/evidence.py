@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ from ...artefacts import all_artefacts
 from ...core import paths
 from ...stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
 from ...study.profiles import PROFILES
+from ...study.registry import Artefact
 
 VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_ENOUGH)
 
@@ -26,7 +26,7 @@ class Evidence:
     `about` is provenance, label -> text.
     """
 
-    artefact: ModuleType
+    artefact: Artefact
     profile: str
     shipped: bool
     picture: Path | None = None
@@ -51,34 +51,34 @@ class Evidence:
     @property
     def slug(self) -> str:
         """The beginning of the names of its files in the site."""
-        return f"{self.artefact.ID}-{self.profile}" + ("" if self.shipped else "-yours")
+        return f"{self.artefact.id}-{self.profile}" + ("" if self.shipped else "-yours")
 
     def tally(self) -> dict[str, int]:
         """Return how many claims have each verdict."""
         return {word: sum(claim["verdict"] == word for claim in self.claims) for word in VERDICTS}
 
 
-def question(artefact: ModuleType) -> str:
-    """Return in a sentence or two what an artefact tests: its module's docstring behind the name of the figure."""
-    first = " ".join((artefact.__doc__ or artefact.TITLE).split("\n\n")[0].split())
-    words = first.partition(". ")[2] or first.removeprefix(f"{artefact.TITLE.partition(':')[0]}: ")
+def question(artefact: Artefact) -> str:
+    """Return in a sentence or two what an artefact tests: its docstring behind the name of the figure."""
+    first = " ".join((artefact.__doc__ or artefact.title).split("\n\n")[0].split())
+    words = first.partition(". ")[2] or first.removeprefix(f"{artefact.title.partition(':')[0]}: ")
     return words[0].upper() + words[1:]
 
 
-def collect() -> dict[ModuleType, list[Evidence]]:
+def collect() -> dict[Artefact, list[Evidence]]:
     """Return the evidence of every artefact, in the order of `effnet list`; shipped evidence first."""
     layers = ((paths.published_root(), True), (paths.figures_root(), False))
-    found: dict[ModuleType, list[Evidence]] = {}
-    for module in all_artefacts().values():
+    found: dict[Artefact, list[Evidence]] = {}
+    for artefact in all_artefacts().values():
         places = [(root / profile, profile, shipped) for root, shipped in layers for profile in PROFILES]
-        read = (_read(module, *place) for place in places)
-        found[module] = [evidence for evidence in read if evidence]
+        read = (_read(artefact, *place) for place in places)
+        found[artefact] = [evidence for evidence in read if evidence]
     return found
 
 
-def _read(module: ModuleType, folder: Path, profile: str, shipped: bool) -> Evidence | None:
+def _read(artefact: Artefact, folder: Path, profile: str, shipped: bool) -> Evidence | None:
     """Read what one folder has of an artefact, or None where it has nothing."""
-    stem = folder / module.NOTEBOOK
+    stem = folder / artefact.notebook
     there = {kind: path for kind in ("png", "pdf", "csv", "ipynb") if (path := _with(stem, kind)).is_file()}
     path = _with(stem, "claims.json")
     if not there and not path.is_file():
@@ -88,7 +88,7 @@ def _read(module: ModuleType, folder: Path, profile: str, shipped: bool) -> Evid
     table = _table(there["csv"], marks) if "csv" in there else None
     parameters = _parameters(there["ipynb"], marks) if "ipynb" in there else []
     return Evidence(
-        artefact=module,
+        artefact=artefact,
         profile=profile,
         shipped=shipped,
         picture=there.get("png"),

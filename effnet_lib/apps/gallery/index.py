@@ -14,9 +14,9 @@ def listing() -> "Markdown":
     from IPython.display import Markdown
 
     lines = ["| notebook | what it tests | measured |", "|---|---|---|"]
-    for module, found in collect().items():
+    for artefact, found in collect().items():
         measured = "; ".join(map(_words, (one for one in found if one.measured))) or "not run yet"
-        lines.append(f"| [{module.TITLE}]({module.NOTEBOOK}.ipynb) | {question(module)} | {measured} |")
+        lines.append(f"| [{artefact.title}]({artefact.notebook}.ipynb) | {question(artefact)} | {measured} |")
     return Markdown("\n".join(lines))
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 
+from ...artefacts import plan, resolve
 from ...core import paths
 from ...core.errors import EffnetError
 from ..publish import environment
@@ -58,20 +59,13 @@ def _records(evidence: Evidence) -> dict[str, str]:
     The plan under the executed notebook's own parameters says which they are; where it cannot be made any more
     (a folder of pictures that is gone), the reason stands there instead.
     """
-    from ...study.measurement_plan import MeasurementPlan
-    from ...study.parameters import resolve
-    from ...study.training_plan import TrainingPlan
-
-    module = evidence.artefact
     try:
         given = {name: ast.literal_eval(value) for name, value, _ in evidence.parameters}
-        checked = resolve(
-            given | {"profile": evidence.profile, "device": "cpu", "train": False, "dry_run": False}, module
-        )
-        found = (MeasurementPlan if hasattr(module, "tasks") else TrainingPlan).of(module, checked).records()
+        given |= {"profile": evidence.profile, "device": "cpu", "train": False, "dry_run": False}
+        results = plan(evidence.artefact.id, resolve(given, evidence.artefact.id)).results()
     except (EffnetError, ValueError) as error:
         return {"records": f"the plan cannot be made here: {error}"}
-    records = [one for value in found.values() for one in (value.values() if isinstance(value, dict) else [value])]
+    records = [one for value in results.values() for one in (value.values() if isinstance(value, dict) else [value])]
     if not records:
         return {}
     made = [record.provenance for record in records]

@@ -17,18 +17,18 @@ WORDS = {HOLDS: ("holds", "hold"), DOES_NOT_HOLD: ("does not hold", "do not hold
 def table() -> str:
     """Return the table in Markdown, made of what ships alone."""
     lines = ["| artefact | what it tests | measured so far |", "|---|---|---|"]
-    for module, found in collect().items():
+    for artefact, found in collect().items():
         shipped = [evidence for evidence in found if evidence.shipped and evidence.measured]
-        name = module.TITLE.partition(":")[0]
-        links = f"[{name}](notebooks/{module.NOTEBOOK}.ipynb), `make {module.ID}`"
+        name = artefact.title.partition(":")[0]
+        links = f"[{name}](notebooks/{artefact.notebook}.ipynb), `make {artefact.id}`"
         measured = "<br>".join(map(_measured, shipped)) or "not yet"
-        lines.append(f"| {links} | {_cell(question(module))} | {measured} |")
+        lines.append(f"| {links} | {_cell(question(artefact))} | {measured} |")
     return "\n".join(lines)
 
 
 def _measured(evidence: Evidence) -> str:
     """Say of one profile: seeds, date, device and verdicts, with links to picture and table."""
-    folder = f"figures/published/{evidence.profile}/{evidence.artefact.NOTEBOOK}"
+    folder = f"figures/published/{evidence.profile}/{evidence.artefact.notebook}"
     links = [f"[`{evidence.profile}`]({folder}.png)"] if evidence.picture else [f"`{evidence.profile}`"]
     links += [f"[csv]({folder}.csv)"] if evidence.csv else []
     about = provenance(evidence) if "date" not in evidence.about else evidence.about

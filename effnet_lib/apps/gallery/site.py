@@ -5,7 +5,6 @@ import re
 import shutil
 from importlib import resources
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jinja2
@@ -16,6 +15,7 @@ from ...core.atomic_write import write_aside
 from ...core.errors import StoreError
 from ...stats.claims import PROTOCOL
 from ...study.profiles import PROFILES
+from ...study.registry import Artefact
 from . import evidence as found
 from . import notebooks
 from .evidence import Evidence
@@ -54,10 +54,12 @@ def _write(folder: Path) -> None:
     collected = found.collect()
     pages = _Pages(folder)
     shown = {}
-    for module, all_of_it in collected.items():
-        shown[module] = [pages.section(evidence) for evidence in all_of_it]
-        pages.page(f"{module.ID}.html", "artefact.html", depth=module.TITLE, artefact=_card(module, shown[module]))
-    cards = [_card(module, sections) for module, sections in shown.items()]
+    for artefact, all_of_it in collected.items():
+        shown[artefact] = [pages.section(evidence) for evidence in all_of_it]
+        pages.page(
+            f"{artefact.id}.html", "artefact.html", depth=artefact.title, artefact=_card(artefact, shown[artefact])
+        )
+    cards = [_card(artefact, sections) for artefact, sections in shown.items()]
     pages.page("index.html", "index.html", depth="", cards=cards, board=_board(shown), strangers=strangers())
 
 
@@ -104,9 +106,9 @@ class _Pages:
             try:
                 body = notebooks.render(evidence.notebook)
                 notebook = f"{slug}-notebook.html"
-                title = f"{evidence.artefact.TITLE} ({evidence.label})"
+                title = f"{evidence.artefact.title} ({evidence.label})"
                 markup = jinja2.utils.markupsafe.Markup(body)
-                self.page(notebook, "notebook.html", depth=title, body=markup, back=f"{evidence.artefact.ID}.html")
+                self.page(notebook, "notebook.html", depth=title, body=markup, back=f"{evidence.artefact.id}.html")
             except ValueError as error:
                 marks.append(str(error))
         for path, kind in ((evidence.csv, "csv"), (evidence.pdf, "pdf")):
@@ -136,33 +138,33 @@ class _Pages:
         }
 
 
-def _card(module: ModuleType, sections: list[dict[str, Any]]) -> dict[str, Any]:
+def _card(artefact: Artefact, sections: list[dict[str, Any]]) -> dict[str, Any]:
     first = next((one for one in sections if one["thumbnail"]), None)
     return {
-        "id": module.ID,
-        "title": module.TITLE,
-        "question": found.question(module),
-        "notebook": f"notebooks/{module.NOTEBOOK}.ipynb",
+        "id": artefact.id,
+        "title": artefact.title,
+        "question": found.question(artefact),
+        "notebook": f"notebooks/{artefact.notebook}.ipynb",
         "sections": sections,
         "thumbnail": first and first["thumbnail"],
         "measured": any(one["measured"] for one in sections),
     }
 
 
-def _board(shown: dict[ModuleType, list[dict[str, Any]]]) -> dict[str, Any]:
+def _board(shown: dict[Artefact, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return the claims board: a row a claim, a column a profile (shipped or yours) that judged any.
 
     A claim's words carry numbers of its profile in brackets; without these they are the same in all.
     """
     labels: dict[str, None] = {}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for module, sections in shown.items():
+    for artefact, sections in shown.items():
         for section in sections:
             for claim in section["claims"]:
                 labels.setdefault(section["label"])
                 words = _BRACKETS.sub("", claim["claim"])
                 shorter = _LAST.sub("", claim["claim"])
-                row = rows.setdefault((module.ID, words), {"id": module.ID, "words": shorter, "cells": {}})
+                row = rows.setdefault((artefact.id, words), {"id": artefact.id, "words": shorter, "cells": {}})
                 row["cells"][section["label"]] = claim | {"slug": section["slug"]}
     return {"labels": list(labels), "rows": list(rows.values())}
 

@@ -84,6 +84,7 @@ class Latency:
     together: bool = True
     limit: int = LIMIT
     kind: ClassVar[str] = "latency"
+    any_profile: ClassVar[bool] = False
     core: int | None = field(default=None, compare=False)
 
     @property

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -73,6 +73,7 @@ class Thumbnails:
     dataset: DataSet
     settings: Settings
     kind: str = "cam pictures"
+    any_profile: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

@@ -5,7 +5,7 @@ draws: scores of every picture, and the maps of the first pictures, cell by cell
 """
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class NetworkMaps:
     profile: str
     device: str = "cpu"
     kind: str = "cam"
+    any_profile: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

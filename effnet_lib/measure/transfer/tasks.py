@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Probe:
     test_images: int | None = None
     workers: int = field(default=0, compare=False)
     kind: str = "probe"
+    any_profile: ClassVar[bool] = False
 
     @property
     def label(self) -> str:
@@ -110,6 +111,7 @@ class FineTune:
     decays: tuple[float, ...] = ()
     device: str = field(default="cpu", compare=False)
     kind: str = "finetune"
+    any_profile: ClassVar[bool] = False
 
     @property
     def label(self) -> str:

@@ -36,7 +36,7 @@ CONTROLS = {"uniform": ":", "centre prior": "--", "untrained": "-."}
 PANELS = localisation.WORDS | faithfulness.WORDS
 
 
-def figure(title: str, work: "Study", measured: activation_maps.Measured, rows: pd.DataFrame) -> Figure:
+def figure(title: str, study: "Study", measured: activation_maps.Measured, rows: pd.DataFrame) -> Figure:
     """Draw what is measured: the grid at the left, the measures at the right, photographs below; parts may lack."""
     style.theme()
     gallery, photographs = activation_maps.Gallery(measured), activation_maps.photographs(measured)
@@ -58,13 +58,13 @@ def figure(title: str, work: "Study", measured: activation_maps.Measured, rows: 
         _photographs(parts[-1], photographs)
     height = whole.get_figheight()
     whole.text(0.008, 1 - 0.2 / height, title, ha="left", va="center", fontsize=12, fontweight="bold")
-    whole.text(0.008, 1 - 0.42 / height, _subtitle(work, measured), ha="left", va="center", fontsize=8.5, color="0.3")
-    foot = "\n".join(filter(None, [_footnote(measured, gallery), _trained(work, measured)]))
+    whole.text(0.008, 1 - 0.42 / height, _subtitle(study, measured), ha="left", va="center", fontsize=8.5, color="0.3")
+    foot = "\n".join(filter(None, [_footnote(measured, gallery), _trained(study, measured)]))
     whole.text(0.008, 0.19 / height, foot, ha="left", va="center", fontsize=7.5, color="0.35")
     return whole
 
 
-def _subtitle(work: "Study", measured: activation_maps.Measured) -> str:
+def _subtitle(study: "Study", measured: activation_maps.Measured) -> str:
     networks, settings = activation_maps.networks(measured), activation_maps.settings(measured)
     every = list(measured.values())
     devices = ", ".join(sorted({one.provenance["device"] for one in every}))
@@ -76,16 +76,16 @@ def _subtitle(work: "Study", measured: activation_maps.Measured) -> str:
     numbers = sorted({len(runs) for runs in networks.values()})
     seeds = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     return (
-        f"{work.study.dataset.label} · baseline {work.study.base} · {work.study.profile.recipe.epochs} epochs · "
+        f"{study.dataset.label} · baseline {study.base} · {study.profile.recipe.epochs} epochs · "
         f"{seeds} seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · "
         f"{devices} · {when} · {origin}"
     )
 
 
-def _trained(work: "Study", measured: activation_maps.Measured) -> str:
+def _trained(study: "Study", measured: activation_maps.Measured) -> str:
     """Say where the networks were trained, if not where they were mapped."""
     runs = [(task.run, one) for task, one in measured.items() if isinstance(task, NetworkMaps)]
-    trained = {record.provenance["device"] for run, _ in runs if (record := work.study.store.find(run))}
+    trained = {record.provenance["device"] for run, _ in runs if (record := study.store.find(run))}
     elsewhere = trained - {one.provenance["device"] for _, one in runs}
     return f"networks trained on {' and '.join(sorted(trained))}" if elsewhere else ""
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...models import complexity
+from ...stats import intervals
 from ...stats.intervals import Estimate, PairedOutcomes, contrast
 from ...study import proxy_families
 from ...study.study import ScaledModel, Study
@@ -87,3 +88,9 @@ def longer(study: Study, weights: dict[str, float]) -> Estimate | None:
     found = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
     bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}
     return contrast({m: runs for m, runs in bits.items() if runs}, weights)
+
+
+def seed_correlation(records: Records) -> float | None:
+    """Return the correlation between models over common seeds (`intervals.seed_correlation`); None without any."""
+    measured = outcomes(records)
+    return intervals.seed_correlation(measured.accuracy) if measured else None

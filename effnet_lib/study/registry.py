@@ -1,0 +1,103 @@
+"""What an artefact is, and which there are; filled from above by `effnet_lib.artefacts`."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from ..core.errors import ParameterError, nearest
+from ..data.datasets import DataSet, declare
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from ..runs.spec import RunSpec
+    from ..stats.claims import JudgedClaim
+    from .measurement_plan import Task
+    from .parameters import Parameters
+    from .profiles import Profile
+    from .study import QueueStage, ScaledModel, Study
+
+
+class Artefact(Protocol):
+    """A figure or table of the paper: what it runs, and what the records become.
+
+    A module of `effnet_lib.artefacts` holds one subclass; `id`, `notebook`, `title`, `table`, `claims` and `draw` are
+    its own, all else has the default declared here. `study` is the context of everything: profile, data set, stores
+    and a notebook's parameters.
+    """
+
+    id: ClassVar[str]
+    notebook: ClassVar[str]  # file name in notebooks/, without its ending
+    title: ClassVar[str]
+    parameters: ClassVar[Mapping[str, tuple[Any, Callable[[str, Any], Any]]]] = {}  # its own: (default, check)
+    published_with: ClassVar[Mapping[str, Any]] = {}  # parameters of the published notebook, beyond the defaults
+    trains: ClassVar[bool] = True  # whether it plans networks
+    measures: ClassVar[bool] = False  # whether it has measurements
+
+    def adapted(self, profile: "Profile") -> "Profile":
+        """Return the profile as this artefact uses it."""
+        return profile
+
+    def dataset(self, profile: "Profile", parameters: "Parameters") -> DataSet:
+        """Declare the data set that networks are trained on; it is not read."""
+        return declare(parameters.dataset or profile.dataset)
+
+    def plan(self, study: "Study") -> "Sequence[ScaledModel]":
+        """List the networks to train, each on every seed of the profile."""
+        return ()
+
+    def measurements(self, study: "Study") -> "Sequence[Task]":
+        """List what is measured, once the networks of `plan` are trained."""
+        return ()
+
+    def stages(self, study: "Study") -> "Iterable[QueueStage]":
+        """Yield which runs the queue makes for it, in which pass and at which place."""
+        return ()
+
+    def later(self, study: "Study") -> "Iterable[RunSpec]":
+        """Return runs beyond networks x seeds that stored records ask for."""
+        return ()
+
+    def drawable(self, results: Mapping) -> bool:
+        """Say whether there is anything to draw in the results."""
+        return bool(results)
+
+    def beside(self) -> "Iterable[Callable[[Path], Path]]":
+        """Return what writes further files into the folder that the table is saved in."""
+        return ()
+
+    def table(self, study: "Study", results: Mapping) -> "pd.DataFrame":
+        """Return the results as the table that is saved and drawn."""
+        ...
+
+    def claims(self, study: "Study", results: Mapping) -> "Sequence[JudgedClaim]":
+        """Word what the paper claims and judge it."""
+        ...
+
+    def draw(self, study: "Study", results: Mapping, rows: "pd.DataFrame") -> "Figure":
+        """Draw the table; needs matplotlib, reads no record that is not in the results, trains nothing."""
+        ...
+
+
+_providers: list[Callable[[], dict[str, Artefact]]] = []
+
+
+def provide(discover: Callable[[], dict[str, Artefact]]) -> None:
+    """Say where artefacts come from: a function that returns them by id."""
+    _providers[:] = [discover]
+
+
+def all_artefacts() -> dict[str, Artefact]:
+    """Return every artefact by id. Raises RuntimeError where `effnet_lib.artefacts` was never imported."""
+    if not _providers:  # or further seeds would silently not be found
+        raise RuntimeError("no artefact is registered: import effnet_lib.artefacts first")
+    return _providers[0]()
+
+
+def artefact(name: str) -> Artefact:
+    """Return an artefact. Raises ParameterError, with the nearest id, for an unknown one."""
+    there = all_artefacts()
+    if name not in there:
+        raise ParameterError("artefact", name, nearest(name, there))
+    return there[name]
