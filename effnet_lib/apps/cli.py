@@ -13,79 +13,106 @@ from . import commands
 def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     top = argparse.ArgumentParser(prog="effnet", description="Regenerate the figures and tables of EfficientNet.")
-    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_list, _run, _queue_and_tune, _train, _status, _publish, _export, _gallery):
+        add(made)
+    return top
 
-    def command(name: str, action, words: str) -> argparse.ArgumentParser:
-        made = subparsers.add_parser(name, help=words, description=words)
-        made.set_defaults(action=action)
-        return made
 
-    listing = command("list", commands.list_all, "list artefacts and profiles")
-    listing.add_argument("--ids", action="store_true", help="artefact ids only, one a line")
+def _command(made, name: str, action, words: str) -> argparse.ArgumentParser:
+    command = made.add_parser(name, help=words, description=words)
+    command.set_defaults(action=action)
+    return command
 
-    run = command("run", commands.run, "regenerate an artefact by executing its notebook")
-    run.add_argument("artefact", help="an id of `effnet list`, or all")
-    run.add_argument("--profile", default="cpu", help=", ".join(PROFILES))
-    run.add_argument("-p", dest="parameter", nargs=2, action="append", metavar=("NAME", "VALUE"))
-    run.add_argument("-y", dest="yaml", action="append", metavar="YAML", help="for lists: 'widths: [1.0, 1.4]'")
 
-    def work(name: str, action, words: str) -> argparse.ArgumentParser:
-        made = command(name, action, words)
-        made.add_argument("--profile", default="photos", help=", ".join(PROFILES))
-        made.add_argument("--dataset", help="a name or a folder instead of the profile's own data set")
-        made.add_argument("--workers", type=int, help="worker processes (default: one a core; 0: this process)")
-        return made
+def _study_options(command: argparse.ArgumentParser, profile: str) -> None:
+    command.add_argument("--profile", default=profile, help=", ".join(PROFILES))
+    command.add_argument("--dataset", help="a name or a folder instead of the profile's own data set")
 
-    def engine(made: argparse.ArgumentParser) -> None:
-        made.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
-        made.add_argument("--step", default="auto", help="how a step is launched: auto, eager, compile or graph")
 
+def _workers_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--workers", type=int, help="worker processes (default: one a core; 0: this process)")
+
+
+def _execution_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
+    command.add_argument("--step", default="auto", help="how a step is launched: auto, eager, compile or graph")
+
+
+def _list(made) -> None:
+    command = _command(made, "list", commands.list_all, "list artefacts and profiles")
+    command.add_argument("--ids", action="store_true", help="artefact ids only, one a line")
+
+
+def _run(made) -> None:
+    command = _command(made, "run", commands.run, "regenerate an artefact by executing its notebook")
+    command.add_argument("artefact", help="an id of `effnet list`, or all")
+    command.add_argument("--profile", default="cpu", help=", ".join(PROFILES))
+    command.add_argument("-p", dest="parameter", nargs=2, action="append", metavar=("NAME", "VALUE"))
+    command.add_argument("-y", dest="yaml", action="append", metavar="YAML", help="for lists: 'widths: [1.0, 1.4]'")
+
+
+def _queue_and_tune(made) -> None:
     for name, action, words in (
         ("queue", commands.queue, "work through the pending runs of all plans inside a time budget"),
         ("tune", commands.tune, "choose baseline and learning rate (the protocol's step 0 and tuning)"),
     ):
-        made = work(name, action, words)
-        made.add_argument("--budget", type=float, required=True, help="seconds")
-        engine(made)
-        made.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
-        made.add_argument("--gpu-share", type=float, default=1.0, help="of a GPU that a run on a Ray cluster takes")
+        command = _command(made, name, action, words)
+        _study_options(command, "photos")
+        _workers_option(command)
+        command.add_argument("--budget", type=float, required=True, help="seconds")
+        _execution_options(command)
+        command.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
+        command.add_argument("--gpu-share", type=float, default=1.0, help="of a GPU that a run on a Ray cluster takes")
         if name == "queue":
-            made.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
-    train = command("train", commands.train, "train one network, alone or under torchrun")
-    train.add_argument("--profile", default="imagenet", help=", ".join(PROFILES))
-    train.add_argument("--dataset", help="a name or a folder instead of the profile's own data set")
-    train.add_argument("--model", help="a published network, b0 to b7 (default: the profile's baseline, scaled)")
+            command.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
+
+
+def _train(made) -> None:
+    command = _command(made, "train", commands.train, "train one network, alone or under torchrun")
+    _study_options(command, "imagenet")
+    command.add_argument("--model", help="a published network, b0 to b7 (default: the profile's baseline, scaled)")
     for name in ("depth", "width", "resolution", "phi"):
-        train.add_argument(f"--{name}", type=float, help="scale the baseline")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--epochs", type=int, help="default: the recipe's")
-    train.add_argument(
-        "--batch", type=int, metavar="N", help="pictures a step instead of the recipe's; the rate is scaled by as much"
-    )
-    train.add_argument(
-        "--minival", type=int, metavar="N", help="training pictures reserved to stop early on (default: the recipe's)"
-    )
-    train.add_argument("--micro-batch", type=int, default=0, help="pictures a forward pass (default: as many as fit)")
-    train.add_argument("--budget", type=float, default=float("inf"), help="seconds (default: until it is done)")
-    train.add_argument("--every", type=float, default=300.0, help="seconds between checkpoints")
-    train.set_defaults(workers=None)
-    engine(train)
+        command.add_argument(f"--{name}", type=float, help="scale the baseline")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--epochs", type=int, help="default: the recipe's")
+    batch = "images a step instead of the recipe's; the rate is scaled by as much"
+    command.add_argument("--batch", type=int, metavar="N", help=batch)
+    minival = "training images reserved to stop early on (default: the recipe's)"
+    command.add_argument("--minival", type=int, metavar="N", help=minival)
+    command.add_argument("--micro-batch", type=int, default=0, help="images a forward pass (default: as many as fit)")
+    command.add_argument("--budget", type=float, default=float("inf"), help="seconds (default: until it is done)")
+    command.add_argument("--every", type=float, default=300.0, help="seconds between checkpoints")
+    command.set_defaults(workers=None)
+    _execution_options(command)
 
-    work("status", commands.status, "show what is done, running, pending and failed, and the time left")
 
-    publish = command("publish", commands.publish, "check records, copy them to figures/published, redraw")
-    publish.add_argument("--from", dest="source", metavar="DIR", help="another machine's folder of records")
-    publish.add_argument("--profile", nargs="*", help="profiles to redraw (default: all but smoke)")
+def _status(made) -> None:
+    words = "show what is done, running, pending and failed, and the time left"
+    command = _command(made, "status", commands.status, words)
+    _study_options(command, "photos")
+    _workers_option(command)
 
-    export = command("export", commands.export, "write trained networks as safetensors and ONNX, each with its record")
-    export.add_argument("key", help="the beginning of a stored run's key, or all")
-    export.add_argument("folder", type=Path, metavar="DIR")
-    export.add_argument("--format", nargs="+", metavar="FORMAT", help="of safetensors, onnx (default: both)")
 
-    gallery = command("gallery", commands.gallery, "write figures/gallery/index.html: all artefacts as one static site")
-    gallery.add_argument("--readme", action="store_true", help="renew the README's table of artefacts instead")
-    gallery.add_argument("--to", type=Path, metavar="DIR", help="another folder for it")
-    return top
+def _publish(made) -> None:
+    command = _command(made, "publish", commands.publish, "check records, copy them to figures/published, redraw")
+    command.add_argument("--from", dest="source", metavar="DIR", help="another machine's folder of records")
+    command.add_argument("--profile", nargs="*", help="profiles to redraw (default: all but smoke)")
+
+
+def _export(made) -> None:
+    words = "write trained networks as safetensors and ONNX, each with its record"
+    command = _command(made, "export", commands.export, words)
+    command.add_argument("key", help="the beginning of a stored run's key, or all")
+    command.add_argument("folder", type=Path, metavar="DIR")
+    command.add_argument("--format", nargs="+", metavar="FORMAT", help="of safetensors, onnx (default: both)")
+
+
+def _gallery(made) -> None:
+    words = "write figures/gallery/index.html: all artefacts as one static site"
+    command = _command(made, "gallery", commands.gallery, words)
+    command.add_argument("--readme", action="store_true", help="renew the README's table of artefacts instead")
+    command.add_argument("--to", type=Path, metavar="DIR", help="another folder for it")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,7 +129,3 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("effnet: interrupted; what was finished is kept", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

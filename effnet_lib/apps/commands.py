@@ -107,7 +107,7 @@ def train(args: Namespace) -> int:
     """Train one network."""
     from ..models.scaling import Scaling
     from ..study.parameters import resolve
-    from ..study.single_run import plan, train_one
+    from ..study.single_run import Wanted, plan, train_one
     from ..training.engine import Execution
 
     if not args.budget > 0:
@@ -123,8 +123,8 @@ def train(args: Namespace) -> int:
         name: getattr(args, name) for name in ("depth", "width", "resolution") if getattr(args, name) is not None
     }
     study, scaling = _study(args), Scaling(**factors) if factors else None
-    changes = {"epochs": args.epochs, "batch": args.batch, "minival": args.minival}
-    spec = plan(study, args.model, scaling, args.phi, args.seed, micro_batch=args.micro_batch, **changes)
+    same = {name: getattr(args, name) for name in ("model", "phi", "seed", "epochs", "batch", "minival", "micro_batch")}
+    spec = plan(study, Wanted(scaling=scaling, **same))
     train_one(spec, study, engine, args.budget, say)
     return 0
 

@@ -4,67 +4,86 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..core import signals
 from ..core.errors import ParameterError, RunFailed, nearest
-from ..models.archs import efficientnet
+from ..models.archs import Architecture, efficientnet
 from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.spec import RunSpec
 from ..training.engine import Execution
-from .study import METHODS, Study
+from ..training.recipes import Recipe
+from .profiles import UNSCALED
+from .study import SINGLE, Study
 
 if TYPE_CHECKING:
     from ..training.distributed import Group
 
 
-def plan(
-    study: Study,
-    model: str | None = None,
-    scaling: Scaling | None = None,
-    phi: float | None = None,
-    seed: int = 0,
-    epochs: int | None = None,
-    micro_batch: int = 0,
-    batch: int | None = None,
-    minival: int | None = None,
-) -> RunSpec:
-    """Return the run of one network: the baseline scaled by `scaling` or by `phi`, or a published `model` (b0 to b7).
+@dataclass(frozen=True)
+class Wanted:
+    """Which network is trained, and what differs from the profile's recipe (None: nothing).
 
-    A published model has its own row's size, and dropout where the profile's recipe has any. A scaled one is the same
-    run as in Figures 3 and 8, so a figure finds its record, unless `epochs`, `batch` (the rate is scaled by as much)
-    or `minival` (pictures reserved to stop early on) differ from the recipe's. Raises ParameterError for more than one
-    of the first three, while the profile's baseline and rates are not decided, and for a minival that leaves nothing.
+    Attributes:
+        model: a published network, b0 to b7, of its own row's size; dropout where the recipe has any.
+        scaling, phi: or the baseline scaled by multipliers, or by alpha^phi; none of the three is the baseline.
+        batch: images a step; the learning rate is scaled by as much.
+        minival: training images reserved to stop early on.
+        micro_batch: images a forward pass; 0: the whole batch.
     """
-    given = {"model": model, "scaling": scaling, "phi": phi}
-    given = {name: value for name, value in given.items() if value is not None}
-    if len(given) > 1:
-        name, value = list(given.items())[1]
-        raise ParameterError(name, value, f"no value where {next(iter(given))} is given: either says which network")
+
+    model: str | None = None
+    scaling: Scaling | None = None
+    phi: float | None = None
+    seed: int = 0
+    epochs: int | None = None
+    batch: int | None = None
+    minival: int | None = None
+    micro_batch: int = 0
+
+
+def plan(study: Study, wanted: Wanted = Wanted()) -> RunSpec:
+    """Return the run of one network.
+
+    A scaled one is the same run as in Figures 3 and 8, so a figure finds its record, unless something differs from the
+    recipe.
+
+    Raises:
+        ParameterError: more than one of model, scaling and phi; baseline and learning rates are not decided; a minival
+            that leaves nothing.
+    """
+    networks = {name: value for name in ("model", "scaling", "phi") if (value := getattr(wanted, name)) is not None}
+    if len(networks) > 1:
+        first, (name, value) = next(iter(networks)), list(networks.items())[1]
+        raise ParameterError(name, value, f"no value where {first} is given: either says which network")
     if not study.ready:
         raise ParameterError("profile", study.profile.name, "a profile whose baseline is decided (effnet tune does)")
-    recipe, method = study.profile.recipe, "compound"
-    if model is not None:
-        rows = {row.name: row for row in PUBLISHED}
-        if model not in rows:
-            raise ParameterError("model", model, nearest(model, rows))
-        arch = efficientnet.published(model, study.dataset.classes)
-        if recipe.dropout:
-            recipe = replace(recipe, dropout=rows[model].dropout)
-    else:
-        scaling = compound(phi) if phi is not None else scaling or Scaling()
-        scaled = [name for name in METHODS[:3] if getattr(scaling, name) != 1]
-        method = scaled[0] if len(scaled) == 1 else "compound" if scaled else "baseline"
-        arch = study.base.arch(study.dataset.classes, scaling, study.profile.padding)
-    batch, minival = batch or recipe.batch, recipe.minival if minival is None else minival
+    arch, method, recipe = _network(study, wanted)
+    batch, minival = wanted.batch or recipe.batch, recipe.minival if wanted.minival is None else wanted.minival
     images = study.dataset.train_images
     if images and minival >= images:
-        raise ParameterError("minival", minival, f"0 (none), or fewer than the {images} training pictures")
+        raise ParameterError("minival", minival, f"0 (none), or fewer than the {images} training images")
     rate = study.learning_rates[method] * batch / recipe.batch
-    recipe = replace(recipe, lr=rate, batch=batch, epochs=epochs or recipe.epochs, minival=minival)
-    return RunSpec(arch, recipe, study.dataset.id, seed, micro_batch)
+    recipe = replace(recipe, lr=rate, batch=batch, epochs=wanted.epochs or recipe.epochs, minival=minival)
+    return RunSpec(arch, recipe, study.dataset.id, wanted.seed, wanted.micro_batch)
+
+
+def _network(study: Study, wanted: Wanted) -> tuple[Architecture, str, Recipe]:
+    """Return the network, the scaling method whose learning rate it takes, and its recipe."""
+    recipe, classes = study.profile.recipe, study.dataset.classes
+    if wanted.model is not None:
+        rows = {row.name: row for row in PUBLISHED}
+        if wanted.model not in rows:
+            raise ParameterError("model", wanted.model, nearest(wanted.model, rows))
+        if recipe.dropout:
+            recipe = replace(recipe, dropout=rows[wanted.model].dropout)
+        return efficientnet.published(wanted.model, classes), "compound", recipe
+    scaling = wanted.scaling or (UNSCALED if wanted.phi is None else compound(wanted.phi))
+    scaled = [name for name in SINGLE if getattr(scaling, name) != 1]
+    method = scaled[0] if len(scaled) == 1 else "compound" if scaled else "baseline"
+    return study.base.arch(classes, scaling, study.profile.padding), method, recipe
 
 
 def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:

@@ -38,7 +38,7 @@ def test_list_names_artefacts_and_profiles(capsys):
     assert cli.main(["list"]) == 0
     text = capsys.readouterr().out
     for name, module in all_artefacts().items():
-        assert f"{name} " in text and module.TITLE in text and f"notebooks/{module.NOTEBOOK}.ipynb" in text
+        assert f"{name} " in text and module.title in text and f"notebooks/{module.notebook}.ipynb" in text
     for profile in PROFILES.values():
         assert profile.name in text and profile.summary in text
 

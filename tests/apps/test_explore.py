@@ -283,4 +283,4 @@ def test_the_index_lists_every_artefact():
 
     text = listing().data
     for module in all_artefacts().values():
-        assert f"[{module.TITLE}]({module.NOTEBOOK}.ipynb)" in text
+        assert f"[{module.title}]({module.notebook}.ipynb)" in text

@@ -62,6 +62,7 @@ def test_safetensors_come_with_their_record(store, record, tmp_path, capsys):
 def test_weights_go_into_timm(store, record_of, tiny_spec, tiny_arch, tmp_path):
     import timm
 
+    import effnet_lib.models.timm_model  # noqa: F401 (registers it)
     from effnet_lib.models.archs import efficientnet
 
     arch = efficientnet.scale(Scaling(0.25, 0.25), 32, 3)

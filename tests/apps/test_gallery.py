@@ -25,7 +25,7 @@ from effnet_lib.core.errors import StoreError
 from effnet_lib.report.figures import style
 from effnet_lib.stats.claims import PROTOCOL
 
-STEM = artefact("fig8").NOTEBOOK
+STEM = artefact("fig8").notebook
 CLAIM = {
     "claim": "Compound wins (w=2)",
     "printed": "+2.0",
@@ -99,7 +99,7 @@ def test_every_artefact_has_a_page_before_anything_is_run(roots):
     site = build()
     assert site == roots / "figures/gallery/index.html"
     for name, module in all_artefacts().items():
-        assert module.TITLE.replace("'", "&#39;") in page(site, f"{name}.html") and "Not run yet" in page(
+        assert module.title.replace("'", "&#39;") in page(site, f"{name}.html") and "Not run yet" in page(
             site, f"{name}.html"
         )
         assert f'href="{name}.html"' in page(site, "index.html")

@@ -10,7 +10,7 @@ import pytest
 
 from effnet_lib.apps import cli, publish
 from effnet_lib.apps.publish import check, planned_keys, publish_records, redraw
-from effnet_lib.artefacts import artefact, fig3, plan
+from effnet_lib.artefacts import artefact, plan
 from effnet_lib.core import paths
 from effnet_lib.core.errors import RunFailed, StoreError
 from effnet_lib.runs.store import RunRecord, RunStore
@@ -143,7 +143,7 @@ def test_of_your_own_records_only_planned_ones_are_published(records, record_of,
 def evidence(monkeypatch, record_of):
     """Shipped records of Figure 3 in `photos`, whose decisions are fixed."""
     monkeypatch.setitem(PROFILES, "photos", FIXED)
-    monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": fig3})
+    monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": FIG3})
     published = RunStore(root=paths.published_root())
     for spec in plan("fig3", Parameters(profile="photos", seeds=1)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 224}
@@ -208,7 +208,7 @@ def test_published_notebooks_name_no_machine(evidence, executed):
 
 
 def test_a_notebook_that_shows_a_path_of_this_machine_is_not_published(evidence, executed, monkeypatch):
-    monkeypatch.setattr(fig3, "NOTEBOOK", "leaky")
+    monkeypatch.setattr(type(FIG3), "notebook", "leaky")
     leaky = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"see {paths.ROOT}/results")])
     nbformat.write(leaky, paths.published_root() / "leaky.ipynb")
     monkeypatch.setattr(paths, "notebooks_root", paths.published_root)
@@ -226,7 +226,7 @@ def test_a_failure_leaves_no_notebook_with_paths_behind(evidence, executed, monk
         return first(name, parameters)
 
     monkeypatch.setattr(publish, "run_notebook", second_fails)
-    monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": fig3, "fig3-again": fig3})
+    monkeypatch.setattr(publish, "all_artefacts", lambda: {"fig3": FIG3, "fig4": artefact("fig4")})
     with pytest.raises(RunFailed):
         redraw("photos")
     (left,) = (paths.published_root() / "photos").glob("*.ipynb")

@@ -52,19 +52,8 @@ def parameters_cell(notebook):
     return tagged[0]
 
 
-def parameters_of(notebook) -> dict:
-    """The parameters that the notebook's own artefact brings."""
-    text = "".join(cell.source for cell in code(notebook))
-    modules = [
-        module
-        for name, module in all_artefacts().items()
-        if f"TrainingPlan.of({name}" in text or f"MeasurementPlan.of({name}" in text
-    ]
-    return {name: one for module in modules for name, one in getattr(module, "PARAMETERS", {}).items()}
-
-
 def test_every_artefact_has_its_notebook():
-    assert {module.NOTEBOOK for module in all_artefacts().values()} == {path.stem for path in NOTEBOOKS}
+    assert {artefact.notebook for artefact in all_artefacts().values()} == {path.stem for path in NOTEBOOKS}
 
 
 def test_a_notebook_is_committed_without_outputs(any_notebook):
@@ -88,9 +77,9 @@ def test_links_between_notebooks_lead_somewhere(any_notebook):
             assert (paths.notebooks_root() / name).is_file(), name
 
 
-@pytest.mark.parametrize("module", all_artefacts().values(), ids=lambda module: module.ID)
-def test_parameters_are_commented_and_have_the_defaults_of_the_library(module):
-    notebook = nbformat.read(paths.notebooks_root() / f"{module.NOTEBOOK}.ipynb", as_version=4)
+@pytest.mark.parametrize("artefact", all_artefacts().values(), ids=lambda artefact: artefact.id)
+def test_parameters_are_commented_and_have_the_defaults_of_the_library(artefact):
+    notebook = nbformat.read(paths.notebooks_root() / f"{artefact.notebook}.ipynb", as_version=4)
     cell = parameters_cell(notebook)
     assert cell is code(notebook)[0]
     assert cell.source.startswith("# Parameters\n")  # how `resolve` finds it in a kernel's history
@@ -99,15 +88,30 @@ def test_parameters_are_commented_and_have_the_defaults_of_the_library(module):
     for node in body:
         assert len(cell.source.splitlines()[node.lineno - 1].partition("  # ")[2]) > 10
     declared = {node.target.id: ast.literal_eval(node.value) for node in body}
-    measures = hasattr(module, "tasks")
-    own = {name: default for name, (default, _) in getattr(module, "PARAMETERS", {}).items()}
+    own = {name: default for name, (default, _) in artefact.parameters.items()}
     assert declared == {name: (asdict(Parameters()) | own)[name] for name in declared} and set(own) <= set(declared)
     common = list(asdict(Parameters()))[:8]  # in every notebook that trains
-    assert {"profile", "train", "fresh", "dry_run"} <= set(declared) if measures else common == list(declared)[:8]
+    assert (
+        {"profile", "train", "fresh", "dry_run"} <= set(declared) if artefact.measures else common == list(declared)[:8]
+    )
 
 
-def test_parameters_are_checked_by_the_next_cell(notebook):
-    assert "params = resolve(globals()" in code(notebook)[1].source
+@pytest.mark.parametrize("artefact", all_artefacts().values(), ids=lambda artefact: artefact.id)
+def test_parameters_are_checked_by_the_next_cell(artefact):
+    notebook = nbformat.read(paths.notebooks_root() / f"{artefact.notebook}.ipynb", as_version=4)
+    assert f'params = eff.resolve(globals(), "{artefact.id}")' in code(notebook)[1].source
+
+
+def test_an_artefacts_notebook_needs_the_public_api_alone(notebook):
+    imports = [line for cell in code(notebook) for line in cell.source.splitlines() if "effnet_lib" in line]
+    assert imports == ["import effnet_lib as eff"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_notebooks_import_one_module_of_apps(name):
+    notebook = nbformat.read(paths.notebooks_root() / f"{name}.ipynb", as_version=4)
+    imports = [line for cell in code(notebook) for line in cell.source.splitlines() if "effnet_lib" in line]
+    assert len(imports) == 1 and imports[0].startswith("from effnet_lib.apps")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

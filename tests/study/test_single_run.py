@@ -29,7 +29,7 @@ from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.study import single_run
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.single_run import plan
+from effnet_lib.study.single_run import Wanted, plan
 from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, trainer
 from effnet_lib.training import input_pipeline as feed
@@ -67,7 +67,7 @@ def ended(spec: RunSpec, store: RunStore) -> tuple[dict, bytes]:
 
 @pytest.mark.parametrize("model, px, dropout", [("b0", 224, 0.2), ("b7", 600, 0.5)])
 def test_the_network_of_the_papers_recipe(imagenet, model, px, dropout):
-    spec = plan(imagenet, model=model)
+    spec = plan(imagenet, Wanted(model=model))
     assert spec.arch == efficientnet.published(model) and (spec.arch.px, spec.arch.padding) == (px, "same")
     built = build_model.build(spec)
     assert built.drop_rate == dropout
@@ -84,7 +84,7 @@ def test_the_network_of_the_papers_recipe(imagenet, model, px, dropout):
 
 @pytest.mark.parametrize("model", ["b0", "b7"])
 def test_the_optimiser_of_the_papers_recipe(imagenet, model):
-    recipe = plan(imagenet, model=model).recipe
+    recipe = plan(imagenet, Wanted(model=model)).recipe
     weight = nn.Linear(2, 1, bias=False, dtype=torch.float64)
     optimizer = optim.optimiser(recipe, nn.Sequential(weight, nn.BatchNorm1d(1)))
     decayed = {group["weight_decay"]: group["params"] for group in optimizer.param_groups}
@@ -104,7 +104,7 @@ def test_the_optimiser_of_the_papers_recipe(imagenet, model):
 
 @pytest.mark.parametrize("model", ["b0", "b7"])
 def test_the_schedule_and_the_average_of_the_papers_recipe(imagenet, model):
-    recipe = plan(imagenet, model=model).recipe
+    recipe = plan(imagenet, Wanted(model=model)).recipe
     optimizer = optim.optimiser(recipe, nn.Linear(2, 2))
     schedule = optim.schedule(recipe, optimizer, IMAGENET_STEPS)
 
@@ -123,7 +123,7 @@ def test_the_schedule_and_the_average_of_the_papers_recipe(imagenet, model):
 
 @pytest.mark.parametrize("model", ["b0", "b7"])
 def test_the_images_of_the_papers_recipe(imagenet, model):
-    spec = plan(imagenet, model=model)
+    spec = plan(imagenet, Wanted(model=model))
     rows, reserved = minival(imagenet.dataset.train_images, spec.recipe.minival)
     assert len(reserved) == 25_000 and len(rows) // spec.recipe.batch == IMAGENET_STEPS
     nothing = Part(np.zeros((1, 1, 1, 3), np.uint8), np.zeros(5000, int), np.zeros(5000, np.int64))
@@ -134,11 +134,11 @@ def test_the_images_of_the_papers_recipe(imagenet, model):
 
 
 def test_another_batch_scales_the_rate_and_is_another_run(imagenet):
-    whole, quarter = plan(imagenet, model="b0"), plan(imagenet, model="b0", batch=1024)
+    whole, quarter = plan(imagenet, Wanted(model="b0")), plan(imagenet, Wanted(model="b0", batch=1024))
     assert (quarter.recipe.batch, quarter.recipe.lr) == (1024, 0.064)
     assert quarter.recipe == replace(whole.recipe, batch=1024, lr=0.064) and quarter.key != whole.key
-    assert plan(imagenet, model="b0", batch=4096) == whole
-    assert plan(imagenet, model="b0", minival=0).recipe == replace(whole.recipe, minival=0)
+    assert plan(imagenet, Wanted(model="b0", batch=4096)) == whole
+    assert plan(imagenet, Wanted(model="b0", minival=0)).recipe == replace(whole.recipe, minival=0)
 
 
 # Early stopping ---------------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_a_scaled_network_is_the_one_of_the_figures(planned):
         spec = planned_by(planned, "--profile", "smoke", *argv)
         assert spec.key == study.spec(study.model(method, coefficient), 0).key
     mixed = planned_by(planned, "--profile", "smoke", "--width", "1.4", "--depth", "2")
-    assert mixed == plan(study, scaling=Scaling(depth=2, width=1.4))
+    assert mixed == plan(study, Wanted(scaling=Scaling(depth=2, width=1.4)))
 
 
 @pytest.fixture
@@ -402,7 +402,7 @@ def test_a_device_that_is_not_there_is_refused(refused, monkeypatch):
 
 def test_more_than_one_way_to_say_which_network_is_refused(imagenet):
     with pytest.raises(ParameterError, match=r"scaling=.* where model is given"):
-        plan(imagenet, model="b0", scaling=Scaling())
+        plan(imagenet, Wanted(model="b0", scaling=Scaling()))
 
 
 SMOKE = ["train", "--profile", "smoke", "--epochs", "2", "--dataset"]
@@ -471,7 +471,7 @@ def test_what_fails_is_one_line_with_its_reason(capsys, folder, store):
 
 def test_a_run_that_another_process_trains_is_left_to_it(capsys, images, store):
     study = Study.of(PROFILES["smoke"], store, declare(str(images)))
-    with store.lock(plan(study, epochs=2).key):
+    with store.lock(plan(study, Wanted(epochs=2)).key):
         assert cli.main([*SMOKE, str(images)]) == 0
     assert capsys.readouterr().out.endswith(": busy: another process trains it now\n")
     assert list(store.own()) == []

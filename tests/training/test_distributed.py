@@ -26,7 +26,7 @@ from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.worker import PAUSED, STORED
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.single_run import divided, plan, train_one
+from effnet_lib.study.single_run import Wanted, divided, plan, train_one
 from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, distributed, input_pipeline, optimizer, trainer
 from effnet_lib.training import train_step as step
@@ -315,7 +315,7 @@ def uninterrupted(options, tmp_path_factory) -> RunStore:
 @pytest.mark.slow
 def test_the_record_is_that_of_the_divided_run_and_says_how_many_made_it(uninterrupted, images):
     (record,) = uninterrupted.own()
-    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(images))), epochs=EPOCHS)
+    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(images))), Wanted(epochs=EPOCHS))
     assert record.key == divided(spec, 2, None).key and uninterrupted.find(spec) == record
     assert record.provenance["processes"] == 2 and record.spec["micro_batch"] == 8
     assert len(record.result["history"]) == EPOCHS and record.result["val_pictures"] == 18

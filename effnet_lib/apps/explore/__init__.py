@@ -1,1 +1,6 @@
-"""What `notebooks/explore.ipynb` shows: networks under sliders, and the Lite trio on a picture of yours."""
+"""One network under sliders, and what networks see in a picture of yours: `notebooks/explore.ipynb`."""
+
+from .panel import Explorer
+from .pictures import Pictures
+
+__all__ = ["Explorer", "Pictures"]

@@ -91,29 +91,12 @@ class _Pages:
 
     def section(self, evidence: Evidence) -> dict[str, Any]:
         """Write the files of one artefact in one profile; return what its section shows."""
-        marks, slug = list(evidence.marks), evidence.slug
-        picture = thumbnail = notebook = None
-        if evidence.picture:
-            try:
-                data = notebooks.smaller(evidence.picture.read_bytes())
-                picture, thumbnail = f"{slug}.png", f"{slug}-small.png"
-                write_aside(self.folder / picture, data)
-                write_aside(self.folder / thumbnail, notebooks.smaller(data, THUMBNAIL))
-            except ValueError:
-                picture = thumbnail = None
-                marks.append(f"{evidence.picture.name} is not a picture")
-        if evidence.notebook:
-            try:
-                body = notebooks.render(evidence.notebook)
-                notebook = f"{slug}-notebook.html"
-                title = f"{evidence.artefact.title} ({evidence.label})"
-                markup = jinja2.utils.markupsafe.Markup(body)
-                self.page(notebook, "notebook.html", depth=title, body=markup, back=f"{evidence.artefact.id}.html")
-            except ValueError as error:
-                marks.append(str(error))
+        marks, slug, table = list(evidence.marks), evidence.slug, evidence.table
+        picture, thumbnail = self._pictures(evidence, marks)
         for path, kind in ((evidence.csv, "csv"), (evidence.pdf, "pdf")):
             if path:
                 write_aside(self.folder / f"{slug}.{kind}", path.read_bytes())
+        cells = [] if table is None else table.astype(object).where(table.notna(), None).values.tolist()
         return {
             "slug": slug,
             "label": evidence.label,
@@ -123,19 +106,44 @@ class _Pages:
             "summary": PROFILES[evidence.profile].summary,
             "picture": picture,
             "thumbnail": thumbnail,
-            "notebook": notebook,
+            "notebook": self._notebook(evidence, marks),
             "csv": f"{slug}.csv" if evidence.csv else None,
             "pdf": f"{slug}.pdf" if evidence.pdf else None,
-            "columns": [] if evidence.table is None else list(map(str, evidence.table.columns)),
-            "rows": []
-            if evidence.table is None
-            else evidence.table.astype(object).where(evidence.table.notna(), None).values.tolist(),
+            "columns": [] if table is None else list(map(str, table.columns)),
+            "rows": cells,
             "claims": evidence.claims,
             "tally": evidence.tally(),
             "parameters": evidence.parameters,
             "marks": marks,
             "about": provenance(evidence) if evidence.measured else evidence.about,
         }
+
+    def _pictures(self, evidence: Evidence, marks: list[str]) -> tuple[str | None, str | None]:
+        """Write picture and thumbnail and return their names; what is no picture is marked."""
+        if evidence.picture is None:
+            return None, None
+        names = f"{evidence.slug}.png", f"{evidence.slug}-small.png"
+        try:
+            data = notebooks.smaller(evidence.picture.read_bytes())
+            for name, content in zip(names, (data, notebooks.smaller(data, THUMBNAIL)), strict=True):
+                write_aside(self.folder / name, content)
+        except ValueError:
+            marks.append(f"{evidence.picture.name} is not a picture")
+            return None, None
+        return names
+
+    def _notebook(self, evidence: Evidence, marks: list[str]) -> str | None:
+        """Write the page of the executed notebook and return its name; one that cannot be read is marked."""
+        if evidence.notebook is None:
+            return None
+        try:
+            body = jinja2.utils.markupsafe.Markup(notebooks.render(evidence.notebook))
+        except ValueError as error:
+            marks.append(str(error))
+            return None
+        name, title = f"{evidence.slug}-notebook.html", f"{evidence.artefact.title} ({evidence.label})"
+        self.page(name, "notebook.html", depth=title, body=body, back=f"{evidence.artefact.id}.html")
+        return name
 
 
 def _card(artefact: Artefact, sections: list[dict[str, Any]]) -> dict[str, Any]:
