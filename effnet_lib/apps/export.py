@@ -27,7 +27,9 @@ CHECKED = (1, 3)  # batch sizes that the check runs: that of the export's exampl
 def stored(store: RunStore, name: str) -> list[RunRecord]:
     """Return the runs meant by `all` (those with stored weights), a key, or a key's beginning if only one has it.
 
-    Raises ParameterError for a beginning of no key or of several, and StoreError where the weights are not here.
+    Raises:
+        ParameterError: a beginning of no key or of several.
+        StoreError: the weights are not here.
     """
     keys = sorted(path.stem for path in (store.root / "weights").glob("*.safetensors"))
     if name == "all":
@@ -50,7 +52,11 @@ def stored(store: RunStore, name: str) -> list[RunRecord]:
 
 
 def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
-    """Accept some of FORMATS. Raises ParameterError for another, or for ONNX without the packages of its extra."""
+    """Accept some of FORMATS.
+
+    Raises:
+        ParameterError: another format, or ONNX without the packages of its extra.
+    """
     formats = tuple(formats)
     for one in formats:
         if one not in FORMATS:
@@ -63,7 +69,11 @@ def check_formats(formats: Iterable[str]) -> tuple[str, ...]:
 
 
 def network(store: RunStore, record: RunRecord) -> "nn.Module":
-    """Return a run's trained network in evaluation mode. Raises StoreError where its weights do not fit its record."""
+    """Return a run's trained network in evaluation mode.
+
+    Raises:
+        StoreError: its weights do not fit its record.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from torch import nn
@@ -85,8 +95,12 @@ def export(store: RunStore, record: RunRecord, folder: Path, formats: Iterable[s
     """Write a run's network and its record to folder/<key>.*; return what the JSON has under "export".
 
     ONNX takes any batch size; it is run beside the network, and `max_relative_error` is the largest difference of a
-    logit over the largest logit. Raises RunFailed above 1e-3, StoreError for weights that do not fit or a folder that
-    cannot be written, and ParameterError as `check_formats` does.
+    logit over the largest logit.
+
+    Raises:
+        RunFailed: above 1e-3.
+        StoreError: weights that do not fit, or a folder that cannot be written.
+        ParameterError: as `check_formats`.
     """
     formats = check_formats(formats)
     model = network(store, record)

@@ -29,8 +29,12 @@ def value_of(text: str) -> Any:
 def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None = None) -> Path | None:
     """Execute an artefact's notebook; return figures/<profile>/<notebook>.ipynb, or None for a dry run.
 
-    Parameters are checked before a kernel starts. Raises ParameterError, or RunFailed with the notebook's own last
-    line; the failed notebook is then kept under results/failed/ and nothing is left in the figures' folder.
+    Parameters are checked before a kernel starts.
+
+    Raises:
+        ParameterError: a parameter is not accepted.
+        RunFailed: with the notebook's own last line; the failed notebook is kept under results/failed/, and nothing is
+            left in the figures' folder.
     """
     import papermill
     from nbclient.exceptions import DeadKernelError

@@ -42,7 +42,8 @@ def planned_measurements(profiles: Iterable[str]) -> set[str]:
 def check(folder: Path) -> list[RunRecord | Measurement]:
     """Read and check every record file of a folder (schema, key, provenance, bits against accuracy).
 
-    Raises StoreError that names the first bad file, or a folder without records.
+    Raises:
+        StoreError: a bad file, by name, or a folder without records.
     """
     files = sorted(folder.glob("*.json"))
     if not files:

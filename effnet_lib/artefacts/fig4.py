@@ -37,8 +37,10 @@ def lines(study: Study) -> dict[Scaling, list[ScaledModel]]:
 def mean_weights(points: Mapping[str, float], low: float, high: float) -> dict[str, float]:
     """Return weights whose sum with the accuracies is a line's mean over [low, high], interpolated linearly.
 
-    `points`: model name -> log2 FLOPS. Exact: between points the mean of a linear function is that of its ends. Raises
-    ValueError for a range that the points do not cover, since nothing is extrapolated.
+    `points`: model name -> log2 FLOPS. Exact: between points the mean of a linear function is that of its ends.
+
+    Raises:
+        ValueError: a range that the points do not cover, since nothing is extrapolated.
     """
     names = sorted(points, key=points.get)
     x = np.array([points[name] for name in names])

@@ -124,7 +124,8 @@ class Figure7(Artefact):
     def measurements(self, study: Study) -> list[Task]:
         """List what is measured: every network of the plan, thumbnails, photographs with published weights.
 
-        Raises ParameterError or DataError for a layer, a class or photographs that are not there, before any work.
+        Raises:
+            ParameterError or DataError: a layer, a class or photographs that are not there, before any work.
         """
         given, own = study.parameters, study.parameters.own
         index, layer = class_index(own["label"]), own["layer"] or ""

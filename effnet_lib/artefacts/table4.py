@@ -121,8 +121,9 @@ class Table4(Artefact):
     def measurements(self, study: Study) -> tuple[Latency, ...]:
         """List the groups to measure: in `smoke` and `cpu`; the other profiles draw what is stored of `cpu`.
 
-        Raises ParameterError for a runtime that cannot run here and RunFailed for too little memory, before anything is
-        measured.
+        Raises:
+            ParameterError: a runtime that cannot run here.
+            RunFailed: too little memory; both before anything is measured.
         """
         given = study.parameters
         if given.profile not in GROUPS:

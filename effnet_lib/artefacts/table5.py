@@ -118,7 +118,11 @@ class Table5(Artefact):
         return declare(profile.dataset)
 
     def measurements(self, study: Study) -> list[Probe | FineTune]:
-        """List the measurements. Raises ParameterError or DataError before any is made."""
+        """List the measurements.
+
+        Raises:
+            ParameterError or DataError: before any is made.
+        """
         parameters, profile = study.parameters, study.profile
         setting, own = SETTINGS[profile.name], parameters.own
         models, methods = own["models"] or setting.models, own["methods"] or setting.methods

@@ -71,7 +71,9 @@ def fine(base: EfficientNet, scaling: Scaling) -> EfficientNet:
     Unlike the paper's rule this starts from the baseline as it stands: B0's table at depth 0.5 is 8 blocks where the
     baseline has 10, and at (1, 1, 1) the search must be at the baseline. Channels go to the nearest multiple of 4
     (expanded sixfold they are multiples of 8, which timm asks for). Multipliers are at least 1.
-    Raises ParameterError for a channel count or size that `RoundingRule` refuses.
+
+    Raises:
+        ParameterError: a channel count or size that `RoundingRule` refuses.
     """
     blocks = add_blocks(tuple(stage.repeats for stage in base.stages), scaling.depth)
     return replace(
@@ -89,7 +91,8 @@ def fine(base: EfficientNet, scaling: Scaling) -> EfficientNet:
 def candidate(study: Study, triple: Scaling, phi: float = 1.0) -> Candidate:
     """Return the baseline scaled by alpha^phi, beta^phi, gamma^phi under the profile's rounding.
 
-    Raises ParameterError for a coefficient below 1, and for an unknown rounding with the nearest name.
+    Raises:
+        ParameterError: a coefficient below 1, and for an unknown rounding with the nearest name.
     """
     return _candidate(study.profile, study.base, study.dataset.classes, triple, phi)
 
@@ -108,8 +111,11 @@ def _candidate(profile: Profile, base: ProxyBaseline, classes: int, triple: Scal
 def points(study: Study) -> list[Point]:
     """Return the distinct networks that meet the constraint, the paper's triple first whatever its count.
 
-    A network stands under that of its triples whose alpha * beta^2 * gamma^2 comes nearest to 2. Raises ParameterError
-    where no triple of the grid meets the tolerance, with the nearest, and for a tolerance that is not above 0.
+    A network stands under that of its triples whose alpha * beta^2 * gamma^2 comes nearest to 2.
+
+    Raises:
+        ParameterError: where no triple of the grid meets the tolerance, with the nearest, and for a tolerance that is
+            not above 0.
     """
     return list(_points(study.profile, study.base, study.dataset.classes))
 

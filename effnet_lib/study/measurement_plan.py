@@ -79,7 +79,10 @@ class MeasurementPlan(Plan):
     def run(self) -> Measurements:
         """Train and measure what is missing where the parameters say so; return every stored measurement.
 
-        A dry run returns none. Raises RunFailed where a run failed or another process is at the same measurement.
+        A dry run returns none.
+
+        Raises:
+            RunFailed: where a run failed or another process is at the same measurement.
         """
         if self.parameters.dry_run:
             return {}

@@ -30,7 +30,11 @@ class Plan(ABC):
 
     @classmethod
     def of(cls, artefact: Artefact, parameters: Parameters) -> Self:
-        """Plan an artefact. Raises ParameterError or DataError before anything is trained, measured or written."""
+        """Plan an artefact.
+
+        Raises:
+            ParameterError or DataError: before anything is trained, measured or written.
+        """
         chosen = changed(artefact.adapted(profile(parameters.profile)), parameters)
         store = RunStore(shipped=chosen.shipped and not parameters.fresh)
         return cls(artefact, Study(chosen, artefact.dataset(chosen, parameters), store, parameters))

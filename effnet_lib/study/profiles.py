@@ -194,7 +194,11 @@ PROFILES = {
 
 
 def profile(name: str) -> Profile:
-    """Return a profile by name. Raises ParameterError, with the nearest name, for an unknown one."""
+    """Return a profile by name.
+
+    Raises:
+        ParameterError: with the nearest name, for an unknown one.
+    """
     if name not in PROFILES:
         raise ParameterError("profile", name, nearest(str(name), PROFILES))
     return PROFILES[name]

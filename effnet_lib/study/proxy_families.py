@@ -102,7 +102,11 @@ def full_size(model: ScaledModel) -> Architecture:
 
 
 def model(study: Study, family: str, method: str) -> ScaledModel:
-    """Return the proxy of one row of Table 3. Raises KeyError for a row that the table does not have."""
+    """Return the proxy of one row of Table 3.
+
+    Raises:
+        KeyError: a row that the table does not have.
+    """
     scaling = printed(family)[method]
     arch = _network(family, proxy(study, family), study.dataset.classes, scaling)
     if method in ("depth", "width", "resolution"):

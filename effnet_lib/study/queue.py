@@ -91,7 +91,8 @@ def work(
 ) -> Report:
     """Work through the queue inside a budget of seconds; later decisions are planned as soon as they are taken.
 
-    Raises Stopped, with every running run saved, after SIGINT or SIGTERM.
+    Raises:
+        Stopped: with every running run saved, after SIGINT or SIGTERM.
     """
     deadline = time.monotonic() + budget
     total, data = Report(), data_of(study)

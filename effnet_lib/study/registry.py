@@ -89,14 +89,22 @@ def provide(discover: Callable[[], dict[str, Artefact]]) -> None:
 
 
 def all_artefacts() -> dict[str, Artefact]:
-    """Return every artefact by id. Raises RuntimeError where `effnet_lib.artefacts` was never imported."""
+    """Return every artefact by id.
+
+    Raises:
+        RuntimeError: where `effnet_lib.artefacts` was never imported.
+    """
     if not _providers:  # or further seeds would silently not be found
         raise RuntimeError("no artefact is registered: import effnet_lib.artefacts first")
     return _providers[0]()
 
 
 def artefact(name: str) -> Artefact:
-    """Return an artefact. Raises ParameterError, with the nearest id, for an unknown one."""
+    """Return an artefact.
+
+    Raises:
+        ParameterError: with the nearest id, for an unknown one.
+    """
     there = all_artefacts()
     if name not in there:
         raise ParameterError("artefact", name, nearest(name, there))

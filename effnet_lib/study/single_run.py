@@ -89,8 +89,10 @@ def _network(study: Study, wanted: Wanted) -> tuple[Architecture, str, Recipe]:
 def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:
     """Return the run as so many processes train it: batch-norm statistics are those of what one sees at a time.
 
-    Each takes its share of the batch, in micro-batches that fit in `gpu_bytes` (None: no limit). Raises ParameterError
-    for processes that do not divide the batch.
+    Each takes its share of the batch, in micro-batches that fit in `gpu_bytes` (None: no limit).
+
+    Raises:
+        ParameterError: processes that do not divide the batch.
     """
     recipe = spec.recipe
     if recipe.batch % processes:
@@ -106,8 +108,11 @@ def train_one(
 ) -> str:
     """Train a run and store its record; under torchrun all processes train it together, and the leader stores.
 
-    `budget` in seconds. Returns how it ended (stored, paused, busy) for this process. Raises RunFailed with the reason,
-    StoreError and DataError before any work, Stopped, with a checkpoint, after SIGINT or SIGTERM.
+    `budget` in seconds. Returns how it ended (stored, paused, busy) for this process.
+
+    Raises:
+        RunFailed: with the reason, StoreError and DataError before any work, Stopped, with a checkpoint, after SIGINT
+            or SIGTERM.
     """
     from ..runs.sweep_state import USABLE
     from ..runs.worker import BUSY, FAILED, PAUSED

@@ -117,7 +117,10 @@ class TrainingPlan(Plan):
         """Train what is missing where the parameters say so, and return every stored record; a dry run, none.
 
         The baseline comes first, since every difference needs it (one a family); then the longest, so that two workers
-        end together. Raises RunFailed, after all other runs, if one failed.
+        end together.
+
+        Raises:
+            RunFailed: after all other runs, if one failed.
         """
         if self.parameters.dry_run:
             return {}

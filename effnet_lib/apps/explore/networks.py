@@ -39,7 +39,11 @@ class Numbers(NamedTuple):
 
 
 def network(family: str, scaling: Scaling, base_px: int = 224, classes: int = 1000) -> Architecture:
-    """Scale a family's baseline. Raises ParameterError for an input under 32 px."""
+    """Scale a family's baseline.
+
+    Raises:
+        ParameterError: an input under 32 px.
+    """
     return FAMILIES[family](scaling, base_px, classes)
 
 
@@ -106,7 +110,10 @@ def fits(family: str, flops: float, megabytes: float, triple: tuple[float, float
 
     `flops` in multiply-adds, `megabytes` (10^6 bytes) of weights in single precision; `triple` is alpha, beta, gamma.
     Of coefficients 1 % apart (phi: 0.05), the largest whose counted network fits; smaller than the baseline where the
-    baseline does not. Raises ParameterError for a budget that is not above 0.
+    baseline does not.
+
+    Raises:
+        ParameterError: a budget that is not above 0.
     """
     for name, value in (("flops", flops), ("megabytes", megabytes)):
         if not value > 0:

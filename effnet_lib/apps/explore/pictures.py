@@ -19,7 +19,11 @@ MOST_PIXELS = 60_000_000  # a photograph of today; what decodes to more is a tra
 
 
 def read(content: bytes) -> Image.Image:
-    """Decode a picture. Raises DataError, in one line, for what is none, is damaged or is larger than 60 megapixels."""
+    """Decode a picture.
+
+    Raises:
+        DataError: what is no picture, is damaged or is larger than 60 megapixels; one line.
+    """
     try:
         image = Image.open(io.BytesIO(content))
         if image.width * image.height > MOST_PIXELS:

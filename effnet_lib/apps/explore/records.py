@@ -68,7 +68,10 @@ def points(open_study: Study) -> pd.DataFrame:
 def stand_in(open_study: Study, family: str, scaling: Scaling) -> Architecture:
     """Return the study's baseline (or its family's proxy of the same cost) under a scaling.
 
-    Where the baseline is not decided yet, the first candidate. Raises ParameterError for an input under 32 px.
+    Where the baseline is not decided yet, the first candidate.
+
+    Raises:
+        ParameterError: an input under 32 px.
     """
     classes = open_study.dataset.classes
     base = open_study.base or open_study.profile.candidates[0]

@@ -78,7 +78,8 @@ def markdown(source: str) -> str:
 def smaller(data: bytes, columns: int = COLUMNS) -> bytes:
     """Return a PNG of at most so many columns and 256 colours: a third of the bytes, and nothing to be seen of it.
 
-    Raises ValueError for what is no picture.
+    Raises:
+        ValueError: what is no picture.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -119,7 +120,11 @@ def _clean(notebook: nbformat.NotebookNode) -> None:
 
 
 def render(path: Path) -> str:
-    """Return a notebook's cells as one HTML fragment, styled by the site. Raises ValueError for a file that is none."""
+    """Return a notebook's cells as one HTML fragment, styled by the site.
+
+    Raises:
+        ValueError: a file that is no notebook.
+    """
     try:
         notebook = nbformat.reads(path.read_text(), as_version=4)
         nbformat.validate(notebook)

@@ -47,7 +47,11 @@ def _cell(words: str) -> str:
 
 
 def renewed(text: str) -> str:
-    """Return a README's text with the table renewed. Raises StoreError where the markers are not there, once each."""
+    """Return a README's text with the table renewed.
+
+    Raises:
+        StoreError: the markers are not there, once each.
+    """
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end) or BEGIN in rest or END in after:

@@ -30,7 +30,10 @@ KINDS = {found.HOLDS: "holds", found.DOES_NOT_HOLD: "fails", found.NOT_ENOUGH: "
 def build(folder: Path | None = None) -> Path:
     """Write the site to a folder (default figures/gallery) and return its index.html.
 
-    It is written aside and takes the old one's place whole. Raises StoreError where that cannot be.
+    It is written aside and takes the old one's place whole.
+
+    Raises:
+        StoreError: that cannot be.
     """
     folder = folder or paths.figures_root() / "gallery"
     aside = folder.with_name(f".{folder.name}.new")
