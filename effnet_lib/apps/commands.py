@@ -3,13 +3,13 @@
 Imports stand inside, so that no command pays for another's.
 """
 
-import time
 from argparse import Namespace
 from pathlib import Path
 
 from ..core import paths
 from ..core.errors import EffnetError, ParameterError, nearest
 from ..core.signals import interrupting
+from ..core.user_paths import user_path
 from ..study.profiles import PROFILES, profile
 
 
@@ -44,7 +44,7 @@ def list_all(args: Namespace) -> int:
 
 def run(args: Namespace) -> int:
     """Execute one notebook, or all."""
-    from ..artefacts import all_artefacts
+    from ..artefacts import all_artefacts, artefact
     from .notebooks import run_notebook, value_of
 
     parameters = {"profile": args.profile}
@@ -62,17 +62,25 @@ def run(args: Namespace) -> int:
         parameters |= given
     names = list(all_artefacts()) if args.artefact == "all" else [args.artefact]
     for name in names:
-        began = time.time()
+        before = _version(artefact(name).notebook, str(parameters["profile"]))
         with interrupting():  # the kernel is told to stop, and saves
             out = run_notebook(name, parameters)
-        picture = out.with_suffix(".png") if out else None
         if out is None:
             say(f"{name}: dry run, nothing written")
-        elif picture.is_file() and picture.stat().st_mtime >= began - 2:  # 2 s: the coarsest file systems' clock
+        elif _version(out.stem, out.parent.name) != before:
             say(f"{name}: {_short(out.parent)}/{out.stem}.*")
         else:
             say(f"{name}: no record to draw from yet; {_short(out)} says what is missing")
     return 0
+
+
+def _version(notebook: str, profile: str) -> tuple[int, int] | None:
+    """Return what tells a picture from the one that replaces it, whatever the clocks say; None where there is none."""
+    try:
+        there = (paths.figures_root() / profile / f"{notebook}.png").stat()
+    except OSError:
+        return None
+    return there.st_ino, there.st_mtime_ns
 
 
 def _short(path: Path) -> str:
@@ -202,7 +210,7 @@ def gallery(args: Namespace) -> int:
     except ModuleNotFoundError as error:
         raise EffnetError(f"{error.name} is missing; pip install 'effnet-lib[notebooks]' brings it") from None
 
-    index = build(args.to)
+    index = build(args.to and user_path("to", args.to))
     size = sum(path.stat().st_size for path in index.parent.iterdir()) / 1e6
     say(f"{_short(index)}: {len(list(index.parent.glob('*.html')))} pages, {size:.1f} MB")
     return 0

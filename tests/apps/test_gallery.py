@@ -16,6 +16,7 @@ from PIL import Image
 
 from effnet_lib.apps import cli
 from effnet_lib.apps.gallery import evidence, notebooks, readme
+from effnet_lib.apps.gallery import site as pages
 from effnet_lib.apps.gallery.evidence import collect, question
 from effnet_lib.apps.gallery.provenance import strangers
 from effnet_lib.apps.gallery.site import build
@@ -197,16 +198,51 @@ def test_nothing_active_comes_out_of_a_notebook_or_a_record(folder):
     assert "kept" in notebook and "no picture" in notebook and "javascript:" not in notebook
 
 
-def test_it_takes_the_old_ones_place_whole_and_nothing_elses(folder, roots):
+def test_it_takes_the_old_ones_place_whole(folder, roots):
     site = build()
     (site.parent / "left.html").write_text("of an artefact that is gone")
     assert build() == site and not (site.parent / "left.html").exists()
-    (roots / "mine").mkdir()
-    (roots / "mine/file").write_text("mine")
-    with pytest.raises(StoreError, match="is no gallery"):
-        build(roots / "mine")
-    assert [path.name for path in (roots / "mine").iterdir()] == ["file"]
-    assert {path.name for path in roots.iterdir()} == {"figures", "published", "mine"}
+    (roots / "empty").mkdir()
+    assert build(roots / "empty").is_file()
+    assert {path.name for path in roots.iterdir()} == {"figures", "published", "empty"}
+
+
+@pytest.mark.parametrize("content", ["file", "index.html", ".hidden"])
+@pytest.mark.parametrize("name", ["mine", ".site.new"])
+def test_a_folder_that_it_did_not_make_is_left_alone_before_anything_is_built(
+    folder, roots, monkeypatch, name, content
+):
+    monkeypatch.setattr(pages, "_write", lambda _: pytest.fail("something was built"))
+    (roots / name).mkdir()
+    (roots / name / content).write_text("mine")
+    with pytest.raises(StoreError, match="was not made by effnet gallery"):
+        build(roots / ("site" if name == ".site.new" else name))
+    assert [path.name for path in (roots / name).iterdir()] == [content]
+
+
+def test_neither_a_file_nor_a_link_to_a_folder_is_replaced(folder, roots):
+    (roots / "file").write_text("mine")
+    (roots / "link").symlink_to(build().parent)
+    for name in ("file", "link"):
+        with pytest.raises(StoreError, match="is left alone"):
+            build(roots / name)
+    assert (roots / "link").is_symlink() and (roots / "file").read_text() == "mine"
+
+
+def test_what_a_failure_left_aside_is_replaced_next_time(folder, roots, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(pages, "_write", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(StoreError, match="No space left"):
+            build(roots / "site")
+    assert not (roots / "site").exists() and not (roots / ".site.new").exists()
+    assert build(roots / "site").is_file()
+
+
+@pytest.mark.parametrize("to", ["/", "~nosuchuser/site", "a" * 300])
+def test_a_place_that_cannot_be_is_one_line(folder, capsys, to):
+    assert cli.main(["gallery", "--to", to]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "to=" in err
 
 
 def test_the_command_says_what_it_wrote(folder, capsys):

@@ -1,6 +1,7 @@
 """Write the site: a front page, a page an artefact, a page an executed notebook. All they need lies beside them."""
 
 import datetime
+import os
 import re
 import shutil
 from importlib import resources
@@ -23,6 +24,7 @@ from .provenance import provenance, strangers
 
 _BRACKETS, _LAST = re.compile(r"\s*\([^()]*\)"), re.compile(r"\s*\([^()]*[a-z][^()]*\)$")
 THUMBNAIL = 640  # columns
+MARK = ".effnet-gallery"  # in what this command wrote, and may replace
 SYMBOLS = {found.HOLDS: "✓", found.DOES_NOT_HOLD: "✗", found.NOT_ENOUGH: "?"}
 KINDS = {found.HOLDS: "holds", found.DOES_NOT_HOLD: "fails", found.NOT_ENOUGH: "open"}
 
@@ -33,23 +35,45 @@ def build(folder: Path | None = None) -> Path:
     It is written aside and takes the old one's place whole.
 
     Raises:
-        StoreError: that cannot be.
+        StoreError: the folder is there and is not of this command's making, before anything is built.
+        StoreError: it cannot be written.
     """
     folder = folder or paths.figures_root() / "gallery"
-    aside = folder.with_name(f".{folder.name}.new")
+    aside = folder.parent / f".{folder.name}.new"
+    for place in (folder, aside):
+        _refuse_a_strangers(place)
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        _write(aside)
-        if folder.exists():
-            if not (folder / "index.html").is_file():
-                raise StoreError(f"{folder.name!r} is there and is no gallery; it is left alone")
-            shutil.rmtree(folder)
-        aside.rename(folder)
+        _remove(aside)
+        # First, so that what a kill leaves is known as ours.
+        write_aside(aside / MARK, b"Made by effnet gallery, which may replace this folder whole.\n")
+        try:
+            _write(aside)
+            _remove(folder)
+            aside.rename(folder)
+        finally:
+            _remove(aside)
     except OSError as error:
         raise StoreError(f"the gallery cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return folder / "index.html"
+
+
+def _refuse_a_strangers(folder: Path) -> None:
+    """Refuse a folder that is neither marked nor empty: a deletion never rests on a guess."""
+    if not folder.name:
+        raise StoreError(f"to={str(folder)!r} is not accepted; to takes a folder below another one")
+    try:
+        ours = not os.path.lexists(folder) or (folder / MARK).is_file() or not any(folder.iterdir())
+    except NotADirectoryError:
+        ours = False
+    if folder.is_symlink() or not ours:
+        raise StoreError(f"{str(folder)!r} is there and was not made by effnet gallery; it is left alone")
+
+
+def _remove(folder: Path) -> None:
+    """Remove what `_refuse_a_strangers` has let pass, if it still may be."""
+    _refuse_a_strangers(folder)
+    if folder.is_dir():
+        shutil.rmtree(folder)
 
 
 def _write(folder: Path) -> None:
