@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from effnet_lib.apps import cli, export
 from effnet_lib.apps.publish import check
@@ -88,6 +89,34 @@ def test_onnx_computes_the_same(family, store, record_of, tiny_spec, tmp_path):
         expected = export.network(store, run)(images).numpy()
     (got,) = session.run(None, {"pictures": images.numpy()})
     assert abs(got - expected).max() < 1e-4 * abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ("another run's", "the file holds those of run"),
+        ("of nobody", "the file holds those of run None"),
+        ("not finite", "no finite numbers"),
+        ("of another network", "cannot be used"),
+    ],
+)
+def test_weights_that_are_not_this_runs_are_never_certified(store, record, refused, tmp_path, fault, words):
+    state = load_file(store.weights(record.key))
+    key = {"another run's": "0" * 64, "of nobody": None}.get(fault, record.key)
+    if fault == "not finite":
+        state["conv_stem.weight"][0] = torch.nan
+    if fault == "of another network":
+        state.pop("conv_stem.weight")
+    save_file(state, store.weights(record.key), {"key": key} if key else {})
+    assert words in refused(record.key, str(tmp_path / "out"), "--format", "safetensors")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_that_says_nothing_is_no_small_error():
+    ones, zeros = np.ones((2, 3)), np.zeros((2, 3))
+    assert export.relative_error(ones * 1.5, ones) == 0.5
+    for got, expected in ((ones * np.nan, ones), (ones, ones * np.nan), (zeros, zeros), (ones[:1], ones)):
+        assert not export.relative_error(got, expected) <= export.TOLERANCE
 
 
 def test_all_means_every_run_with_weights(store, record, record_of, tiny_spec, tmp_path):

@@ -13,6 +13,7 @@ from ...core.errors import RunFailed
 from ...data.array_cache import load
 from ...data.datasets import DataSet, content_fingerprint
 from ...data.localisation_scenes import TILES, scale
+from ...runs.kept_weights import read_weights
 from ...runs.packing import pack
 from ...runs.spec import RunSpec
 from ...runs.store import RunStore
@@ -72,9 +73,7 @@ def weights(run: RunSpec, profile: str) -> dict[str, "torch.Tensor"]:
         else:
             again = f"rm {store.path(record.key).name} in results/records, then {again}"
         raise RunFailed(f"run {run.key[:12]} has a record, but no weights on this machine; train it again: {again}")
-    from safetensors.torch import load_file
-
-    return load_file(path)
+    return read_weights(path, record.key)
 
 
 def network(run: RunSpec, state: "dict[str, torch.Tensor] | None", output_stride: int, device: str) -> "nn.Module":
