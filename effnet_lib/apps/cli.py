@@ -1,13 +1,16 @@
 """The command line: effnet list | run | tune | queue | train | status | publish | export | gallery."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from ..core.errors import EffnetError
+from ..core.errors import EffnetError, one_line
 from ..core.signals import Stopped
 from ..study.profiles import PROFILES
 from . import commands
+
+INTERNAL = 70  # sysexits.h: internal software error
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,7 +119,11 @@ def _gallery(made) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; an error is one line on stderr and an exit code that is not 0."""
+    """Run a command; an error is one line on stderr and an exit code that is not 0.
+
+    Ours have 2, an interrupt 128 + the signal's number, and what nobody thought of 70; EFFNET_DEBUG=1 shows where
+    that came from.
+    """
     args = parser().parse_args(argv)
     try:
         return args.action(args)
@@ -129,3 +136,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("effnet: interrupted; what was finished is kept", file=sys.stderr)
         return 130
+    except Exception as error:  # the last resort: a fault of ours, or of the machine
+        if os.environ.get("EFFNET_DEBUG"):
+            raise
+        print(f"effnet: {one_line(error)} (not expected; EFFNET_DEBUG=1 shows where it came from)", file=sys.stderr)
+        return INTERNAL

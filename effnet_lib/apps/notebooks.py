@@ -10,7 +10,12 @@ from typing import Any
 
 from ..artefacts import artefact, resolve
 from ..core import paths
-from ..core.errors import RunFailed
+from ..core.atomic_write import write_aside
+from ..core.errors import DataError, Diverged, ParameterError, RunFailed, StoreError, one_line
+
+OURS = {
+    kind.__name__ for kind in (ParameterError, DataError, StoreError, RunFailed, Diverged)
+}  # need no kind before them
 
 
 def value_of(text: str) -> Any:
@@ -36,35 +41,45 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
         RunFailed: with the notebook's own last line; the failed notebook is kept under results/failed/, and nothing is
             left in the figures' folder.
     """
+    chosen, checked = artefact(name), resolve(parameters, name)
+    folder = (figures or paths.figures_root()) / checked.profile
+    out = folder / f"{chosen.notebook}.ipynb"
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            aside = Path(scratch) / out.name
+            _execute(aside, parameters)
+            if checked.dry_run:
+                return None
+            write_aside(out, aside.read_bytes())
+    except OSError as error:
+        raise RunFailed(f"{out.name} could not be executed or kept: {one_line(error)}") from None
+    return out
+
+
+def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
+    """Execute a notebook into a file aside, in the caller's folder. Raises RunFailed for whatever ends it."""
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    chosen, checked = artefact(name), resolve(parameters, name)
-    folder = (figures or paths.figures_root()) / checked.profile
-    out = folder / f"{chosen.notebook}.ipynb"
-    with tempfile.TemporaryDirectory() as scratch:
-        aside = Path(scratch) / out.name
-        try:
-            papermill.execute_notebook(
-                str(paths.notebooks_root() / out.name),
-                str(aside),
-                parameters=dict(parameters),
-                kernel_name="python3",
-                progress_bar=False,
-                stdout_file=sys.stdout,
-                cwd=os.getcwd(),
-                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
-            )
-        except PapermillExecutionError as error:
-            raise RunFailed(f"{error.evalue}{_keep(aside)}") from None
-        except DeadKernelError:
-            raise RunFailed(f"the kernel of {out.name} died, perhaps for lack of memory{_keep(aside)}") from None
-        if checked.dry_run:
-            return None
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(aside, out)
-    return out
+    try:
+        papermill.execute_notebook(
+            str(paths.notebooks_root() / aside.name),
+            str(aside),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            progress_bar=False,
+            stdout_file=sys.stdout,
+            cwd=os.getcwd(),
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
+        )
+    except PapermillExecutionError as error:
+        named = "" if error.ename in OURS else f"{error.ename}: "
+        raise RunFailed(f"{named}{error.evalue}{_keep(aside)}") from None
+    except DeadKernelError:
+        raise RunFailed(f"the kernel of {aside.name} died, perhaps for lack of memory{_keep(aside)}") from None
+    except (OSError, RuntimeError, ValueError, KeyError) as error:  # before the first cell: its kernelspec, its start
+        raise RunFailed(f"the kernel of {aside.name} could not be started: {one_line(error)}") from None
 
 
 def _keep(failed: Path) -> str:

@@ -1,11 +1,15 @@
 """The command line: what it prints, what it refuses in one line, and what it leaves alone."""
 
+import tempfile
+from pathlib import Path
+
 import papermill
 import pytest
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from effnet_lib.apps import cli
+from effnet_lib.apps import cli, commands
 from effnet_lib.artefacts import all_artefacts
 from effnet_lib.runs.store import RunStore
 from effnet_lib.study.profiles import PROFILES
@@ -153,9 +157,22 @@ def dead_kernel(*_, **__):
     raise DeadKernelError("Kernel died")
 
 
+def somebody_elses_error(*_, **__):
+    raise PapermillExecutionError(1, 1, "", "KeyError", "'seeds'", [])
+
+
+def no_such_kernel(*_, **__):
+    raise NoSuchKernel("python3")
+
+
 @pytest.mark.parametrize(
     "failure, words",
-    [(error_in_a_cell, "results folder cannot be written"), (dead_kernel, "fig3_single_dim.ipynb died")],
+    [
+        (error_in_a_cell, "results folder cannot be written"),
+        (somebody_elses_error, "KeyError: 'seeds'"),
+        (dead_kernel, "fig3_single_dim.ipynb died"),
+        (no_such_kernel, "the kernel of fig3_single_dim.ipynb could not be started"),
+    ],
 )
 def test_what_goes_wrong_in_the_kernel_is_one_line(capsys, roots, monkeypatch, failure, words):
     """Also where the failed notebook cannot be kept: here the results folder is a file."""
@@ -165,6 +182,43 @@ def test_what_goes_wrong_in_the_kernel_is_one_line(capsys, roots, monkeypatch, f
     err = capsys.readouterr().err
     assert words in err and len(err.splitlines()) == 1 and "kept" not in err
     assert not (roots / "figures").exists()
+
+
+@pytest.mark.parametrize("spec", ["{", '{"argv": ["/nowhere/python"], "display_name": "x", "language": "python"}'])
+def test_a_broken_kernelspec_is_one_line(capsys, roots, tmp_path, monkeypatch, spec):
+    (tmp_path / "jupyter/kernels/python3").mkdir(parents=True)
+    (tmp_path / "jupyter/kernels/python3/kernel.json").write_text(spec)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setattr("jupyter_client.kernelspec.KernelSpecManager.ensure_native_kernel", False)
+    monkeypatch.setattr("jupyter_core.paths.ENV_JUPYTER_PATH", [])
+    code = cli.main(["run", "fig3", "--profile", "smoke", "-p", "dry_run", "True"])
+    err = capsys.readouterr().err
+    assert code == 2 and len(err.splitlines()) == 1 and "could not be started" in err
+
+
+@pytest.mark.parametrize("in_the_way", ["figures/smoke/fig3_single_dim.ipynb", "scratch"])
+def test_an_output_that_cannot_be_written_is_one_line(capsys, roots, monkeypatch, in_the_way):
+    monkeypatch.setattr(papermill, "execute_notebook", lambda _, out, **__: Path(out).write_text("{}"))
+    if in_the_way == "scratch":  # a full or missing temporary folder
+        monkeypatch.setattr(tempfile, "TemporaryDirectory", lambda: (_ for _ in ()).throw(OSError(28, "No space left")))
+    else:
+        (roots / in_the_way).mkdir(parents=True)
+    assert cli.main(["run", "fig3", "--profile", "smoke"]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "could not be executed or kept" in err
+
+
+def test_what_nobody_thought_of_is_one_line_with_a_hint(capsys, monkeypatch):
+    def fault(_):
+        raise KeyError("a fault\nof two lines")
+
+    monkeypatch.setattr(commands, "list_all", fault)
+    assert cli.main(["list"]) == 70
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "KeyError" in err and "EFFNET_DEBUG=1" in err
+    monkeypatch.setenv("EFFNET_DEBUG", "1")
+    with pytest.raises(KeyError):
+        cli.main(["list"])
 
 
 def test_an_interrupt_is_one_line(capsys, monkeypatch):

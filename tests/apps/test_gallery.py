@@ -177,6 +177,34 @@ def test_damaged_files_are_marked_and_the_rest_is_shown(folder, kind):
     assert_self_contained(site)
 
 
+ODD = {
+    "claims.json": [
+        "{}",
+        "[[]]",
+        '[{"claim": 1}]',
+        '[{"claim": "c", "verdict": "holds", "interval": 3}]',
+        "[" * 100_000,
+    ],
+    "csv": ["\0\0", "a,a\n1,2\n", "seeds,device\nx,1\n", "date\n" + "9" * 400],
+    "ipynb": ["{}", '{"cells": 3}', '{"cells": [{"cell_type": "code", "source": 1}]}', "[" * 100_000],
+}
+
+
+@pytest.mark.parametrize(
+    "kind, number", [(kind, number) for kind, texts in ODD.items() for number in range(len(texts))]
+)
+def test_no_file_ends_the_gallery(folder, kind, number):
+    (folder / f"{STEM}.{kind}").write_text(ODD[kind][number])
+    made = build()
+    assert "Figure 8" in page(made, "fig8.html") and "Figure 3" in page(made, "index.html")
+    assert_self_contained(made)
+
+
+def test_what_cannot_be_read_is_shown_as_damaged_with_its_reason(folder):
+    (folder / f"{STEM}.claims.json").write_text("[" * 100_000)
+    assert re.search(r"damaged.*RecursionError", page(build(), "fig8.html"))
+
+
 def test_nothing_active_comes_out_of_a_notebook_or_a_record(folder):
     bad = '<script>alert(1)</script><img src="https://a.org/x.png" onerror="go()"><table><tr><td>kept</td></tr></table>'
     outputs = [

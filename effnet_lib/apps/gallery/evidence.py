@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...artefacts import all_artefacts
 from ...core import paths
+from ...core.errors import one_line
 from ...stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
@@ -76,8 +77,20 @@ def collect() -> dict[Artefact, list[Evidence]]:
     return found
 
 
+def damaged(artefact: Artefact, profile: str, shipped: bool, error: Exception) -> Evidence:
+    """Return what stands for evidence that cannot be shown, with its reason."""
+    return Evidence(artefact, profile, shipped, marks=[f"damaged, and not shown: {one_line(error)}"])
+
+
 def _read(artefact: Artefact, folder: Path, profile: str, shipped: bool) -> Evidence | None:
     """Read what one folder has of an artefact, or None where it has nothing."""
+    try:
+        return _files(artefact, folder, profile, shipped)
+    except Exception as error:  # whatever a file does to a reader, it is this one's and no other evidence's end
+        return damaged(artefact, profile, shipped, error)
+
+
+def _files(artefact: Artefact, folder: Path, profile: str, shipped: bool) -> Evidence | None:
     stem = folder / artefact.notebook
     there = {kind: path for kind in ("png", "pdf", "csv", "ipynb") if (path := _with(stem, kind)).is_file()}
     path = _with(stem, "claims.json")

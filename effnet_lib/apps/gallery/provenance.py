@@ -25,12 +25,12 @@ def strangers() -> list[dict[str, str]]:
     )
     for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             body = json.loads(text)
             schema, semantics = body["schema"], body["spec"].get("semantics", SEMANTICS)
             made = {name: str(body["provenance"].get(name, "")) for name in ("date", "device")}
             top1 = body["result"].get("top1")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
             found.append({"key": path.stem[:12], "why": f"not a record ({type(error).__name__})"})
             continue
         reads = MEASURED if is_measurement(text) else SCHEMA

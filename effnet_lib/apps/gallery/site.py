@@ -82,12 +82,25 @@ def _write(folder: Path) -> None:
     pages = _Pages(folder)
     shown = {}
     for artefact, all_of_it in collected.items():
-        shown[artefact] = [pages.section(evidence) for evidence in all_of_it]
+        shown[artefact] = [_guarded(pages, evidence) for evidence in all_of_it]
         pages.page(
             f"{artefact.id}.html", "artefact.html", depth=artefact.title, artefact=_card(artefact, shown[artefact])
         )
     cards = [_card(artefact, sections) for artefact, sections in shown.items()]
     pages.page("index.html", "index.html", depth="", cards=cards, board=_board(shown), strangers=strangers())
+
+
+def _guarded(pages: "_Pages", evidence: Evidence) -> dict[str, Any]:
+    """Return the section of some evidence that a page can show; of what it cannot, a section with the reason."""
+    try:
+        section = pages.section(evidence)
+        pages.render("artefact.html", artefact=_card(evidence.artefact, [section]), depth="")
+        pages.render("index.html", depth="", cards=[], board=_board({evidence.artefact: [section]}), strangers=[])
+    except OSError:  # the site cannot be written
+        raise
+    except Exception as error:  # of any kind: a damaged file must not end the other pages
+        return pages.section(found.damaged(evidence.artefact, evidence.profile, evidence.shipped, error))
+    return section
 
 
 class _Pages:
@@ -114,7 +127,11 @@ class _Pages:
 
     def page(self, name: str, template: str, **values: Any) -> None:
         """Write one page."""
-        write_aside(self.folder / name, self.jinja.get_template(template).render(**values).encode())
+        write_aside(self.folder / name, self.render(template, **values).encode())
+
+    def render(self, template: str, **values: Any) -> str:
+        """Return a page's text."""
+        return self.jinja.get_template(template).render(**values)
 
     def section(self, evidence: Evidence) -> dict[str, Any]:
         """Write the files of one artefact in one profile; return what its section shows."""
