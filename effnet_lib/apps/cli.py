@@ -1,6 +1,7 @@
 """The command line: effnet list | run | tune | queue | train | status | publish | export | gallery."""
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -124,6 +125,9 @@ def main(argv: list[str] | None = None) -> int:
     Ours have 2, an interrupt 128 + the signal's number, and what nobody thought of 70; EFFNET_DEBUG=1 shows where
     that came from.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal shows no Greek letter, and needs no traceback
     args = parser().parse_args(argv)
     try:
         return args.action(args)

@@ -1,5 +1,8 @@
 """The command line: what it prints, what it refuses in one line, and what it leaves alone."""
 
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,6 +48,12 @@ def test_list_names_artefacts_and_profiles(capsys):
         assert f"{name} " in text and module.title in text and f"notebooks/{module.notebook}.ipynb" in text
     for profile in PROFILES.values():
         assert profile.name in text and profile.summary in text
+
+
+def test_a_terminal_without_greek_letters_is_no_error():
+    ascii_only = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = subprocess.run([sys.executable, "-m", "effnet_lib", "list"], env=ascii_only, capture_output=True, text=True)
+    assert ended.returncode == 0 and ended.stderr == "" and "grid_search    Grid search: (?, ?, ?)" in ended.stdout
 
 
 def test_ids_stand_one_a_line_for_scripts(capsys):
