@@ -38,8 +38,9 @@ test-slow: setup  ## the tests that train, draw, or drive a browser
 	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow and not gpu' $(ARGS); rc=$$?; \
 	if [ $$rc -eq 5 ]; then echo 'There are no slow tests to run.'; else exit $$rc; fi
 
-test-notebook: setup  ## executes NOTEBOOK=<file name> and tests it; EFFNET_KEEP=<folder> keeps what it made
+test-notebook:  ## executes NOTEBOOK=<file name> and tests it; EFFNET_KEEP=<folder> keeps what it made
 	$(if $(filter $(NOTEBOOK),$(NOTEBOOKS)),,$(error NOTEBOOK is one of: $(NOTEBOOKS)))
+	@$(MAKE) --no-print-directory setup
 	$(BIN)/python -m pytest -m slow tests/notebooks/test_every_notebook.py -k $(NOTEBOOK) $(ARGS)
 
 test-browser: setup chromium  ## JupyterLab in a real browser; installs Chromium where it may
