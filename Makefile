@@ -1,6 +1,7 @@
 # Every command runs from .venv, which the first one makes from requirements.lock. `make help` lists them.
 # Kept to what GNU Make 3.81 knows: macOS ships no newer one.
 
+EXECUTED := $(or $(PROFILE),smoke)
 PROFILE ?= cpu
 JOBS ?= 2
 ARGS ?=
@@ -10,18 +11,20 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 CHECK := import sys; sys.exit(sys.version_info < (3, 11))
 VERSION := import sys; print(sys.version_info[:2])
+NOTEBOOKS := $(notdir $(basename $(sort $(wildcard notebooks/*.ipynb))))
+PANELS := $(filter index explore,$(NOTEBOOKS))
 
 # Kernels start 12 s later without bytecode, so nothing here may be talked out of writing it.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test test-slow test-browser chromium lint lock lab gallery clean FORCE
+.PHONY: help setup test test-slow test-notebook test-browser notebooks chromium lint lock lab gallery clean FORCE
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  make <id>         regenerates one figure or table; there is one for each notebook:'
-	@echo '                    $(filter-out index explore,$(notdir $(basename $(sort $(wildcard notebooks/*.ipynb)))))'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  make <id>           regenerates one figure or table; there is one for each notebook:'
+	@echo '                      $(filter-out $(PANELS),$(NOTEBOOKS))'
 	@echo 'Options: PROFILE=smoke|cpu|...  ARGS="..." (passed on)  JOBS=2 (test processes)  PYTHON=python3.12'
 
 setup: $(STAMP)  ## makes or updates .venv
@@ -34,6 +37,11 @@ test-slow: setup  ## the tests that train, draw, or drive a browser
 	@$(MAKE) --no-print-directory chromium || echo 'The tests that need it are skipped.'
 	@$(BIN)/python -m pytest -n $(JOBS) -m 'slow and not gpu' $(ARGS); rc=$$?; \
 	if [ $$rc -eq 5 ]; then echo 'There are no slow tests to run.'; else exit $$rc; fi
+
+test-notebook:  ## executes NOTEBOOK=<file name> and tests it; EFFNET_KEEP=<folder> keeps what it made
+	$(if $(filter $(NOTEBOOK),$(NOTEBOOKS)),,$(error NOTEBOOK is one of: $(NOTEBOOKS)))
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/python -m pytest -m slow tests/notebooks/test_every_notebook.py -k $(NOTEBOOK) $(ARGS)
 
 test-browser: setup chromium  ## JupyterLab in a real browser; installs Chromium where it may
 	$(BIN)/python -m pytest -m browser $(ARGS)
@@ -49,11 +57,17 @@ chromium:
 	found >/dev/null || { echo 'No Chromium: install your system'"'"'s package (Debian: sudo apt-get install chromium).' >&2; exit 1; }
 
 # One process a core and one thread a process is by far the fastest on small machines.
-test test-slow test-browser: export OMP_NUM_THREADS = 1
+test test-slow test-notebook test-browser notebooks: export OMP_NUM_THREADS = 1
 
-lint: setup  ## style of the code and the notebooks
+notebooks: setup  ## executes every notebook, in profile smoke unless another is given
+	$(BIN)/effnet run all --profile $(EXECUTED) $(ARGS)
+	@set -e; to="$${EFFNET_FIGURES:-figures}/$(EXECUTED)"; mkdir -p "$$to"; for name in $(PANELS); do \
+	  $(BIN)/papermill notebooks/$$name.ipynb "$$to/$$name.ipynb" --no-progress-bar; done
+
+lint: setup  ## style of the code and the notebooks, direction of the imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 # Versions stay as they are unless pyproject.toml asks for others; ARGS=--upgrade looks for newer ones.
 lock:  ## rewrites requirements.lock

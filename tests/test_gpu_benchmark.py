@@ -42,20 +42,21 @@ def run(out: Path, *options: str, start: tuple[str, ...] = ("-m", "benchmarks.gp
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert out.is_file(), done.stderr
-    found = json.loads(out.read_text(), parse_constant=pytest.fail)
-    return done.returncode, done.stdout, found | {"rows": {(row["part"], row["name"]): row for row in found["rows"]}}
+    written = json.loads(out.read_text(), parse_constant=pytest.fail)
+    rows = {(row["part"], row["name"]): row for row in written["rows"]}
+    return done.returncode, done.stdout, written | {"rows": rows}
 
 
 @pytest.mark.slow
 def test_every_row_comes_to_be(tmp_path):
     from_folder = (str(paths.ROOT / "benchmarks" / "gpu"),)
-    code, text, found = run(tmp_path / "out.json", "--device", "cpu", "--small", start=from_folder)
-    rows = found["rows"]
+    code, text, written = run(tmp_path / "out.json", "--device", "cpu", "--small", start=from_folder)
+    rows = written["rows"]
     assert {key for key, row in rows.items() if row["state"] == "needs a GPU"} == NEEDS_GPU
     assert {row["state"] for key, row in rows.items() if key not in NEEDS_GPU} == {"measured"}, text
     assert all(row["value"] > 0 and row["unit"] for key, row in rows.items() if key not in NEEDS_GPU)
     assert code == 0 and all(row["what"] in text for row in rows.values())
-    about = found["about"]
+    about = written["about"]
     assert (about["device"], about["shapes"], about["clocks"]) == ("cpu", "small", "unknown")
     assert {"date", "torch", "timm", "python", "seconds", "budget"} < about.keys()
     assert not (tmp_path / "results").exists()  # nothing is written but the file given
@@ -64,25 +65,25 @@ def test_every_row_comes_to_be(tmp_path):
 @pytest.mark.slow
 def test_figure_3_can_really_be_run(tmp_path):
     options = ("--device", "cpu", "--small", "--only", "figure", "--whole", "--workers", "0")
-    code, text, found = run(tmp_path / "out.json", *options)
-    row = found["rows"]["figure", "all"]
+    code, text, written = run(tmp_path / "out.json", *options)
+    row = written["rows"]["figure", "all"]
     assert (code, row["state"], len(row["detail"]["keys"])) == (0, "measured", 2), text
-    others = {row["state"] for row in found["rows"].values() if row["part"] != "figure"}
+    others = {row["state"] for row in written["rows"].values() if row["part"] != "figure"}
     assert others == {"left out"} and not (tmp_path / "results").exists()
 
 
 @pytest.mark.slow
 def test_what_does_not_fit_says_so(tmp_path):
-    code, _, found = run(tmp_path / "out.json", "--device", "cpu", "--small", "--budget", "11")
-    assert code == 0 and {row["state"] for row in found["rows"].values()} == {"did not fit"}
-    assert found["about"]["seconds"] < 30
+    code, _, written = run(tmp_path / "out.json", "--device", "cpu", "--small", "--budget", "11")
+    assert code == 0 and {row["state"] for row in written["rows"].values()} == {"did not fit"}
+    assert written["about"]["seconds"] < 30
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_what_fails_says_why_and_the_others_go_on(tmp_path):
-    code, text, found = run(tmp_path / "out.json", "--small", "--only", "step,memory")
-    tried = [row for key, row in found["rows"].items() if key[0] in ("step", "memory")]
+    code, text, written = run(tmp_path / "out.json", "--small", "--only", "step,memory")
+    tried = [row for key, row in written["rows"].items() if key[0] in ("step", "memory")]
     assert code == 1 and {row["state"] for row in tried} == {"failed"}, text
     assert {row["note"] for row in tried} == {"RuntimeError: device=cuda: torch sees no GPU"}
 
@@ -103,7 +104,7 @@ def test_every_part_can_be_imported(importable):
     ids=["small", "odd", "b0"],
 )
 def test_the_roofline_counts_what_layers_read_and_write(importable, arch: EfficientNet):
-    from benchmarks.gpu.roofline import step_bytes, values
+    from benchmarks.gpu.roofline import activations, step_bytes
 
     seen = 0
 
@@ -117,7 +118,7 @@ def test_the_roofline_counts_what_layers_read_and_write(importable, arch: Effici
             if isinstance(module, (nn.Conv2d, nn.Linear)):
                 module.register_forward_hook(count)
         model(torch.empty(1, 3, arch.px, arch.px))
-    assert values(arch) == seen
+    assert activations(arch) == seen
     params = sum(value.numel() for value in model.parameters())
     assert step_bytes(arch, 8, "bf16") == 3 * 8 * 2 * seen + 4 * params * 8
     assert step_bytes(arch, 8, "fp32", "rmsproptf") == 3 * 8 * 4 * seen + 4 * params * 10
@@ -150,4 +151,4 @@ def test_a_ratio_is_the_median_over_rounds(importable):
     order = []
     calls = {name: lambda name=name: order.append(name) for name in ("a", "b")}
     times = in_turn(calls, torch.device("cpu"), rounds=2, repeats=2)
-    assert order == ["a", "a", "b", "b"] * 2 and {len(one) for one in times.values()} == {2}
+    assert order == ["a", "a", "b", "b"] * 2 and {len(seconds) for seconds in times.values()} == {2}

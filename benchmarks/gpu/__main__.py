@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, ... or cpu (default: cuda)")
     parser.add_argument("--small", action="store_true", help="tiny networks and counts, one round: a test")
     parser.add_argument("--budget", type=float, default=540.0, help="seconds for everything (default: 540)")
-    parser.add_argument("--batch", type=int, default=256, help="pictures a step of B0 at 224 px (default: 256)")
+    parser.add_argument("--batch", type=int, default=256, help="images a step of B0 at 224 px (default: 256)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that alternate what is compared (default: 5)")
     parser.add_argument("--only", default=",".join(names), help=f"parts, of {', '.join(names)}")
     parser.add_argument("--whole", action="store_true", help="run Figure 3's 17 runs instead of extrapolating them")

@@ -1,8 +1,8 @@
 """Part 3: how long the 17 runs of Figure 3 take at one seed, of the profile `gpu`.
 
 Eight minutes of training leave no room for it here, so each model is trained for some steps and tested on some
-pictures, and extrapolated: seconds until the first replay, a step's seconds times the recipe's steps, tests. Pictures
-are random ones in memory; decoding the real ones, once a resolution, is timed on some and counted too. What writing
+images, and extrapolated: seconds until the first replay, a step's seconds times the recipe's steps, tests. Images
+are random, in memory; decoding real photographs, once a resolution, is timed on some and counted too. What writing
 checkpoints and records takes is left out. `--whole` runs them instead, by `sweep.run_all` (`--workers` at once), in a
 folder of its own.
 """
@@ -47,17 +47,17 @@ class Cost:
         return self.start + self.steps + self.tests
 
 
-def tested(px: int) -> dict[int, int]:
-    """Return how many pictures a run tests, by size: val and a fifth of train at the input size, val at a larger."""
+def tested(image_size: int) -> dict[int, int]:
+    """Return how many images a run tests, by size: val and a fifth of train at the input size, val at a larger."""
     return {
-        px: COUNTS.val_images + COUNTS.train_images // 5,
-        round(input_pipeline.LARGER_TEST * px): COUNTS.val_images,
+        image_size: COUNTS.val_images + COUNTS.train_images // 5,
+        round(input_pipeline.LARGER_TEST * image_size): COUNTS.val_images,
     }
 
 
-def source(px: int) -> int:
-    """Return the size that training pictures are held at."""
-    return min(round(input_pipeline.SOURCE_FACTOR * px), COUNTS.native_px)
+def source(image_size: int) -> int:
+    """Return the size that training images are held at."""
+    return min(round(input_pipeline.SOURCE_FACTOR * image_size), COUNTS.native_px)
 
 
 def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
@@ -75,8 +75,9 @@ def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
     step = elapsed(lambda: trainee.train(some), bench.device) / some
     tests = 0.0
     for part, count in zip(("val", "larger"), tested(spec.arch.px).values(), strict=True):
-        evaluate(trainee.model, trainee.feed, part)  # kernels are chosen
-        tests += count / images * elapsed(lambda part=part: evaluate(trainee.model, trainee.feed, part), bench.device)
+        evaluate(trainee.model, trainee.pipeline, part)  # kernels are chosen
+        seconds = elapsed(lambda part=part: evaluate(trainee.model, trainee.pipeline, part), bench.device)
+        tests += count / images * seconds
     return Cost(first, spec.recipe.epochs * (COUNTS.train_images // spec.recipe.batch) * step, tests, step)
 
 
@@ -98,20 +99,18 @@ def run(bench: Bench) -> None:
             if bench.left() < 10:
                 break
             costs[model.name] = cost(bench, planned.spec(model, 0), best_kind(bench))
-        start, steps, tests = (
-            sum(getattr(one, name) for one in costs.values()) for name in ("start", "steps", "tests")
-        )
+        start, steps, tests = (sum(getattr(c, name) for c in costs.values()) for name in ("start", "steps", "tests"))
         total = start + steps + tests + decoded
         note = f"extrapolated: steps {steps:.0f} s, starts {start:.0f} s, tests {tests:.0f} s, decoding {decoded:.0f} s"
         if len(costs) < len(models):
             bench.skip("all", f"{len(costs)} of {len(models)} models measured; {note}", UNFIT)
             return
-        detail = {name: vars(one) for name, one in costs.items()}
+        detail = {name: vars(spent) for name, spent in costs.items()}
         bench.row("all", total, "s", f"{note}; {words}", total <= LIMIT, models=detail)
 
 
 def decoding(bench: Bench, sizes: set[int]) -> float:
-    """Report the seconds in which all parts are decoded at the sizes of the runs, on all cores as `sets.load` does."""
+    """Report the seconds of decoding all parts at the sizes of the runs, on all cores as `array_cache.load` does."""
     root, words = photos.folder(bench)
     files = image_folder.list_images(root, "train")[0][: 20 if bench.small else 320]
     middle = sorted(sizes)[len(sizes) // 2]
@@ -120,11 +119,11 @@ def decoding(bench: Bench, sizes: set[int]) -> float:
         started = time.perf_counter()
         image_folder.decode(files, source(middle), threads)
         rates[threads] = len(files) / (time.perf_counter() - started)
-    images = {(source(px), "train"): COUNTS.train_images for px in sizes}
-    images |= {(size, "test"): count for px in sizes for size, count in tested(px).items()}
+    images = {(source(size), "train"): COUNTS.train_images for size in sizes}
+    images |= {(at, "test"): count for size in sizes for at, count in tested(size).items()}
     seconds = sum(images.values()) / rates[many]
     note = f"{rates[1]:.0f} a second on one thread, {rates[many]:.0f} on {many}; {words}"
-    bench.row("decoding", seconds, "s", note, learning_rates={str(threads): rate for threads, rate in rates.items()})
+    bench.row("decoding", seconds, "s", note, rates={str(threads): rate for threads, rate in rates.items()})
     return seconds
 
 

@@ -40,9 +40,9 @@ def measure(bench: Bench, kind: str) -> None:
                 break
             costs[model.name] = cost(bench, planned.spec(model, 0), kind)
             longest = max(longest, costs[model.name].start)
-        each = ", ".join(f"{name} {one.total:.0f} s ({one.start:.0f} s to start)" for name, one in costs.items())
+        each = ", ".join(f"{name} {run.total:.0f} s ({run.start:.0f} s to start)" for name, run in costs.items())
         if len(costs) < len(models):
             bench.skip(kind, f"{len(costs)} of {len(models)} measured: {each}")
             return
-        total = sum(one.total for one in costs.values())
-        bench.row(kind, total, "s", f"extrapolated: {each}", models={name: vars(one) for name, one in costs.items()})
+        total = sum(run.total for run in costs.values())
+        bench.row(kind, total, "s", f"extrapolated: {each}", models={name: vars(run) for name, run in costs.items()})

@@ -33,7 +33,7 @@ PRELOAD = ("effnet_lib.training.trainer", "timm.data", "timm.loss")
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure: `batch` pictures a step at 224 px, `workers` of a whole sweep, a folder to write in."""
+    """How to measure: `batch` images a step at 224 px, `workers` of a whole sweep, a folder to write in."""
 
     device: str
     small: bool
@@ -109,7 +109,8 @@ def begin() -> None:
 def apart(function: Callable[..., Any], *arguments) -> Any:
     """Return what a function returns in a process of its own: cuDNN's algorithms are kept by process.
 
-    Raises RuntimeError with the reason of a failure there.
+    Raises:
+        RuntimeError: It failed there, with the reason.
     """
     context = server()
     here, there = context.Pipe(duplex=False)
@@ -117,14 +118,14 @@ def apart(function: Callable[..., Any], *arguments) -> Any:
     process.start()
     there.close()
     try:
-        failure, found = here.recv()
+        failure, result = here.recv()
     except EOFError:
         raise RuntimeError(f"{function.__name__}: its process died without a word") from None
     finally:
         process.join()
     if failure:
         raise RuntimeError(failure)
-    return found
+    return result
 
 
 def _apart(connection: Connection, function: Callable[..., Any], arguments: tuple) -> None:
@@ -171,16 +172,16 @@ def in_turn(
         for _ in range(repeats):
             call()
 
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            found[name].append(on_device(lambda call=call: several(call), device) / repeats)
-    return found
+            seconds[name].append(on_device(lambda call=call: several(call), device) / repeats)
+    return seconds
 
 
 def ratio(mine: list[float], theirs: list[float]) -> float:
     """Return how many times faster mine are: the median over rounds."""
-    return statistics.median(one / other for one, other in zip(theirs, mine, strict=True))
+    return statistics.median(other / own for own, other in zip(mine, theirs, strict=True))
 
 
 def study(bench: Bench) -> tuple[Study, str]:
@@ -194,31 +195,31 @@ def study(bench: Bench) -> tuple[Study, str]:
     return Study.of(fixed, RunStore(shipped=False)), "profile gpu, undecided: B0 at 64 px"
 
 
-def random_part(images: int, px: int, classes: int) -> Part:
-    """Return a part of random pictures of one size."""
+def random_part(images: int, image_size: int, classes: int) -> Part:
+    """Return a part of random images of one size."""
     draw = np.random.default_rng(0)
-    pixels = draw.integers(0, 256, (images, px, px, 3), np.uint8)
+    pixels = draw.integers(0, 256, (images, image_size, image_size, 3), np.uint8)
     return Part(pixels, np.arange(images), draw.integers(0, classes, images))
 
 
 class Trainee:
-    """A run in training on random pictures, as `training.trainer` trains it: draws, crops, schedule, step."""
+    """A run in training on random images, as `training.trainer` trains it: draws, crops, schedule, step."""
 
-    def __init__(self, spec: RunSpec, device: torch.device, kind: str, images: int, native_px: int = 224):
+    def __init__(self, spec: RunSpec, device: torch.device, kind: str, images: int, native_size: int = 224):
         px, classes = spec.arch.px, spec.arch.classes
         sizes = {
-            "train": min(round(input_pipeline.SOURCE_FACTOR * px), native_px),
+            "train": min(round(input_pipeline.SOURCE_FACTOR * px), native_size),
             "val": px,
             "larger": round(1.15 * px),
         }
         held = {name: input_pipeline.Memory(random_part(images, size, classes), device) for name, size in sizes.items()}
-        self.spec, self.feed = spec, input_pipeline.InputPipeline(spec, held, device)
+        self.spec, self.pipeline = spec, input_pipeline.InputPipeline(spec, held, device)
         self.model = build_model.build(spec, device).train()
         self.optimizer = optimizer.optimiser(spec.recipe, self.model)
-        self.scheduler = optimizer.schedule(spec.recipe, self.optimizer, self.feed.steps)
+        self.scheduler = optimizer.schedule(spec.recipe, self.optimizer, self.pipeline.steps)
         self.ema = optimizer.average(spec.recipe, self.model)
         self.step = train_step.KINDS[kind](spec, self.model, self.optimizer, device)
-        self._endless = enumerate(itertools.chain.from_iterable(map(self.feed.epoch, itertools.count())))
+        self._endless = enumerate(itertools.chain.from_iterable(map(self.pipeline.epoch, itertools.count())))
 
     def train(self, steps: int) -> None:
         """Train some steps more, with no regard to the schedule's end."""

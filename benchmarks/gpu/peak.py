@@ -1,6 +1,6 @@
 """Part 5: the closed form of a training step's peak memory against what the GPU's allocator counts.
 
-Peaks are those of `train()`'s own step, of warm-up and capture both, less the pictures held on the GPU. Which of both
+Peaks are those of `train()`'s own step, of warm-up and capture both, less the images held on the GPU. Which of both
 is higher is in the details.
 """
 
@@ -48,8 +48,8 @@ def measure(bench: Bench, name: str, arch: Architecture, recipe: Recipe) -> None
         bench.skip(name, f"{predicted / GIB:.1f} GiB are predicted, {free / GIB:.1f} GiB are free")
         return
     before = torch.cuda.memory_allocated(bench.device)
-    trainee = Trainee(RunSpec(arch, recipe, "none", 0), bench.device, "graph", recipe.batch, native_px=10_000)
-    held = sum(part.held.nbytes for part in trainee.feed.parts.values() if part.held is not None)
+    trainee = Trainee(RunSpec(arch, recipe, "none", 0), bench.device, "graph", recipe.batch, native_size=10_000)
+    held = sum(part.held.nbytes for part in trainee.pipeline.parts.values() if part.held is not None)
     peaks = {}
     for phase, steps in {"eager": WARM_STEPS, "graph": 2}.items():
         torch.cuda.reset_peak_memory_stats(bench.device)

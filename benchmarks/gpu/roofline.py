@@ -4,10 +4,11 @@ The bytes of a fully fused step, in closed form. A convolution (or linear layer)
 once forward, norm and activation fused to it; backward it reads and writes as much twice, once for the input's gradient
 and once for the weights':
 
-    3 * batch * size * sum over layers of (input values + output values)
+    3 * batch * size * sum over layers of (input activations + output activations)
 
-with 2 bytes a value in bf16 and 4 in fp32. Weights are in single precision: read forward and backward, their gradient
-written; the update reads weights, gradient and s copies of state (momentum: s = 1) and writes weights and state:
+with 2 bytes an activation in bf16 and 4 in fp32. Weights are in single precision: read forward and backward, their
+gradient written; the update reads weights, gradient and s copies of state (momentum: s = 1) and writes weights and
+state:
 
     4 * params * (3 + (2 + s) + (1 + s)) = 4 * params * (6 + 2 s)
 
@@ -45,8 +46,8 @@ PROFILED = 5  # steps
 Span = tuple[str, float, float]  # a kernel's name, its start and its end
 
 
-def values(arch: Architecture) -> int:
-    """Return how many values all layers read and write for one picture, forward."""
+def activations(arch: Architecture) -> int:
+    """Return how many activations all layers read and write for one image, forward."""
     total, px = 0, arch.px
     for layer in arch.layers():
         linear = not layer.norm  # of the pooled map: its input is a vector
@@ -59,7 +60,7 @@ def values(arch: Architecture) -> int:
 
 def step_bytes(arch: Architecture, batch: int, precision: str, optimiser: str = "sgd") -> int:
     """Return the bytes that a fully fused training step moves."""
-    moved = 3 * batch * SIZE[precision] * values(arch)
+    moved = 3 * batch * SIZE[precision] * activations(arch)
     return moved + 4 * count(arch).params * (6 + 2 * STATE[optimiser])
 
 

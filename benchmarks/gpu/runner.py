@@ -23,9 +23,15 @@ Rows = dict[tuple[str, str], Row]
 def measure(
     settings: Settings, budget: float, only: Sequence[str], changed: Callable[[Rows, dict], None]
 ) -> tuple[Rows, dict]:
-    """Run the parts named in `only` within `budget` seconds; return all rows and what they were measured on.
+    """Run parts of the benchmark; a part's share is of the time that is left when it starts.
 
-    A part's share is of the time that is left when it starts. `changed` is told after each part.
+    Args:
+        budget: Seconds for everything.
+        only: Names of the parts.
+        changed: Told rows and header after each part.
+
+    Returns:
+        All rows, and what they were measured on.
     """
     rows, about, end = empty(), header(), time.monotonic() + budget - ENDING
     context = server()
@@ -92,7 +98,11 @@ def _child(part: Part, settings: Settings, deadline: float, connection: Connecti
 
 
 def device_of(bench: Bench) -> dict[str, str]:
-    """Return what the device is. Raises RuntimeError for a GPU that torch does not see."""
+    """Return what the device is.
+
+    Raises:
+        RuntimeError: torch does not see the GPU.
+    """
     import torch
 
     if not bench.cuda:

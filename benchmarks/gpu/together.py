@@ -1,4 +1,4 @@
-"""Part 6: small runs that share the GPU, each in a process of its own: pictures a second of all together."""
+"""Part 6: small runs that share the GPU, each in a process of its own: images a second of all together."""
 
 import time
 from multiprocessing.connection import Connection
@@ -39,18 +39,18 @@ def run(bench: Bench) -> None:
 
 
 def _answer(end: Connection) -> float:
-    """Return what a process has measured; 0 for that it is ready. Raises RuntimeError with its reason."""
+    """Return what a process has measured, 0 for that it is ready; raise its reason as RuntimeError."""
     try:
-        found = end.recv()
+        answer = end.recv()
     except EOFError:
         raise RuntimeError("a process died without a word, perhaps for lack of memory") from None
-    if isinstance(found, str):
-        raise RuntimeError(found)
-    return found
+    if isinstance(answer, str):
+        raise RuntimeError(answer)
+    return answer
 
 
 def _work(settings: Settings, connection: Connection) -> None:
-    """Train whenever asked, for so many seconds, and answer with pictures a second."""
+    """Train whenever asked, for so many seconds, and answer with images a second."""
     begin()
     try:
         bench = Bench(settings, 0.0, connection)

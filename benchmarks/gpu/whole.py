@@ -1,6 +1,6 @@
 """Part 2: a whole run of the 64 px baseline against the way of timm's train.py, data and evaluation included.
 
-Ours is `train()` on a folder that it has not seen: files are fingerprinted, pictures decoded once, the step captured,
+Ours is `train()` on a folder that it has not seen: files are fingerprinted, images decoded once, the step captured,
 the network tested on all parts at the end. timm's is the loop of its train.py with its own loaders: random resized crop
 and flip (no other augmentation), a worker process a core, CosineLRScheduler, validation after every epoch, no averaged
 weights. Network, recipe, precision and memory format are the same. A few epochs are run; for the recipe's number of
@@ -9,7 +9,7 @@ epochs each side's time is its constant part and so many of its later epochs.
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,31 +37,31 @@ Timed = tuple[float, float]  # seconds of the whole run, and of one epoch after 
 
 
 def run(bench: Bench) -> None:
-    """Run both, ours first and once more with its decoded pictures at hand."""
+    """Run both, ours first and once more with its decoded images at hand."""
     root, words = photos.folder(bench)
     for path in filter(Path.is_file, root.rglob("*")):
         path.read_bytes()  # neither side is the first to read the disk
     planned, base = study(bench)
     whole, recipe = planned.profile.recipe.epochs, replace(planned.profile.recipe, epochs=EPOCHS)
-    found: dict[str, Timed] = {}
+    times: dict[str, Timed] = {}
     with bench.attempt("ours"):
-        found["ours"] = ours(bench, root, planned.base.arch, recipe)
+        times["ours"] = ours(bench, root, planned.base.arch, recipe)
         again, _ = ours(bench, root, planned.base.arch, recipe)
-        total, epoch = found["ours"]
-        note = f"{EPOCHS} epochs of {epoch:.2f} s; {again:.1f} s where pictures are decoded already; {words}; {base}"
+        total, epoch = times["ours"]
+        note = f"{EPOCHS} epochs of {epoch:.2f} s; {again:.1f} s where images are decoded already; {words}; {base}"
         bench.row("ours", total, "s", note, epoch=epoch, decoded=again, epochs=EPOCHS)
     with bench.attempt("timm"):
         workers = 0 if bench.small else cpu_count()
         arch = planned.base.arch(photos.IMAGENETTE.classes)
-        found["timm"] = apart(theirs, bench.device, root, arch, recipe, workers)
-        total, epoch = found["timm"]
+        times["timm"] = apart(theirs, bench.device, root, arch, recipe, workers)
+        total, epoch = times["timm"]
         note = f"{EPOCHS} epochs of {epoch:.2f} s; {workers} workers"
         bench.row("timm", total, "s", note, epoch=epoch, epochs=EPOCHS, workers=workers)
-    if len(found) < 2:
+    if len(times) < 2:
         for name in ("ratio", "recipe"):
             bench.skip(name, "nothing to compare", FAILED)
         return
-    (mine, my_epoch), (other, other_epoch) = found["ours"], found["timm"]
+    (mine, my_epoch), (other, other_epoch) = times["ours"], times["timm"]
     note = f"{EPOCHS} epochs, where decoding and capture weigh {whole / EPOCHS:.0f} times as much as in a whole run"
     bench.row("ratio", other / mine, "x", note)
     mine, other = mine + (whole - EPOCHS) * my_epoch, other + (whole - EPOCHS) * other_epoch
@@ -80,6 +80,18 @@ def ours(bench: Bench, root: Path, arch: Callable[[int], Architecture], recipe: 
     return time.perf_counter() - started, (marks[-1] - marks[0]) / (len(marks) - 1)
 
 
+def loaders(device: torch.device, root: Path, arch: Architecture, recipe: Recipe, workers: int) -> tuple:
+    """Return timm's loaders of the parts train and val, as its train.py makes them."""
+    common = {"input_size": (3, arch.px, arch.px), "batch_size": recipe.batch, "interpolation": "bilinear"}
+    common |= {"num_workers": workers, "persistent_workers": workers > 0, "device": device}
+    common |= {"pin_memory": device.type == "cuda"}
+    train_set = create_dataset("", root=str(root), split="train", is_training=True, batch_size=recipe.batch)
+    scale = (recipe.min_area, 1.0)
+    train_loader = create_loader(train_set, is_training=True, scale=scale, color_jitter=0.0, **common)
+    val_set = create_dataset("", root=str(root), split="val", is_training=False, batch_size=recipe.batch)
+    return train_loader, create_loader(val_set, is_training=False, **common)
+
+
 def theirs(device: torch.device, root: Path, arch: Architecture, recipe: Recipe, workers: int) -> Timed:
     """Train and validate in the way of timm's train.py, with its defaults where the recipe says nothing."""
     started, marks = time.perf_counter(), []
@@ -88,29 +100,18 @@ def theirs(device: torch.device, root: Path, arch: Architecture, recipe: Recipe,
     optimizer = create_optimizer_v2(
         model, opt="sgd", lr=recipe.lr, weight_decay=recipe.weight_decay, momentum=recipe.momentum
     )
-    common = {"input_size": (3, arch.px, arch.px), "batch_size": recipe.batch, "interpolation": "bilinear"}
-    common |= {"num_workers": workers, "persistent_workers": workers > 0, "device": device}
-    common |= {"pin_memory": device.type == "cuda"}
-    given = create_dataset("", root=str(root), split="train", is_training=True, batch_size=recipe.batch)
-    scale = (recipe.min_area, 1.0)
-    loader = create_loader(given, is_training=True, scale=scale, color_jitter=0.0, **common)
-    tested = create_dataset("", root=str(root), split="val", is_training=False, batch_size=recipe.batch)
-    test_loader = create_loader(tested, is_training=False, **common)
-    loss_fn, plain_loss = LabelSmoothingCrossEntropy(recipe.label_smoothing), torch.nn.CrossEntropyLoss()
-    total = recipe.epochs * len(loader)
+    loader, val_loader = loaders(device, root, arch, recipe, workers)
+    loss_fn, total = LabelSmoothingCrossEntropy(recipe.label_smoothing), recipe.epochs * len(loader)
     scheduler = CosineLRScheduler(
         optimizer, t_initial=total, warmup_t=round(recipe.warmup * total), t_in_epochs=False, warmup_prefix=False
     )
-
-    def cast() -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
 
     number = 0
     for _ in range(recipe.epochs):
         model.train()
         for pixels, labels in loader:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-            with cast():
+            with cast(device, recipe):
                 loss = loss_fn(model(pixels), labels)
             loss.backward()
             dispatch_clip_grad(model_parameters(model), value=recipe.clip, mode="norm")
@@ -118,14 +119,25 @@ def theirs(device: torch.device, root: Path, arch: Architecture, recipe: Recipe,
             optimizer.zero_grad()
             number += 1
             scheduler.step_update(number)
-        model.eval()
-        with torch.inference_mode():
-            for pixels, labels in test_loader:
-                pixels = pixels.contiguous(memory_format=torch.channels_last)
-                with cast():
-                    logits = model(pixels)
-                    loss = plain_loss(logits, labels)
-                top1, _ = accuracy(logits, labels, topk=(1, 5))
-                float(loss), float(top1)  # its meters read every batch
+        validate(model, val_loader, device, recipe)
         marks.append(time.perf_counter())
     return marks[-1] - started, (marks[-1] - marks[0]) / (len(marks) - 1)
+
+
+def cast(device: torch.device, recipe: Recipe) -> torch.autocast:
+    """Return the context of the recipe's precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+
+
+def validate(model: torch.nn.Module, loader: Iterable, device: torch.device, recipe: Recipe) -> None:
+    """Test a network in the way of timm's train.py, whose meters read loss and top-1 of every batch."""
+    loss_fn = torch.nn.CrossEntropyLoss()
+    model.eval()
+    with torch.inference_mode():
+        for pixels, labels in loader:
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            with cast(device, recipe):
+                logits = model(pixels)
+                loss = loss_fn(logits, labels)
+            top1, _ = accuracy(logits, labels, topk=(1, 5))
+            float(loss), float(top1)

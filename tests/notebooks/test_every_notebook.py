@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,17 @@ def parameters_cells(notebook) -> list:
     return [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
 
 
+@pytest.fixture
+def kept(request, roots):
+    """Copy figures and executed notebook to $EFFNET_KEEP/<notebook>, where that is set, whatever the test says."""
+    yield
+    if folder := os.environ.get("EFFNET_KEEP"):
+        for made in filter(Path.is_dir, (roots / "figures", roots / "elsewhere")):
+            shutil.copytree(made, Path(folder) / request.node.callspec.id, dirs_exist_ok=True)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_anywhere_and_leaves_what_it_promises(path, roots, tmp_path):
     elsewhere = tmp_path / "elsewhere"
