@@ -31,7 +31,7 @@ class Outcome:
     key: str
     record: str = ""
     weights: bytes = b""
-    one_line: str = ""
+    reason: str = ""
     said: tuple[str, ...] = ()
     asked: bool = False
 
