@@ -25,7 +25,7 @@ from effnet_lib.apps import cli
 from effnet_lib.core import forkserver, paths, signals
 from effnet_lib.core.errors import RunFailed
 from effnet_lib.runs.store import RunStore
-from effnet_lib.runs.sweep import run_all
+from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.study import profiles
 from effnet_lib.training import checkpoint, train_step, trainer
@@ -189,7 +189,7 @@ ERRORS = {
 def test_a_run_that_fails_is_noted_in_one_line_and_the_others_go_on(store, unlucky, name):
     unlucky(ERRORS[name])
     runs, said = killing.specs("short", 0, 13, 1, epochs=1), []
-    report = run_all(runs, lambda spec: killing.DATA, store, 0, say=said.append)
+    report = run_all(runs, lambda spec: killing.DATA, store, SweepOptions(0, say=said.append))
     assert report.failed == [runs[1]] and report.stored == [runs[0], runs[2]]
     reason = store.failure(runs[1].key)
     assert f"{type(ERRORS[name]).__name__}: {str(ERRORS[name]).splitlines()[0]}" in reason
@@ -226,7 +226,7 @@ def test_a_lock_that_cannot_be_made_fails_the_run_and_not_the_sweep(store, monke
         return lock(self, key)
 
     monkeypatch.setattr(RunStore, "lock", broken)
-    report = run_all(runs, lambda spec: killing.DATA, store, 0, say=silent)
+    report = run_all(runs, lambda spec: killing.DATA, store, SweepOptions(0, say=silent))
     assert report.failed == [runs[0]] and report.stored == [runs[1]]
     assert "OSError: [Errno 30] Read-only file system" in store.failure(runs[0].key)
 
@@ -249,9 +249,9 @@ def test_what_a_kill_left_of_a_stored_run_is_removed(store, record_of, stepped):
     note.write_text("{}")
     store.weights(key).write_text("weights")
     with store.lock(key):  # somebody is still busy with it
-        assert run_all([SHORT], lambda spec: killing.DATA, store, 0, say=silent).stored == []
+        assert run_all([SHORT], lambda spec: killing.DATA, store, SweepOptions(0, say=silent)).stored == []
         assert stepped.is_file() and note.is_file()
-    run_all([SHORT], lambda spec: killing.DATA, store, 0, say=silent)
+    run_all([SHORT], lambda spec: killing.DATA, store, SweepOptions(0, say=silent))
     assert killing.leftovers(store, [SHORT]) == []
 
 
@@ -508,7 +508,7 @@ def test_a_killed_process_of_a_sweep_is_noted_and_the_others_finish(store, victi
 
     killer = threading.Thread(target=kill)
     killer.start()
-    report = run_all([*endless, *others], lambda spec: killing.DATA, store, 2, budget=90, say=said.append)
+    report = run_all([*endless, *others], lambda spec: killing.DATA, store, SweepOptions(2, budget=90, say=said.append))
     killer.join()
     assert endless[0] in report.failed and report.stored and not report.left
     assert set(report.failed) | set(report.stored) == {*endless, *others}

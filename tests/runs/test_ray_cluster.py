@@ -25,7 +25,7 @@ from effnet_lib.models.memory import training_bytes
 from effnet_lib.runs.executors import ray_cluster, ray_node
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore, parse_record
-from effnet_lib.runs.sweep import Report, Sweep, run_all
+from effnet_lib.runs.sweep import Report, Sweep, SweepOptions, run_all
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.training import checkpoint
 from effnet_lib.training.engine import Execution
@@ -147,7 +147,7 @@ def sweep(nodes: Nodes, tiny_data, store, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", nodes.cluster.address)
 
     def run(specs, dataset_of=lambda spec: tiny_data, **options) -> Report:
-        return run_all(specs, dataset_of, store, say=run.said.append, executor="ray", **options)
+        return run_all(specs, dataset_of, store, SweepOptions(executor="ray", say=run.said.append, **options))
 
     run.said = []
     return run
@@ -230,14 +230,14 @@ def test_without_a_cluster_one_line_says_how_to_start_one(address, store, tiny_d
         closed = f"{HERE}:{free.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", closed if address == "a closed port" else address)
         with pytest.raises(ParameterError, match=r"^executor='ray' .*`ray start --head`") as caught:
-            run_all([tiny_spec], lambda spec: tiny_data, store, executor="ray")
+            run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(executor="ray"))
     assert "\n" not in str(caught.value) and not list(store.root.glob("running/*.lock"))
 
 
 def test_without_ray_one_line_names_the_extra(store, tiny_data, tiny_spec, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ParameterError, match=r"^executor='ray' .* extra `cluster`"):
-        run_all([tiny_spec], lambda spec: tiny_data, store, executor="ray")
+        run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(executor="ray"))
 
 
 @pytest.mark.usefixtures("ray_folder")
@@ -254,7 +254,7 @@ def test_without_ray_one_line_names_the_extra(store, tiny_data, tiny_spec, monke
 )
 def test_what_a_cluster_cannot_do_is_refused(options, message, store, tiny_data, tiny_spec):
     with pytest.raises(ParameterError, match=f"^{message}"):
-        run_all([tiny_spec], lambda spec: tiny_data, store, **({"executor": "ray"} | options))
+        run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(**({"executor": "ray"} | options)))
 
 
 class FakeRay:
@@ -289,7 +289,7 @@ def answered(store, tiny_data, tiny_spec):
     """Run the tiny spec on a cluster that gives these answers; return the report and how often it was submitted."""
 
     def run(*answers) -> tuple[Report, int]:
-        state = Sweep([tiny_spec], lambda _: tiny_data, store, Execution(), 1e12, lambda line: None, lambda _: 0.0)
+        state = Sweep([tiny_spec], lambda _: tiny_data, store, SweepOptions(say=lambda line: None))
         ray = FakeRay(*answers)
         ray_cluster._Pool(ray, state).run()
         return state.report, len(ray.sent)
@@ -340,7 +340,7 @@ def test_a_node_splits_what_does_not_fit_its_share_of_the_gpu(tiny_data, tiny_sp
     outcome = ray_node.train(tiny_spec, tiny_data, Execution(), 1e6)
     record = parse_record(outcome.record)
     assert outcome.how == STORED and record.key == outcome.key == replace(tiny_spec, micro_batch=8).key
-    assert "micro-batches of 8 pictures" in outcome.said[0] and outcome.weights
+    assert "micro-batches of 8 images" in outcome.said[0] and outcome.weights
     assert not [path for path in (tmp_path / "scratch").glob("*/*") if outcome.key in path.name and path.stat().st_size]
 
 
@@ -369,6 +369,6 @@ def test_there_is_room_for_as_many_runs_as_fit_on_the_nodes(store, tiny_data, ti
         Execution("cuda", gpu_share=1 / 3),
         Execution("cuda", gpu_share=0.6),
     ):
-        state = Sweep([tiny_spec], lambda _: tiny_data, store, engine, 1e12, print, lambda _: 0.0)
+        state = Sweep([tiny_spec], lambda _: tiny_data, store, SweepOptions(engine=engine))
         rooms[engine] = ray_cluster._Pool(FakeRay(nodes=listed), state)._room()
     assert list(rooms.values()) == [11, 4, 8, 4]
