@@ -20,7 +20,7 @@ from effnet_lib.data import image_folder
 from effnet_lib.data.datasets import PHOTOS, declare
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
-from effnet_lib.runs.sweep import run_all
+from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study.study import ScaledModel, Study
 from effnet_lib.training import input_pipeline
 from effnet_lib.training.engine import Execution
@@ -135,9 +135,8 @@ def whole(bench: Bench, planned: Study, models: Sequence[ScaledModel]) -> None:
     if bench.small:
         specs = [replace(spec, recipe=replace(spec.recipe, epochs=1)) for spec in specs]
     store, workers, began = RunStore(shipped=False), bench.settings.workers, time.perf_counter()
-    report = run_all(
-        specs, lambda _: dataset, store, workers, Execution(str(bench.device)), bench.left() - 10, say=lambda line: None
-    )
+    options = SweepOptions(workers, Execution(str(bench.device)), bench.left() - 10, say=lambda line: None)
+    report = run_all(specs, lambda _: dataset, store, options)
     wait_for(bench.device)
     seconds, stored = time.perf_counter() - began, len(report.stored)
     failed = "; ".join(filter(None, (store.failure(spec.key) for spec in report.failed)))

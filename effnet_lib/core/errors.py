@@ -1,23 +1,15 @@
 """The named errors; each message is one line that a user can act on."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 import difflib
 from collections.abc import Iterable
 
 
 class EffnetError(Exception):
-    """Any error that this library raises on purpose."""
+    """Stand for any error that this library raises on purpose."""
 
 
 class ParameterError(EffnetError):
-    """A parameter has a value that is not accepted.
-
-    The message names the parameter, the value and what is accepted.
-    """
+    """Refuse a parameter's value; the message names the parameter, the value and what is accepted."""
 
     def __init__(self, name: str, value: object, accepted: str):
         self.name, self.value, self.accepted = name, value, accepted

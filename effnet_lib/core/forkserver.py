@@ -8,7 +8,7 @@ from .signals import held
 
 
 def server(*preload: str) -> BaseContext:
-    """Return a context whose processes a server starts that has imported the modules named.
+    """Return a context whose processes a server starts that has imported the modules named in `preload`.
 
     The server outlives signals to a whole process group and ends with the process that asked for it; what it starts
     has signals blocked until it listens. Where there are no such servers, processes start from nothing.

@@ -1,11 +1,8 @@
-"""What the machine is: processors this process may use, their model."""
+"""What the machine is: the processors that this process may use, their model, a name for the host."""
 
+import hashlib
 import os
 import platform
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def cpu_count() -> int:
@@ -21,3 +18,8 @@ def processor_name() -> str:
                 if line.startswith("model name"):
                     return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def host_hash() -> str:
+    """Return 12 hex digits that tell hosts apart without naming them."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:12]

@@ -27,7 +27,7 @@ def results_root() -> Path:
 
 
 def cache_root() -> Path:
-    """Return the folder of decoded pictures, features and fingerprints, below your results; it may be deleted."""
+    """Return the folder of decoded images, features and fingerprints, below your results; it may be deleted."""
     return results_root() / "cache"
 
 

@@ -3,17 +3,13 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_noted: list[int] = []
-_late: list[int] = []  # second signals that came while a process was being started
-_listeners = 0
-_held = 0
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody asked to stop: what was finished is stored, what was running goes on from its checkpoint.
+    """Say that somebody asked to stop: what was finished is stored, what was running goes on from its checkpoint.
 
     `code` is the exit code, 128 + the signal's number as shells have it: 130 for SIGINT, 143 for SIGTERM.
     """
@@ -23,49 +19,63 @@ class Stopped(KeyboardInterrupt):
         self.code = 128 + number
 
 
+class _Mailbox:
+    """The signals of this process. There is one mailbox, as a process has one table of handlers."""
+
+    def __init__(self):
+        self.noted: list[int] = []
+        self.late: list[int] = []  # second signals that came while a process was being started
+        self.listening = False
+        self.held = 0
+
+    def note(self, number: int, patient: bool) -> None:
+        self.noted.append(number)
+        if len(self.noted) > 1 and not patient:
+            if self.held:  # another thread, which blocks nothing, took the signal
+                self.late.append(number)
+            else:
+                raise Stopped(number)
+
+
+_mailbox = _Mailbox()
+
+
 def asked() -> bool:
     """Say whether a signal has been noted since listening began."""
-    return bool(_noted)
+    return bool(_mailbox.noted)
 
 
 def check() -> None:
     """Raise Stopped if a signal has been noted."""
-    if _noted:
-        raise Stopped(_noted[0])
+    if _mailbox.noted:
+        raise Stopped(_mailbox.noted[0])
 
 
 @contextlib.contextmanager
 def listening(patient: bool = False) -> Iterator[None]:
-    """Note the first signal instead of being ended by it; a second one raises Stopped at once, unless `patient`.
+    """Note the first signal instead of being ended by it; a second one raises Stopped at once.
 
-    Patient is who gets one signal twice, directly and through a parent. Outside the main thread, which alone may handle
-    signals, nothing changes; inside another `listening` that one goes on.
+    Outside the main thread, which alone may handle signals, nothing changes; inside another `listening` that one
+    goes on.
+
+    Args:
+        patient: Note a second signal as well: for who gets one signal twice, directly and through a parent.
     """
-    global _listeners
-    if threading.current_thread() is not threading.main_thread() or _listeners:
+    if threading.current_thread() is not threading.main_thread() or _mailbox.listening:
         yield
         return
-
-    def note(number: int, _frame) -> None:
-        _noted.append(number)
-        if len(_noted) > 1 and not patient:
-            if _held:  # another thread, which blocks nothing, took the signal
-                _late.append(number)
-            else:
-                raise Stopped(number)
-
-    _noted.clear()
-    _late.clear()
-    before = {number: signal.signal(number, note) for number in SIGNALS}
-    _listeners += 1
+    _mailbox.noted.clear()
+    _mailbox.late.clear()
+    _mailbox.listening = True
     try:
-        yield
+        with _handling(SIGNALS, lambda number, _frame: _mailbox.note(number, patient)):
+            try:
+                yield
+            finally:
+                patient = True  # one that comes from here on must not leave this handler behind
     finally:
-        patient = True  # one that comes from here on must not leave this handler behind
-        _listeners -= 1
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-        _noted.clear()
+        _mailbox.listening = False
+        _mailbox.noted.clear()
 
 
 @contextlib.contextmanager
@@ -75,11 +85,18 @@ def interrupting() -> Iterator[None]:
     def interrupt(number: int, _frame) -> None:
         raise Stopped(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    with _handling((signal.SIGTERM,), interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(numbers: tuple[int, ...], handler: Callable) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+        for number, old in before.items():
+            signal.signal(number, old if old is not None else signal.SIG_DFL)
 
 
 def listen_to_the_end() -> None:
@@ -88,7 +105,7 @@ def listen_to_the_end() -> None:
     A terminal's Ctrl-C reaches it directly and once more through its parent, perhaps on its way out.
     """
     for number in SIGNALS:
-        signal.signal(number, lambda number, _frame: _noted.append(number))
+        signal.signal(number, lambda number, _frame: _mailbox.note(number, patient=True))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
@@ -97,14 +114,16 @@ def held() -> Iterator[None]:
     """Let no signal end a process while it is being started, nor its parent before it knows of it.
 
     What starts here is born with SIGINT and SIGTERM blocked: they wait until it listens.
+
+    Raises:
+        Stopped: On the way out, for a second signal that came meanwhile.
     """
-    global _held
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    _held += 1
+    _mailbox.held += 1
     try:
         yield
     finally:
-        _held -= 1
+        _mailbox.held -= 1
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if _late and not _held:
-        raise Stopped(_late.pop())
+    if _mailbox.late and not _mailbox.held:
+        raise Stopped(_mailbox.late.pop())

@@ -2,7 +2,7 @@
 
 
 def time_words(seconds: float) -> str:
-    """Say a duration as people do."""
+    """Return a duration in seconds as people say it: s, min or h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

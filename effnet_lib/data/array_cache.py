@@ -9,6 +9,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..core import paths
+from ..core.hardware import cpu_count
 from . import image_folder
 from .datasets import DataSet, content_fingerprint, generated
 from .splits import HOLDOUT, part_rows, source_part
@@ -63,8 +64,7 @@ def load(dataset: DataSet, part: str, px: int, wait: bool = True) -> Part:
             if dataset.fractals:
                 array = generated(dataset.fractals, source, px, wanted)
             else:
-                cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-                array = image_folder.decode([files[i] for i in wanted], px, cores)  # once, and everybody waits for it
+                array = image_folder.decode([files[i] for i in wanted], px, cpu_count())  # once: everybody waits for it
             aside = path.with_suffix(".part.npy")
             with open(aside, "wb") as file:
                 np.save(file, array)

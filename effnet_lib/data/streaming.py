@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..core import forkserver
 from ..core.errors import DataError, ParameterError
+from ..core.hardware import cpu_count
 from . import image_folder
 from .datasets import DataSet, content_fingerprint
 from .splits import part_rows, source_part
@@ -129,8 +130,7 @@ def box(matrix: np.ndarray, width: int, height: int) -> tuple[float, float, floa
 
 def _load(orders: Iterable[Order], px: int, workers: int | None) -> Iterator[Batch]:
     if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = min(MOST_WORKERS, cores)
+        workers = min(MOST_WORKERS, cpu_count())
     if workers < 0:
         raise ParameterError("workers", workers, "a whole number of at least 0, or None")
     options: dict[str, Any] = {"num_workers": workers, "pin_memory": torch.cuda.is_available()}

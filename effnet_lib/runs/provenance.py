@@ -1,15 +1,11 @@
 """Where, when and with what a record is made."""
 
 import datetime
-import hashlib
 import platform
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..core.hardware import processor_name
-
-if TYPE_CHECKING:
-    pass
+from ..core.hardware import host_hash, processor_name
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas")
 
@@ -24,7 +20,7 @@ def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
         "device": name,
         "device_type": device.split(":")[0],
         "threads": threads,
-        "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
+        "host": host_hash(),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "data_fingerprint": fingerprint,
     }

@@ -1,22 +1,21 @@
 """Execute many runs once each: in this process, in worker processes or on a Ray cluster, within a time budget."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..core import signals
 from ..core.errors import ParameterError
 from ..core.hardware import cpu_count
 from ..data.datasets import DataSet, content_fingerprint
-from ..training.engine import Execution
 from .executors import in_process, processes
 from .spec import RunSpec
 from .store import RunStore
-from .sweep_state import Report, Sweep
+from .sweep_state import Report, Sweep, SweepOptions
 from .time_estimate import cost, estimator
 from .worker import tidy
 
-__all__ = ["EXECUTORS", "Report", "Sweep", "cost", "estimator", "run_all"]
+__all__ = ["EXECUTORS", "Report", "Sweep", "SweepOptions", "cost", "estimator", "run_all"]
 
 EXECUTORS = ("local", "ray")
 
@@ -25,49 +24,51 @@ def run_all(
     specs: Sequence[RunSpec],
     dataset_of: Callable[[RunSpec], DataSet],
     store: RunStore,
-    workers: int | None = None,
-    engine: Execution | None = None,
-    budget: float = math.inf,
-    say: Callable[[str], None] = print,
-    estimate: Callable[[RunSpec], float] = lambda spec: 0.0,
-    executor: str = "local",
+    options: SweepOptions | None = None,
 ) -> Report:
-    """Execute every spec that is not stored, in the order given.
+    """Execute every spec that is not stored, in the order given; failures are noted and the others go on.
 
-    `workers` is how many at once: 0 is this process; None is one worker a core on a CPU, this process on a GPU, and as
-    many as there is room for on a cluster. `budget` in seconds: no run starts whose first epoch would pass it, and a
-    running one pauses between steps. Failures are noted and the others go on.
-
-    Raises StoreError where no record could be written, DataError for data that are missing or not what their id
-    declares, ParameterError for an unknown executor, all before any training; Stopped, with every running run saved,
-    after SIGINT or SIGTERM.
+    Raises:
+        StoreError: No record could be written; like the next two, before any training.
+        DataError: Data are missing or not what their id declares.
+        ParameterError: An unknown executor, or an engine that cannot do here what it is asked.
+        Stopped: SIGINT or SIGTERM came; every running run is saved.
     """
-    if executor not in EXECUTORS:
-        raise ParameterError("executor", executor, " or ".join(EXECUTORS))
-    engine = engine or Execution()
-    engine.launch()  # refuses what cannot be done here
-    if engine.gpu_share != 1 and executor != "ray":
-        raise ParameterError("gpu_share", engine.gpu_share, "1 without a cluster; here the workers share the GPU")
-    if workers is None and executor == "local":
-        workers = cpu_count() if engine.kind == "cpu" else 0
+    options = _checked(options or SweepOptions())
     found = {spec: store.find(spec) for spec in specs}
     todo = [spec for spec, record in found.items() if record is None]
     for record in filter(None, found.values()):
         tidy(store, record.key)
-    sweep = Sweep(todo, dataset_of, store, engine, time.monotonic() + budget, say, estimate, workers)
+    sweep = Sweep(todo, dataset_of, store, options, time.monotonic() + options.budget)
     if todo:
         store.check_writable()
         for dataset in {dataset_of(spec) for spec in todo if sweep.fits(spec)}:
             content_fingerprint(dataset)  # missing or other data are said once, not run by run
         with signals.listening():
-            if executor == "ray":
-                from .executors import ray_cluster
-
-                ray_cluster.run(sweep)
-            elif workers == 0:
-                in_process.run(sweep)
-            else:
-                processes.run(sweep)
+            _executor(options)(sweep)
             signals.check()
     sweep.report.left = [spec for spec in todo if not sweep.report.knows(spec)]
     return sweep.report
+
+
+def _checked(options: SweepOptions) -> SweepOptions:
+    """Return the options with the number of workers that None stands for on this machine."""
+    engine, executor = options.engine, options.executor
+    if executor not in EXECUTORS:
+        raise ParameterError("executor", executor, " or ".join(EXECUTORS))
+    engine.launch()  # refuses what cannot be done here
+    if executor == "ray":
+        return options
+    if engine.gpu_share != 1:
+        raise ParameterError("gpu_share", engine.gpu_share, "1 without a cluster; here the workers share the GPU")
+    if options.workers is None:
+        return replace(options, workers=cpu_count() if engine.kind == "cpu" else 0)
+    return options
+
+
+def _executor(options: SweepOptions) -> Callable[[Sweep], None]:
+    if options.executor == "ray":
+        from .executors import ray_cluster
+
+        return ray_cluster.run
+    return processes.run if options.workers else in_process.run

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..runs.spec import RunSpec
-from ..runs.sweep import Report, estimator, run_all
+from ..runs.sweep import Report, SweepOptions, estimator, run_all
 from ..training.engine import Execution
 from . import registry
 from .study import QueueStage, Study
@@ -105,7 +105,8 @@ def work(
         say(f"{len(pending)} runs pending in {len(planned)} stages")
         speed = estimator(study.store.own(), data, engine.device)
         left = deadline - time.monotonic()
-        report = run_all(pending, data, study.store, workers, engine, left, say, speed, executor)
+        options = SweepOptions(workers, engine, left, executor, say, speed)
+        report = run_all(pending, data, study.store, options)
         for name in ("stored", "failed", "paused", "busy"):
             getattr(total, name).extend(getattr(report, name))
         total.left = report.left

@@ -12,7 +12,7 @@ from ..core.text import time_words
 from ..models.complexity import count
 from ..runs.spec import RunSpec
 from ..runs.store import RunRecord
-from ..runs.sweep import estimator, run_all
+from ..runs.sweep import SweepOptions, estimator, run_all
 from ..training.engine import Execution
 from . import queue
 from .plan import Plan
@@ -143,14 +143,8 @@ class TrainingPlan(Plan):
         predicted = self._estimator()
         bases = {self.study.baseline.arch} | {model.arch for model in self.models if model.method == "baseline"}
         todo = sorted(specs, key=lambda spec: (spec.arch not in bases, -predicted(spec)))
-        report = run_all(
-            todo,
-            lambda spec: self.study.dataset,
-            self.study.store,
-            self.workers,
-            Execution(self.parameters.device),
-            estimate=predicted,
-        )
+        options = SweepOptions(self.workers, Execution(self.parameters.device), estimate=predicted)
+        report = run_all(todo, lambda spec: self.study.dataset, self.study.store, options)
         if report.failed:
             first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
             raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")

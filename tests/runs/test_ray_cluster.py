@@ -1,49 +1,40 @@
 """The Ray executor on a real cluster of two nodes: same results, lost nodes, failures, stops; and without a cluster."""
 
-import json
 import os
 import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from support import killing
+from support.ray_nodes import HERE, Nodes, processes
 
 from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.core.signals import Stopped
-from effnet_lib.models.memory import training_bytes
-from effnet_lib.runs.executors import ray_cluster, ray_node
+from effnet_lib.runs.executors import ray_cluster
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.runs.store import RunStore, parse_record
-from effnet_lib.runs.sweep import Report, Sweep, run_all
-from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
+from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.sweep import Report, SweepOptions, run_all
+from effnet_lib.runs.worker import STORED, execute
 from effnet_lib.training import checkpoint
 from effnet_lib.training.engine import Execution
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 240.0  # seconds until a condition counts as never met
-HERE = "127.0.0.1"
 
 
 def until(condition: Callable):
     """Poll until a condition is met and return its value; fail where it never is."""
-    end = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        if time.monotonic() > end:
-            pytest.fail("what was waited for did not happen")
-        time.sleep(0.02)
-    return value
+    return killing.until(condition, PATIENCE)
 
 
 def meanwhile(action: Callable[[], None]) -> threading.Thread:
@@ -52,60 +43,8 @@ def meanwhile(action: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def processes() -> list[tuple[int, int, str]]:
-    """Return all processes as (pid, parent's pid, command)."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    fields = (line.split(None, 2) for line in listed.splitlines())
-    return [(int(pid), int(parent), "".join(command)) for pid, parent, *command in fields]
-
-
 def of_epochs(spec: RunSpec, epochs: int, *seeds: int) -> list[RunSpec]:
     return [replace(spec, recipe=replace(spec.recipe, epochs=epochs), seed=seed) for seed in seeds]
-
-
-class Nodes:
-    """A Ray cluster on this machine: a head and a second node, one processor each, and a scratch that they share."""
-
-    def __init__(self, folder: Path):
-        from ray.cluster_utils import Cluster
-
-        self.folder, self.second, self.seen = folder, None, set()
-        self.scratch = RunStore(root=folder / "scratch")
-        self.cluster = Cluster()
-        self.add()
-
-    def add(self):
-        names = {"EFFNET_DATA": "data", "EFFNET_RESULTS": "never", "EFFNET_SCRATCH": "scratch"}
-        return self.cluster.add_node(
-            num_cpus=1,
-            node_ip_address=HERE,
-            include_dashboard=False,
-            object_store_memory=80 << 20,
-            env_vars={name: str(self.folder / below) for name, below in names.items()},
-        )
-
-    def complete(self) -> None:
-        self.second = self.second or self.add()
-
-    def on_second(self) -> list[int]:
-        """Return the processes that the second node's daemon has started."""
-        (daemon,) = self.second.all_processes["raylet"]
-        return [pid for pid, parent, _ in processes() if parent == daemon.process.pid]
-
-    def kill_second(self) -> None:
-        """Kill the second node as a power cut would, and what it runs with it."""
-        for pid in self.on_second():
-            os.kill(pid, signal.SIGKILL)
-        self.cluster.remove_node(self.second, allow_graceful=False)
-        self.second = None
-
-    def trains(self, spec: RunSpec) -> int | None:
-        """Return the process that has finished an epoch of a run, if one has."""
-        note = self.scratch.root / "running" / f"{spec.key}.json"
-        body = json.loads(note.read_text()) if note.is_file() else {"epoch": 0}
-        if body["epoch"]:
-            self.seen.add(body["pid"])
-        return body["pid"] if body["epoch"] else None
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +86,7 @@ def sweep(nodes: Nodes, tiny_data, store, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", nodes.cluster.address)
 
     def run(specs, dataset_of=lambda spec: tiny_data, **options) -> Report:
-        return run_all(specs, dataset_of, store, say=run.said.append, executor="ray", **options)
+        return run_all(specs, dataset_of, store, SweepOptions(executor="ray", say=run.said.append, **options))
 
     run.said = []
     return run
@@ -230,14 +169,14 @@ def test_without_a_cluster_one_line_says_how_to_start_one(address, store, tiny_d
         closed = f"{HERE}:{free.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", closed if address == "a closed port" else address)
         with pytest.raises(ParameterError, match=r"^executor='ray' .*`ray start --head`") as caught:
-            run_all([tiny_spec], lambda spec: tiny_data, store, executor="ray")
+            run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(executor="ray"))
     assert "\n" not in str(caught.value) and not list(store.root.glob("running/*.lock"))
 
 
 def test_without_ray_one_line_names_the_extra(store, tiny_data, tiny_spec, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ParameterError, match=r"^executor='ray' .* extra `cluster`"):
-        run_all([tiny_spec], lambda spec: tiny_data, store, executor="ray")
+        run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(executor="ray"))
 
 
 @pytest.mark.usefixtures("ray_folder")
@@ -254,121 +193,4 @@ def test_without_ray_one_line_names_the_extra(store, tiny_data, tiny_spec, monke
 )
 def test_what_a_cluster_cannot_do_is_refused(options, message, store, tiny_data, tiny_spec):
     with pytest.raises(ParameterError, match=f"^{message}"):
-        run_all([tiny_spec], lambda spec: tiny_data, store, **({"executor": "ray"} | options))
-
-
-class FakeRay:
-    """As much of Ray as a pool uses: tasks whose answers are given beforehand, raised where they are errors."""
-
-    class exceptions:
-        RayError = type("RayError", (Exception,), {})
-        RayTaskError = type("RayTaskError", (RayError,), {})
-        TaskCancelledError = type("TaskCancelledError", (RayError,), {})
-
-    def __init__(self, *answers, nodes=()):
-        self.answers, self.listed, self.sent = list(answers), nodes, []
-
-    def remote(self, **options):
-        return lambda function: SimpleNamespace(remote=lambda *given: self.sent.append(given) or len(self.sent))
-
-    def nodes(self):
-        return self.listed
-
-    def wait(self, refs, timeout):
-        return refs, []
-
-    def get(self, ref):
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-@pytest.fixture
-def answered(store, tiny_data, tiny_spec):
-    """Run the tiny spec on a cluster that gives these answers; return the report and how often it was submitted."""
-
-    def run(*answers) -> tuple[Report, int]:
-        state = Sweep([tiny_spec], lambda _: tiny_data, store, Execution(), 1e12, lambda line: None, lambda _: 0.0)
-        ray = FakeRay(*answers)
-        ray_cluster._Pool(ray, state).run()
-        return state.report, len(ray.sent)
-
-    return run
-
-
-def test_a_run_that_kills_its_workers_fails_in_the_end(answered, store, tiny_spec, record_of):
-    lost = FakeRay.exceptions.RayError("out of\nmemory")
-    report, sent = answered(*[lost] * ray_cluster.TRIES)
-    assert report.failed == [tiny_spec] and sent == ray_cluster.TRIES
-    assert f"lost {ray_cluster.TRIES} times, at last: RayError: out of memory" in store.failure(tiny_spec.key)
-    finished = ray_node.Outcome(STORED, tiny_spec.key, record_of(tiny_spec).to_json())
-    assert answered(lost, finished)[0].stored == [tiny_spec] and store.failure(tiny_spec.key) is None
-
-
-def test_a_run_goes_on_elsewhere_where_its_node_was_asked_to_stop(answered, tiny_spec, record_of):
-    preempted = ray_node.Outcome(PAUSED, tiny_spec.key, asked=True)
-    finished = ray_node.Outcome(STORED, tiny_spec.key, record_of(tiny_spec).to_json())
-    report, sent = answered(preempted, preempted, finished)
-    assert report.stored == [tiny_spec] and sent == 3 and not report.paused
-
-
-def test_only_a_sound_record_of_the_run_is_stored(answered, store, tiny_spec, record_of):
-    key, other = tiny_spec.key, record_of(replace(tiny_spec, seed=9)).to_json()
-    for record, weights, message in (
-        (other, b"", "is the same effnet_lib installed there"),
-        ("{}", b"", "not a run record"),
-        (record_of(tiny_spec).to_json(), b"weights", "no safetensors"),
-    ):
-        assert answered(ray_node.Outcome(STORED, key, record, weights))[0].failed == [tiny_spec]
-        assert message in store.failure(key) and store.get(key) is None
-    bug = FakeRay.exceptions.RayTaskError("a traceback\nModuleNotFoundError: No module named 'effnet_lib'")
-    assert answered(bug)[0].failed == [tiny_spec] and "No module named 'effnet_lib'" in store.failure(key)
-    assert answered(ray_node.Outcome(FAILED, key))[0].failed == [tiny_spec]
-    assert "could not note the reason" in store.failure(key)
-
-
-def test_a_run_that_a_node_split_counts_as_done(answered, store, tiny_spec, record_of):
-    half = replace(tiny_spec, micro_batch=8)
-    report, _ = answered(ray_node.Outcome(STORED, half.key, record_of(half).to_json(), said=("it does not fit",)))
-    assert report.stored == [tiny_spec] and store.get(half.key) and store.find(tiny_spec).key == half.key
-
-
-def test_a_node_splits_what_does_not_fit_its_share_of_the_gpu(tiny_data, tiny_spec, tmp_path, monkeypatch):
-    monkeypatch.setenv("EFFNET_SCRATCH", str(tmp_path / "scratch"))
-    monkeypatch.setattr(ray_node, "_gpu_bytes", lambda engine: training_bytes(tiny_spec.arch, 8))
-    outcome = ray_node.train(tiny_spec, tiny_data, Execution(), 1e6)
-    record = parse_record(outcome.record)
-    assert outcome.how == STORED and record.key == outcome.key == replace(tiny_spec, micro_batch=8).key
-    assert "micro-batches of 8 pictures" in outcome.said[0] and outcome.weights
-    assert not [path for path in (tmp_path / "scratch").glob("*/*") if outcome.key in path.name and path.stat().st_size]
-
-
-def test_weights_that_are_too_large_to_travel_stay_on_the_node(tiny_data, tiny_spec, tmp_path, monkeypatch):
-    monkeypatch.setenv("EFFNET_SCRATCH", str(tmp_path / "scratch"))
-    monkeypatch.setattr(ray_node, "WEIGHTS", 100)
-    outcome = ray_node.train(tiny_spec, tiny_data, Execution(), 1e6)
-    (kept,) = (tmp_path / "scratch" / "weights").iterdir()
-    assert outcome.record and not outcome.weights and outcome.said[0].endswith(str(kept))
-
-
-def test_a_node_uses_no_scratch_of_somebody_else(tiny_data, tiny_spec, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    (tmp_path / f"effnet-{os.getuid()}").symlink_to(tiny_data.folder)
-    outcome = ray_node.train(tiny_spec, tiny_data, Execution(), 1e6)
-    assert outcome.how == FAILED and "is not yours; EFFNET_SCRATCH takes one that is" in outcome.reason
-
-
-def test_there_is_room_for_as_many_runs_as_fit_on_the_nodes(store, tiny_data, tiny_spec):
-    parts = ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 2.0, "GPU": 4.0}, {"CPU": 1.0}, {"memory": 1.0})
-    listed = [{"Alive": True, "Resources": part} for part in parts] + [{"Alive": False, "Resources": {}}]
-    rooms = {}
-    for engine in (
-        Execution(),
-        Execution("cuda"),
-        Execution("cuda", gpu_share=1 / 3),
-        Execution("cuda", gpu_share=0.6),
-    ):
-        state = Sweep([tiny_spec], lambda _: tiny_data, store, engine, 1e12, print, lambda _: 0.0)
-        rooms[engine] = ray_cluster._Pool(FakeRay(nodes=listed), state)._room()
-    assert list(rooms.values()) == [11, 4, 8, 4]
+        run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(**({"executor": "ray"} | options)))

@@ -20,7 +20,7 @@ from effnet_lib.runs import store as runs
 from effnet_lib.runs.packing import pack_bits, unpack_bits
 from effnet_lib.runs.spec import RunSpec, payload_key
 from effnet_lib.runs.store import PROVENANCE, RunStore, parse_record
-from effnet_lib.runs.sweep import run_all
+from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import PAPER, SHORT
 
@@ -145,7 +145,7 @@ DAMAGE = {
     "a wrong bit": lambda text: edited(text, lambda body: body["result"].update(correct="gA==")),
     "too many bits": lambda text: edited(text, lambda body: body["result"].update(correct="wAA=")),
     "bits not base64": lambda text: edited(text, lambda body: body["result"].update(correct="w!")),
-    "no picture": lambda text: edited(text, lambda body: body["result"].update(correct="", val_images=0)),
+    "no picture": lambda text: edited(text, lambda body: body["result"].update(correct="", val_pictures=0)),
     "top1 NaN": lambda text: edited(text, lambda body: body["result"].update(top1=float("nan"))),
     "top1 a string": lambda text: edited(text, lambda body: body["result"].update(top1="66.7")),
     "provenance a list": lambda text: edited(text, lambda body: body.update(provenance=[])),
@@ -217,13 +217,13 @@ def test_results_that_cannot_be_written_are_refused_before_any_training(tmp_path
     store = RunStore()
     for workers in (0, 1):
         with pytest.raises(StoreError) as caught:
-            run_all([GOLDEN], lambda spec: pytest.fail("data were read"), store, workers)
+            run_all([GOLDEN], lambda spec: pytest.fail("data were read"), store, SweepOptions(workers))
         message = str(caught.value)
         assert message.startswith(f"results folder '{tmp_path}/file/results' cannot be written")
         assert "EFFNET_RESULTS takes a folder" in message and "\n" not in message
     # Reading is no reason to write: what is shipped can be drawn from a read-only place.
     ship(store, record_of(GOLDEN))
-    assert run_all([GOLDEN], lambda spec: pytest.fail("data were read"), store, 1).stored == []
+    assert run_all([GOLDEN], lambda spec: pytest.fail("data were read"), store, SweepOptions(1)).stored == []
     assert store.get(GOLDEN.key).shipped and list(store.own()) == []
 
 

@@ -15,10 +15,9 @@ from effnet_lib.runs.executors import processes
 from effnet_lib.runs.executors.processes import ENVIRONMENT, _Pool
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
-from effnet_lib.runs.sweep import Report, Sweep, cost, estimator, run_all
+from effnet_lib.runs.sweep import Report, Sweep, SweepOptions, cost, estimator, run_all
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import trainer
-from effnet_lib.training.engine import Execution
 
 PATIENCE = 240.0  # seconds until a condition counts as never met
 
@@ -36,7 +35,7 @@ def sweep(tiny_data, store):
     """Run specs on the tiny data, silently; the lines that were said are in `sweep.said`."""
 
     def run(specs, workers=0, **options) -> Report:
-        return run_all(specs, lambda spec: tiny_data, store, workers, say=run.said.append, **options)
+        return run_all(specs, lambda spec: tiny_data, store, SweepOptions(workers, say=run.said.append, **options))
 
     run.said = []
     return run
@@ -79,7 +78,7 @@ def test_a_failure_is_noted_and_the_others_go_on(sweep, store, trained, tiny_spe
 def test_missing_data_are_told_once_before_any_run(store, tiny_data, tiny_spec, tmp_path, trained):
     gone = replace(tiny_data, folder=tmp_path / "gone")
     with pytest.raises(DataError, match=r"there is no folder '.*gone'"):
-        run_all(seeds(tiny_spec, 0, 1), lambda spec: gone, store, 0, say=lambda line: None)
+        run_all(seeds(tiny_spec, 0, 1), lambda spec: gone, store, SweepOptions(0, say=lambda line: None))
     assert not trained and store.failure(tiny_spec.key) is None
 
 
@@ -125,7 +124,7 @@ def test_two_sweeps_on_one_folder_share_the_work(monkeypatch, tiny_data, tiny_sp
     reports = []
 
     def work(order):
-        reports.append(run_all(order, lambda spec: tiny_data, RunStore(), 0, say=lambda line: None))
+        reports.append(run_all(order, lambda spec: tiny_data, RunStore(), SweepOptions(0, say=lambda line: None)))
 
     threads = [threading.Thread(target=work, args=(order,)) for order in (specs, specs[::-1])]
     for thread in threads:
@@ -140,14 +139,14 @@ def test_two_sweeps_on_one_folder_share_the_work(monkeypatch, tiny_data, tiny_sp
 def test_cost_and_estimate_follow_the_records(tiny_data, tiny_spec, record_of):
     longer = replace(tiny_spec, recipe=replace(tiny_spec.recipe, epochs=6))
     assert cost(longer, tiny_data) == 2 * cost(tiny_spec, tiny_data)
-    records = [record_of(tiny_spec, train_seconds=seconds, train_images=36) for seconds in (0.0, 4.0, 4.0, 90.0)]
+    records = [record_of(tiny_spec, train_seconds=seconds, train_pictures=36) for seconds in (0.0, 4.0, 4.0, 90.0)]
     predicted = estimator(records, lambda spec: tiny_data)
     assert predicted(tiny_spec) == pytest.approx(4.0) and predicted(longer) == pytest.approx(8.0)
     assert estimator([], lambda spec: tiny_data, fallback=1e9)(tiny_spec) == cost(tiny_spec, tiny_data) / 1e9
 
 
 def test_a_worker_that_dies_after_storing_has_stored(store, tiny_data, tiny_spec, record_of):
-    state = Sweep([tiny_spec], lambda spec: tiny_data, store, Execution(), math.inf, print, lambda spec: 0.0, 1)
+    state = Sweep([tiny_spec], lambda spec: tiny_data, store, SweepOptions(1))
     pool = _Pool(state)
     store.put(record_of(tiny_spec))
     pool.running[0] = SimpleNamespace(exitcode=-signal.SIGSEGV, join=lambda: None), tiny_spec, tiny_spec

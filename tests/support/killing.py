@@ -23,25 +23,30 @@ from effnet_lib.data.fractals import FractalSpec
 from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
-from effnet_lib.runs.sweep import Report, run_all
+from effnet_lib.runs.sweep import Report, SweepOptions, run_all
+from effnet_lib.training import recipes
 from effnet_lib.training.engine import Execution
-from effnet_lib.training.recipes import PAPER, Recipe
 
+TESTS = Path(__file__).parents[1]  # what has to be on PYTHONPATH where another process imports this package
 EVERY_STEP = Execution(every=0)
-STEPS = 2  # an epoch: 36 pictures, 16 at a time
+ENDLESS = 100_000  # epochs
+STEPS = 2  # an epoch: 36 images, 16 at a time
 DATA = DataSet("fractals-3", 3, 36, 18, fractals=FractalSpec(classes=3, train_per_class=12, val_per_class=6))
 ARCH = EfficientNet(32, 3, stem=8, stages=(Stage(1, 3, 1, 8, 1), Stage(6, 3, 2, 8, 2), Stage(6, 5, 2, 16, 2)), head=16)
 # The paper's recipe, with all that has a state (averaged weights, dropout, AutoAugment, minival), at a size of seconds.
 TINY_PAPER = replace(
-    PAPER, epochs=3, batch=16, lr=0.256 * 16 / 4096, lr_decay_epochs=1.0, warmup=1 / 3, ema=0.9, minival=3
+    recipes.PAPER, epochs=3, batch=16, lr=0.256 * 16 / 4096, lr_decay_epochs=1.0, warmup=1 / 3, ema=0.9, minival=3
 )
-RECIPES = {"short": Recipe(epochs=3, lr=0.1, batch=16), "paper": TINY_PAPER}
+RECIPES = {"short": recipes.Recipe(epochs=3, lr=0.1, batch=16), "paper": TINY_PAPER}
 WHERE = {"": "starting", "begins": "training", "step": "training", "saved": "training", "storing": "storing"}
 
 
 def specs(name: str, *seeds: int, epochs: int = 3) -> list[RunSpec]:
     """Return runs of one of the recipes."""
     return [RunSpec(ARCH, replace(RECIPES[name], epochs=epochs), DATA.id, seed) for seed in seeds]
+
+
+SHORT, PAPER = (specs(name, 0)[0] for name in RECIPES)
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
 def sweep(runs: list[RunSpec], root: Path, workers: int, engine: Execution = EVERY_STEP) -> Report:
     """Execute runs in silence."""
     store = RunStore(shipped=False, root=root)
-    return run_all(runs, lambda spec: DATA, store, workers, engine, say=lambda line: None)
+    return run_all(runs, lambda spec: DATA, store, SweepOptions(workers, engine, say=lambda line: None))
 
 
 def drive(runs: list[RunSpec], root: Path, cache: Path) -> None:
@@ -214,7 +219,7 @@ def outcome(store: RunStore, spec: RunSpec) -> tuple[str, bytes] | None:
 
 
 def leftovers(store: RunStore, runs: list[RunSpec]) -> list[str]:
-    """Return the files in a store, its cache of pictures aside, that its finished runs do not need."""
+    """Return the files in a store, its cache of images aside, that its finished runs do not need."""
     needed = {path for spec in runs for path in (store.path(spec.key), store.weights(spec.key))}
     needed |= {store.root / "running" / f"{spec.key}.lock" for spec in runs}
     needed |= set((store.root / "cache").rglob("*"))

@@ -54,7 +54,7 @@ def _child(spec: RunSpec, dataset: DataSet, store: RunStore, engine: Execution, 
 
 class _Pool:
     def __init__(self, sweep: Sweep):
-        self.sweep, self.workers = sweep, min(sweep.workers, len(sweep.todo))
+        self.sweep, self.workers = sweep, min(sweep.options.workers, len(sweep.todo))
         self.running: dict[int, tuple[multiprocessing.Process, RunSpec, RunSpec]] = {}
 
     def run(self) -> None:
@@ -65,12 +65,8 @@ class _Pool:
             context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer")
             while (pending or self.running) and not signals.asked():
                 while pending and len(self.running) < self.workers:
-                    spec = next((spec for spec in pending if self.sweep.fits(spec)), None)
-                    if spec is None:
-                        pending.clear()
-                        break
-                    pending.remove(spec)
-                    self._start(context, spec)
+                    if spec := self.sweep.take(pending):
+                        self._start(context, spec)
                 if not self.running:
                     break  # nothing fits any more: nothing to wait for
                 for sentinel in wait(list(self.running), timeout=GLANCE):
@@ -85,7 +81,7 @@ class _Pool:
 
     def _start(self, context, spec: RunSpec) -> None:
         sweep, fitted = self.sweep, self.sweep.fitted(spec)
-        arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.engine, sweep.deadline)
+        arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.options.engine, sweep.deadline)
         process = context.Process(target=_child, args=arguments)
         with signals.held():  # a process that nobody knows of would go on in a notebook's kernel
             _launch(process)

@@ -35,17 +35,19 @@ ANSWER = 5.0  # seconds that a cluster has to answer; Ray itself would try for m
 def run(sweep: Sweep) -> None:
     """Execute a sweep's runs on the cluster that RAY_ADDRESS names, or on the one that runs on this machine.
 
-    Raises ParameterError, before any work, where Ray or a cluster is missing, and for a device or a number of workers
-    that a cluster does not take.
+    Raises:
+        ParameterError: Before any work, where Ray or a cluster is missing, and for a device or a number of workers that
+            a cluster does not take.
     """
     try:
         import ray
     except ImportError as error:
         raise ParameterError("executor", "ray", "the extra `cluster` (pip install 'effnet-lib[cluster]')") from error
-    if sweep.engine.device not in ("cpu", "cuda"):
-        raise ParameterError("device", sweep.engine.device, "cpu or cuda on a cluster, where Ray numbers the GPUs")
-    if sweep.workers is not None and sweep.workers < 1:
-        raise ParameterError("workers", sweep.workers, "a number above 0 on a cluster, or None for all that it has")
+    device, workers = sweep.options.engine.device, sweep.options.workers
+    if device not in ("cpu", "cuda"):
+        raise ParameterError("device", device, "cpu or cuda on a cluster, where Ray numbers the GPUs")
+    if workers is not None and workers < 1:
+        raise ParameterError("workers", workers, "a number above 0 on a cluster, or None for all that it has")
     with _connected(ray):
         _Pool(ray, sweep).run()
 
@@ -99,20 +101,20 @@ class _Flight:
 
 class _Pool:
     def __init__(self, ray: ModuleType, sweep: Sweep):
-        self.ray, self.sweep, self.stopped = ray, sweep, False
+        self.ray, self.sweep, self.engine, self.say = ray, sweep, sweep.options.engine, sweep.options.say
         self.flights: dict[object, _Flight] = {}
-        needs = {"num_gpus": sweep.engine.gpu_share} if sweep.engine.kind == "cuda" else {}
+        self.stopped = False
+        needs = {"num_gpus": self.engine.gpu_share} if self.engine.kind == "cuda" else {}
         # Ray's own retries would keep the seconds that were left at first, and never end where memory runs out.
-        self.task = ray.remote(num_cpus=1, max_retries=0, runtime_env={"env_vars": ENVIRONMENT}, **needs)(
-            ray_node.train
-        )
+        submitted = ray.remote(num_cpus=1, max_retries=0, runtime_env={"env_vars": ENVIRONMENT}, **needs)
+        self.task = submitted(ray_node.train)
 
     def run(self) -> None:
         sweep, pending = self.sweep, list(self.sweep.todo)
         spoke, room = time.monotonic(), self._room()
         try:
             while (pending or self.flights) and not self._over:
-                self._fill(pending, sweep.workers or room + SURPLUS)
+                self._fill(pending, sweep.options.workers or room + SURPLUS)
                 if not self.flights:
                     break  # nothing fits any more: nothing to wait for
                 for ref in self.ray.wait(list(self.flights), timeout=GLANCE)[0]:
@@ -122,32 +124,28 @@ class _Pool:
                     specs = [flight.spec for flight in self.flights.values()]
                     sweep.heartbeat(specs[:room], len(pending) + len(specs[room:]))
                     if not room:
-                        sweep.say(f"no node of the cluster can train on {sweep.engine.device}; waiting for one")
+                        self.say(f"no node of the cluster can train on {self.engine.device}; waiting for one")
         finally:
             self._stop()
 
     def _room(self) -> int:
         """Return how many runs the nodes that are there can train at once."""
-        room, share = 0, int(1 / self.sweep.engine.gpu_share + 1e-6)
-        for one in self.ray.nodes():
-            if one["Alive"]:
-                cpus, gpus = (int(one["Resources"].get(name, 0)) for name in ("CPU", "GPU"))
-                room += min(cpus, gpus * share) if self.sweep.engine.kind == "cuda" else cpus
+        room, share = 0, int(1 / self.engine.gpu_share + 1e-6)
+        for node in self.ray.nodes():
+            if node["Alive"]:
+                cpus, gpus = (int(node["Resources"].get(name, 0)) for name in ("CPU", "GPU"))
+                room += min(cpus, gpus * share) if self.engine.kind == "cuda" else cpus
         return room
 
     def _fill(self, pending: list[RunSpec], most: int) -> None:
         while pending and len(self.flights) < most:
-            spec = next((spec for spec in pending if self.sweep.fits(spec)), None)
-            if spec is None:
-                pending.clear()
-                break
-            pending.remove(spec)
-            self._start(spec)
+            if spec := self.sweep.take(pending):
+                self._start(spec)
 
     def _start(self, spec: RunSpec) -> None:
         store, held = self.sweep.store, contextlib.ExitStack()
         try:  # a GPU may have to split the run, which then has another key
-            for split in spec.splits() if self.sweep.engine.kind == "cuda" else [spec]:
+            for split in spec.splits() if self.engine.kind == "cuda" else [spec]:
                 held.enter_context(store.lock(split.key).acquire(timeout=0.2))
             if store.find(spec):  # somebody else was faster
                 self._end(_Flight(spec, held), ray_node.Outcome(STORED, spec.key))
@@ -168,7 +166,7 @@ class _Pool:
         if dataset.folder and dataset.folder.is_relative_to(root):
             dataset = replace(dataset, folder=dataset.folder.relative_to(root))
         seconds = self.sweep.deadline - time.monotonic()  # a task that waits for room counts them late: _stop asks it
-        self.flights[self.task.remote(flight.spec, dataset, self.sweep.engine, seconds)] = flight
+        self.flights[self.task.remote(flight.spec, dataset, self.engine, seconds)] = flight
 
     @property
     def _over(self) -> bool:
@@ -187,7 +185,7 @@ class _Pool:
             self._lost(flight, error)
         else:
             if outcome.how == PAUSED and outcome.asked and not self._over:
-                self.sweep.say(f"{key[:8]}: its node was asked to stop; it goes on where there is room")
+                self.say(f"{key[:8]}: its node was asked to stop; it goes on where there is room")
                 self._send(flight)
             else:
                 self._end(flight, outcome)
@@ -198,7 +196,7 @@ class _Pool:
             flight.held.close()
         elif flight.lost < TRIES:
             kind = type(error).__name__  # what it says goes on for a page
-            self.sweep.say(f"{flight.spec.key[:8]}: its worker or node was lost; it is tried again ({kind})")
+            self.say(f"{flight.spec.key[:8]}: its worker or node was lost; it is tried again ({kind})")
             self._send(flight)
         else:
             why = f"its worker or node was lost {flight.lost} times, at last: {one_line(error)}"
@@ -207,7 +205,7 @@ class _Pool:
     def _end(self, flight: _Flight, outcome: ray_node.Outcome) -> None:
         store, spec, how, why = self.sweep.store, flight.spec, outcome.how, outcome.reason
         for line in outcome.said:
-            self.sweep.say(line)
+            self.say(line)
         executed = next((split for split in spec.splits() if split.key == outcome.key), spec)
         with flight.held:
             if how == STORED and not store.find(spec):

@@ -13,7 +13,7 @@ from ...data.datasets import DataSet
 from ...training.engine import Execution
 from ..spec import RunSpec
 from ..store import RunStore
-from ..sweep_state import USABLE, Sweep
+from ..sweep_state import USABLE, Sweep, SweepOptions
 from ..worker import BUSY, FAILED, STORED, execute
 from .processes import GLANCE, GRACE
 
@@ -31,7 +31,7 @@ class Outcome:
     key: str
     record: str = ""
     weights: bytes = b""
-    one_line: str = ""
+    reason: str = ""
     said: tuple[str, ...] = ()
     asked: bool = False
 
@@ -48,8 +48,8 @@ def train(spec: RunSpec, dataset: DataSet, engine: Execution, seconds: float) ->
             os.environ["EFFNET_RESULTS"] = str(scratch.root)  # decoded pictures are the node's own as well
             if dataset.folder:
                 dataset = replace(dataset, folder=paths.data_root() / dataset.folder)
-            state = Sweep([spec], lambda _: dataset, scratch, engine, deadline, said.append, lambda _: 0.0, 1)
-            fitted = state.fitted(spec, _gpu_bytes(engine))
+            options = SweepOptions(workers=1, engine=engine, say=said.append)
+            fitted = Sweep([spec], lambda _: dataset, scratch, options).fitted(spec, _gpu_bytes(engine))
             how, patience = execute(fitted, dataset, scratch, engine, deadline), time.monotonic() + GRACE
             while how == BUSY and time.monotonic() < patience and not signals.asked():
                 time.sleep(GLANCE)  # the worker that had it before is about to die
