@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--workers", type=int, help="worker processes (default: one a core; 0: this process)")
         return made
 
-    def engine(made: argparse.ArgumentParser) -> None:
+    def execution(made: argparse.ArgumentParser) -> None:
         made.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
         made.add_argument("--step", default="auto", help="how a step is launched: auto, eager, compile or graph")
 
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     ):
         made = work(name, action, words)
         made.add_argument("--budget", type=float, required=True, help="seconds")
-        engine(made)
+        execution(made)
         made.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
         made.add_argument("--gpu-share", type=float, default=1.0, help="of a GPU that a run on a Ray cluster takes")
         if name == "queue":
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--budget", type=float, default=float("inf"), help="seconds (default: until it is done)")
     train.add_argument("--every", type=float, default=300.0, help="seconds between checkpoints")
     train.set_defaults(workers=None)
-    engine(train)
+    execution(train)
 
     work("status", commands.status, "show what is done, running, pending and failed, and the time left")
 

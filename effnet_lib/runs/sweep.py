@@ -8,7 +8,7 @@ from ..core import signals
 from ..core.errors import ParameterError
 from ..core.hardware import cpu_count
 from ..data.datasets import DataSet, content_fingerprint
-from ..training.engine import Execution
+from ..training.execution import Execution
 from .executors import in_process, processes
 from .spec import RunSpec
 from .store import RunStore
@@ -26,7 +26,7 @@ def run_all(
     dataset_of: Callable[[RunSpec], DataSet],
     store: RunStore,
     workers: int | None = None,
-    engine: Execution | None = None,
+    execution: Execution | None = None,
     budget: float = math.inf,
     say: Callable[[str], None] = print,
     estimate: Callable[[RunSpec], float] = lambda spec: 0.0,
@@ -44,17 +44,17 @@ def run_all(
     """
     if executor not in EXECUTORS:
         raise ParameterError("executor", executor, " or ".join(EXECUTORS))
-    engine = engine or Execution()
-    engine.launch()  # refuses what cannot be done here
-    if engine.gpu_share != 1 and executor != "ray":
-        raise ParameterError("gpu_share", engine.gpu_share, "1 without a cluster; here the workers share the GPU")
+    execution = execution or Execution()
+    execution.launch()  # refuses what cannot be done here
+    if execution.gpu_share != 1 and executor != "ray":
+        raise ParameterError("gpu_share", execution.gpu_share, "1 without a cluster; here the workers share the GPU")
     if workers is None and executor == "local":
-        workers = cpu_count() if engine.kind == "cpu" else 0
+        workers = cpu_count() if execution.kind == "cpu" else 0
     found = {spec: store.find(spec) for spec in specs}
     todo = [spec for spec, record in found.items() if record is None]
     for record in filter(None, found.values()):
         tidy(store, record.key)
-    sweep = Sweep(todo, dataset_of, store, engine, time.monotonic() + budget, say, estimate, workers)
+    sweep = Sweep(todo, dataset_of, store, execution, time.monotonic() + budget, say, estimate, workers)
     if todo:
         store.check_writable()
         for dataset in {dataset_of(spec) for spec in todo if sweep.fits(spec)}:

@@ -7,7 +7,7 @@ from functools import cache
 
 from ..data.datasets import DataSet
 from ..models.memory import largest_batch
-from ..training.engine import Execution
+from ..training.execution import Execution
 from .spec import RunSpec
 from .store import RunStore
 from .worker import BUSY, FAILED, PAUSED, STORED
@@ -39,7 +39,7 @@ class Sweep:
     todo: list[RunSpec]
     dataset_of: Callable[[RunSpec], DataSet]
     store: RunStore
-    engine: Execution
+    execution: Execution
     deadline: float
     say: Callable[[str], None]
     estimate: Callable[[RunSpec], float]
@@ -57,9 +57,9 @@ class Sweep:
         `gpu_bytes` is the memory for one run (default: this GPU's, shared by the workers; on a CPU nothing is split).
         """
         if gpu_bytes is None:
-            if self.engine.kind != "cuda":
+            if self.execution.kind != "cuda":
                 return spec
-            gpu_bytes = int(USABLE * _memory(self.engine.device)) // max(1, self.workers or 1)
+            gpu_bytes = int(USABLE * _memory(self.execution.device)) // max(1, self.workers or 1)
         recipe, batch = spec.recipe, spec.micro_batch or spec.recipe.batch
         micro = largest_batch(spec.arch, batch, gpu_bytes, recipe.precision, recipe.optimiser, bool(recipe.ema))
         if micro == batch:

@@ -13,7 +13,7 @@ from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..runs.spec import RunSpec
 from ..runs.sweep import Report, estimator, run_all
-from ..training.engine import Execution
+from ..training.execution import Execution
 from .study import QueueStage, Study
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
@@ -84,7 +84,7 @@ def work(
     study: Study,
     budget: float,
     workers: int | None,
-    engine: Execution,
+    execution: Execution,
     chosen: Iterable[str],
     say: Callable[[str], None],
     executor: str = "local",
@@ -102,9 +102,9 @@ def work(
         if not pending:
             return total
         say(f"{len(pending)} runs pending in {len(planned)} stages")
-        speed = estimator(study.store.own(), data, engine.device)
+        speed = estimator(study.store.own(), data, execution.device)
         left = deadline - time.monotonic()
-        report = run_all(pending, data, study.store, workers, engine, left, say, speed, executor)
+        report = run_all(pending, data, study.store, workers, execution, left, say, speed, executor)
         for name in ("stored", "failed", "paused", "busy"):
             getattr(total, name).extend(getattr(report, name))
         total.left = report.left

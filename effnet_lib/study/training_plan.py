@@ -20,7 +20,7 @@ from ..runs.spec import RunSpec
 from ..runs.store import RunRecord, RunStore
 from ..runs.sweep import estimator, run_all
 from ..stats.claims import JudgedClaim
-from ..training.engine import Execution
+from ..training.execution import Execution
 from .outputs import save
 from .parameters import Parameters
 from .profiles import profile

@@ -20,7 +20,7 @@ from . import augment, checkpoint, optimizer
 from . import train_step as step
 from .build_model import build
 from .distributed import ALONE, Group
-from .engine import Execution
+from .execution import Execution
 from .evaluation import Paused, evaluate
 from .input_pipeline import Batch, InputPipeline, Job
 
@@ -56,9 +56,9 @@ class Progress:
 class _Run:
     """A network with everything that a checkpoint holds."""
 
-    def __init__(self, job: Job, dataset: DataSet, path: Path, engine: Execution, group: Group):
-        self.job, self.path, self.engine, self.group = job, path, engine, group
-        self.device, self.recipe = torch.device(engine.device), job.recipe
+    def __init__(self, job: Job, dataset: DataSet, path: Path, execution: Execution, group: Group):
+        self.job, self.path, self.execution, self.group = job, path, execution, group
+        self.device, self.recipe = torch.device(execution.device), job.recipe
         self.feed = InputPipeline.of(job, dataset, self.device, group)
         self.model = build(job, self.device)
         self.optimizer = optimizer.optimiser(self.recipe, self.model)
@@ -66,7 +66,7 @@ class _Run:
         self.ema = optimizer.average(self.recipe, self.model)
         self.at = Progress(total=torch.zeros((), device=self.device))
         self._load()
-        launch = engine.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
+        launch = execution.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
         self.train_step = step.KINDS[launch](job, self.model, self.optimizer, self.device, group)
 
     @property
@@ -127,7 +127,7 @@ class _Run:
         if self.group.any(signals.asked() or time.monotonic() + self.took > deadline):
             self.save()
             raise Paused
-        if time.monotonic() - self.saved >= self.engine.every:
+        if time.monotonic() - self.saved >= self.execution.every:
             self.save()
             self.saved = time.monotonic()
 
@@ -217,7 +217,7 @@ def train(
     job: Job,
     dataset: DataSet,
     path: Path,
-    engine: Execution | None = None,
+    execution: Execution | None = None,
     deadline: float = math.inf,
     progress: Callable[[int, int, float], None] = lambda epoch, epochs, seconds: None,
     group: Group = ALONE,
@@ -231,9 +231,9 @@ def train(
     for name, known in KNOWN.items():  # never a record of something else than what was trained
         if getattr(job.recipe, name) not in known:
             raise ParameterError(name, getattr(job.recipe, name), " or ".join(known))
-    engine = engine or Execution()
-    with _deterministic(engine.kind == "cpu"):
-        run = _Run(job, dataset, path, engine, group)
+    execution = execution or Execution()
+    with _deterministic(execution.kind == "cpu"):
+        run = _Run(job, dataset, path, execution, group)
         run.train(deadline, progress)
         return run.test()
 

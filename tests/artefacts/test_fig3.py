@@ -297,7 +297,7 @@ def trained(monkeypatch, record_of) -> list:
     """Stand in for the sweep: note what it was asked to train, and store a record of each."""
     asked = []
 
-    def run_all(specs, dataset_of, store, workers, engine, **_):
+    def run_all(specs, dataset_of, store, workers, execution, **_):
         asked.extend(specs)
         for spec in specs:
             store.put(record_of(spec))

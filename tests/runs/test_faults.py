@@ -422,7 +422,7 @@ def test_a_notebook_that_is_executed_saves_when_it_is_stopped(store, number):
 CELL = """
 from support import killing
 from effnet_lib.runs.store import RunStore
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 report = killing.sweep(killing.specs("short", *{seeds}, epochs={epochs}), RunStore().root, {workers}, Execution())
 assert not report.failed
 """

@@ -28,7 +28,7 @@ from effnet_lib.runs.store import RunStore, parse_record
 from effnet_lib.runs.sweep import Report, Sweep, run_all
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.training import checkpoint
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 pytestmark = pytest.mark.slow
 
@@ -192,7 +192,7 @@ def test_a_killed_node_loses_nothing(sweep, nodes, store, tiny_spec, monkeypatch
         nodes.kill_second()
 
     killer = meanwhile(kill)
-    report = sweep(specs, engine=Execution(every=0), budget=PATIENCE)
+    report = sweep(specs, execution=Execution(every=0), budget=PATIENCE)
     killer.join(PATIENCE)
     assert sorted(spec.seed for spec in report.stored) == [*range(5)] and not report.failed
     assert len(stored) == 5 and all(len(store.get(spec.key).result["history"]) == 30 for spec in specs)
@@ -244,11 +244,11 @@ def test_without_ray_one_line_names_the_extra(store, tiny_data, tiny_spec, monke
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": Execution("mps")}, "device='mps' .* cpu or cuda"),
-        ({"engine": Execution("cuda:1")}, "device='cuda:1' .* Ray numbers the GPUs"),
-        ({"engine": Execution("cuda", gpu_share=0.0)}, r"gpu_share=0\.0 .* above 0"),
-        ({"engine": Execution("cuda", gpu_share=1.5)}, r"gpu_share=1\.5 .* at most 1"),
-        ({"engine": Execution(gpu_share=0.5), "executor": "local"}, r"gpu_share=0\.5 .* without a cluster"),
+        ({"execution": Execution("mps")}, "device='mps' .* cpu or cuda"),
+        ({"execution": Execution("cuda:1")}, "device='cuda:1' .* Ray numbers the GPUs"),
+        ({"execution": Execution("cuda", gpu_share=0.0)}, r"gpu_share=0\.0 .* above 0"),
+        ({"execution": Execution("cuda", gpu_share=1.5)}, r"gpu_share=1\.5 .* at most 1"),
+        ({"execution": Execution(gpu_share=0.5), "executor": "local"}, r"gpu_share=0\.5 .* without a cluster"),
         ({"workers": 0}, "workers=0 .* above 0"),
     ],
 )
@@ -336,7 +336,7 @@ def test_a_run_that_a_node_split_counts_as_done(answered, store, tiny_spec, reco
 
 def test_a_node_splits_what_does_not_fit_its_share_of_the_gpu(tiny_data, tiny_spec, tmp_path, monkeypatch):
     monkeypatch.setenv("EFFNET_SCRATCH", str(tmp_path / "scratch"))
-    monkeypatch.setattr(ray_node, "_gpu_bytes", lambda engine: training_bytes(tiny_spec.arch, 8))
+    monkeypatch.setattr(ray_node, "_gpu_bytes", lambda execution: training_bytes(tiny_spec.arch, 8))
     outcome = ray_node.train(tiny_spec, tiny_data, Execution(), 1e6)
     record = parse_record(outcome.record)
     assert outcome.how == STORED and record.key == outcome.key == replace(tiny_spec, micro_batch=8).key
@@ -363,12 +363,12 @@ def test_there_is_room_for_as_many_runs_as_fit_on_the_nodes(store, tiny_data, ti
     parts = ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 2.0, "GPU": 4.0}, {"CPU": 1.0}, {"memory": 1.0})
     listed = [{"Alive": True, "Resources": part} for part in parts] + [{"Alive": False, "Resources": {}}]
     rooms = {}
-    for engine in (
+    for execution in (
         Execution(),
         Execution("cuda"),
         Execution("cuda", gpu_share=1 / 3),
         Execution("cuda", gpu_share=0.6),
     ):
-        state = Sweep([tiny_spec], lambda _: tiny_data, store, engine, 1e12, print, lambda _: 0.0)
-        rooms[engine] = ray_cluster._Pool(FakeRay(nodes=listed), state)._room()
+        state = Sweep([tiny_spec], lambda _: tiny_data, store, execution, 1e12, print, lambda _: 0.0)
+        rooms[execution] = ray_cluster._Pool(FakeRay(nodes=listed), state)._room()
     assert list(rooms.values()) == [11, 4, 8, 4]

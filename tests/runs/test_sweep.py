@@ -18,7 +18,7 @@ from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, Sweep, cost, estimator, run_all
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import trainer
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 PATIENCE = 240.0  # seconds until a condition counts as never met
 

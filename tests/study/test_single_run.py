@@ -34,7 +34,7 @@ from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, trainer
 from effnet_lib.training import input_pipeline as feed
 from effnet_lib.training import optimizer as optim
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import PAPER
 
 torch.set_num_threads(1)
@@ -305,7 +305,7 @@ def test_a_signal_to_all_processes_lets_a_streamed_run_finish_its_step(images, r
 
 @pytest.fixture
 def planned(monkeypatch) -> list:
-    """Collect what `effnet train` would train: (run, study, engine, budget, say); nothing is trained."""
+    """Collect what `effnet train` would train: (run, study, execution, budget, say); nothing is trained."""
     found = []
     monkeypatch.setattr(single_run, "train_one", lambda *given: found.append(given))
     return found
@@ -318,9 +318,9 @@ def planned_by(planned: list, *argv: str) -> RunSpec:
 
 def test_the_command_alone_trains_b0_as_the_paper_does(planned):
     assert cli.main(["train"]) == 0
-    spec, study, engine, budget, _ = planned.pop()
+    spec, study, execution, budget, _ = planned.pop()
     assert spec == RunSpec(efficientnet.published("b0"), PAPER, "imagenet", 0)
-    assert study.profile.name == "imagenet" and engine == Execution("cpu", "auto", 300.0) and budget == math.inf
+    assert study.profile.name == "imagenet" and execution == Execution("cpu", "auto", 300.0) and budget == math.inf
 
 
 def test_options_say_which_network(planned):

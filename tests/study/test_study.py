@@ -14,7 +14,7 @@ from effnet_lib.study.queue import data_of, stages, work
 from effnet_lib.study.status import decisions, status
 from effnet_lib.study.study import GRIDS, METHODS, Study, choose_base, choose_rates
 from effnet_lib.training import trainer
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 PHOTOS = PROFILES["photos"]
 

@@ -24,7 +24,7 @@ from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, run_all
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import PAPER, Recipe
 
 EVERY_STEP = Execution(every=0)
@@ -134,10 +134,10 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
     raise SystemExit(len(report.failed))
 
 
-def sweep(runs: list[RunSpec], root: Path, workers: int, engine: Execution = EVERY_STEP) -> Report:
+def sweep(runs: list[RunSpec], root: Path, workers: int, execution: Execution = EVERY_STEP) -> Report:
     """Execute runs in silence."""
     store = RunStore(shipped=False, root=root)
-    return run_all(runs, lambda spec: DATA, store, workers, engine, say=lambda line: None)
+    return run_all(runs, lambda spec: DATA, store, workers, execution, say=lambda line: None)
 
 
 def drive(runs: list[RunSpec], root: Path, cache: Path) -> None:

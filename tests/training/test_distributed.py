@@ -31,7 +31,7 @@ from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, distributed, input_pipeline, optimizer, trainer
 from effnet_lib.training import train_step as step
 from effnet_lib.training.distributed import ALONE, Group, joined
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 torch.set_num_threads(1)
 

@@ -27,7 +27,7 @@ from effnet_lib.training import augment, build_model, checkpoint, depthwise, inp
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training import train_step as step
 from effnet_lib.training.depthwise import DepthwiseConv2d, use_fast_depthwise, weight_gradient
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import PAPER, Recipe
 
 torch.set_num_threads(1)
@@ -343,12 +343,12 @@ def test_what_the_loop_cannot_do_is_refused(tiny_spec, tiny_data, store):
     ):
         with pytest.raises(ParameterError, match=message):
             trainer.train(replace(tiny_spec, recipe=recipe), tiny_data, store.checkpoint("x"))
-    for engine, message in (
+    for execution, message in (
         (Execution(step="fast"), r"step='fast' .* eager"),
         (Execution(step="graph"), "graph needs cuda"),
     ):
         with pytest.raises(ParameterError, match=message):
-            trainer.train(tiny_spec, tiny_data, store.checkpoint("x"), engine)
+            trainer.train(tiny_spec, tiny_data, store.checkpoint("x"), execution)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)

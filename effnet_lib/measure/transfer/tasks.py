@@ -16,7 +16,7 @@ from ...runs.measurements import Measurement, MeasurementStore, key_of
 from ...runs.packing import pack_bits
 from ...runs.provenance import provenance
 from ...runs.store import RunStore
-from ...training.engine import Execution
+from ...training.execution import Execution
 from . import finetune, linear_probe
 from .features import Source, features
 

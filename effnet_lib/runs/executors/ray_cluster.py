@@ -42,8 +42,8 @@ def run(sweep: Sweep) -> None:
         import ray
     except ImportError as error:
         raise ParameterError("executor", "ray", "the extra `cluster` (pip install 'effnet-lib[cluster]')") from error
-    if sweep.engine.device not in ("cpu", "cuda"):
-        raise ParameterError("device", sweep.engine.device, "cpu or cuda on a cluster, where Ray numbers the GPUs")
+    if sweep.execution.device not in ("cpu", "cuda"):
+        raise ParameterError("device", sweep.execution.device, "cpu or cuda on a cluster, where Ray numbers the GPUs")
     if sweep.workers is not None and sweep.workers < 1:
         raise ParameterError("workers", sweep.workers, "a number above 0 on a cluster, or None for all that it has")
     with _connected(ray):
@@ -101,7 +101,7 @@ class _Pool:
     def __init__(self, ray: ModuleType, sweep: Sweep):
         self.ray, self.sweep, self.stopped = ray, sweep, False
         self.flights: dict[object, _Flight] = {}
-        needs = {"num_gpus": sweep.engine.gpu_share} if sweep.engine.kind == "cuda" else {}
+        needs = {"num_gpus": sweep.execution.gpu_share} if sweep.execution.kind == "cuda" else {}
         # Ray's own retries would keep the seconds that were left at first, and never end where memory runs out.
         self.task = ray.remote(num_cpus=1, max_retries=0, runtime_env={"env_vars": ENVIRONMENT}, **needs)(
             ray_node.train
@@ -122,17 +122,17 @@ class _Pool:
                     specs = [flight.spec for flight in self.flights.values()]
                     sweep.heartbeat(specs[:room], len(pending) + len(specs[room:]))
                     if not room:
-                        sweep.say(f"no node of the cluster can train on {sweep.engine.device}; waiting for one")
+                        sweep.say(f"no node of the cluster can train on {sweep.execution.device}; waiting for one")
         finally:
             self._stop()
 
     def _room(self) -> int:
         """Return how many runs the nodes that are there can train at once."""
-        room, share = 0, int(1 / self.sweep.engine.gpu_share + 1e-6)
+        room, share = 0, int(1 / self.sweep.execution.gpu_share + 1e-6)
         for one in self.ray.nodes():
             if one["Alive"]:
                 cpus, gpus = (int(one["Resources"].get(name, 0)) for name in ("CPU", "GPU"))
-                room += min(cpus, gpus * share) if self.sweep.engine.kind == "cuda" else cpus
+                room += min(cpus, gpus * share) if self.sweep.execution.kind == "cuda" else cpus
         return room
 
     def _fill(self, pending: list[RunSpec], most: int) -> None:
@@ -147,7 +147,7 @@ class _Pool:
     def _start(self, spec: RunSpec) -> None:
         store, held = self.sweep.store, contextlib.ExitStack()
         try:  # a GPU may have to split the run, which then has another key
-            for split in spec.splits() if self.sweep.engine.kind == "cuda" else [spec]:
+            for split in spec.splits() if self.sweep.execution.kind == "cuda" else [spec]:
                 held.enter_context(store.lock(split.key).acquire(timeout=0.2))
             if store.find(spec):  # somebody else was faster
                 self._end(_Flight(spec, held), ray_node.Outcome(STORED, spec.key))
@@ -168,7 +168,7 @@ class _Pool:
         if dataset.folder and dataset.folder.is_relative_to(root):
             dataset = replace(dataset, folder=dataset.folder.relative_to(root))
         seconds = self.sweep.deadline - time.monotonic()  # a task that waits for room counts them late: _stop asks it
-        self.flights[self.task.remote(flight.spec, dataset, self.sweep.engine, seconds)] = flight
+        self.flights[self.task.remote(flight.spec, dataset, self.sweep.execution, seconds)] = flight
 
     @property
     def _over(self) -> bool:
