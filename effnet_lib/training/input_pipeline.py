@@ -59,7 +59,7 @@ class Memory:
     """Pictures of one part, held as uint8 on a GPU where they take at most a tenth of what is free there."""
 
     def __init__(self, part: Part, device: torch.device):
-        self.part, self.device, self.px = part, device, part.px
+        self.part, self.device, self.px = part, device, part.image_size
         self.held: torch.Tensor | None = None
         if device.type == "cuda" and 10 * part.pixels.nbytes < torch.cuda.mem_get_info(device)[0]:
             self.held = torch.from_numpy(part.pixels).to(device)
@@ -97,7 +97,7 @@ class Streamed:
     """Pictures of one part, decoded by loader processes as they are needed."""
 
     def __init__(self, stream: Stream, device: torch.device):
-        self.stream, self.device, self.px = stream, device, stream.px
+        self.stream, self.device, self.px = stream, device, stream.image_size
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -153,7 +153,7 @@ class InputPipeline:
             "train": ("train", px if streams else source),
             "val": ("val", px),
             "larger": ("val", round(LARGER_TEST * px)),
-            "probe": ("probe", px),
+            "train_eval": ("train_eval", px),
         }
         if not streams:
             make(dataset, sizes.values())

@@ -192,7 +192,7 @@ class _Run:
         if not math.isfinite(loss):
             raise Diverged(f"the loss on the validation pictures is {loss}")
         larger, _ = evaluate(final, feed, "larger")
-        probe, probe_loss = evaluate(final, feed, "probe")
+        probe, probe_loss = evaluate(final, feed, "train_eval")
         result = {
             "top1": 100 * float(right.mean()),
             "loss": loss,
