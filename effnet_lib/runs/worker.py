@@ -77,8 +77,8 @@ def _locked(spec, dataset, store, execution: Execution, deadline: float, group) 
         return STORED
     import torch
 
-    from ..training.distributed import ALONE
-    from ..training.trainer import Paused, train
+    from ..training.distributed import Group
+    from ..training.trainer import Monitor, Paused, train
 
     note, path = _note(store, spec.key), store.checkpoint(spec.key)
     began = time.time()
@@ -90,11 +90,11 @@ def _locked(spec, dataset, store, execution: Execution, deadline: float, group) 
     try:
         progress(0, spec.recipe.epochs, 0.0)
         fingerprint = content_fingerprint(dataset)
-        group = group or ALONE
+        group = group or Group()
         group.begins(True)
-        trained = train(spec, dataset, path, execution, deadline, progress, group)
+        trained = train(spec, dataset, path, execution, Monitor(deadline, progress), group)
         store.keep_weights(spec.key, trained.weights)
-        result = trained.result | {"correct": pack_bits(trained.right)}
+        result = trained.result | {"correct": pack_bits(trained.correct)}
         made = provenance(execution.device, torch.get_num_threads(), fingerprint)
         if group.world > 1:
             made["processes"] = group.world

@@ -139,11 +139,11 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
 def _follow(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", _say) -> str:
     from ..core.errors import one_line
     from ..runs.worker import PAUSED, STORED
-    from ..training.trainer import Paused, train
+    from ..training.trainer import Monitor, Paused, train
 
     try:
         if group.begins():
-            train(spec, study.dataset, study.store.checkpoint(spec.key), execution, deadline, group=group)
+            train(spec, study.dataset, study.store.checkpoint(spec.key), execution, Monitor(deadline), group)
             return STORED
     except Paused:
         pass

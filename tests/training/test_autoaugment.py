@@ -81,7 +81,7 @@ def test_a_image_without_operations_stays_and_the_input_is_never_written():
 
 def test_draws_that_do_not_fit_are_refused():
     images = photos("noise", 8, 8)
-    with pytest.raises(ValueError, match="399 draws cannot be applied to 400 pictures"):
+    with pytest.raises(ValueError, match="399 draws cannot be applied to 400 images"):
         autoaugment.apply(images, EVERY.slice(0, 399))
     with pytest.raises(ValueError, match=r"float32"):
         autoaugment.apply(images.float(), EVERY)

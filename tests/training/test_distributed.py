@@ -30,7 +30,7 @@ from effnet_lib.study.single_run import divided, plan, train_one
 from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, checkpoint, distributed, input_pipeline, optimizer, trainer
 from effnet_lib.training import train_step as step
-from effnet_lib.training.distributed import ALONE, Group, joined
+from effnet_lib.training.distributed import Group, joined
 from effnet_lib.training.execution import Execution
 
 torch.set_num_threads(1)
@@ -190,7 +190,7 @@ def test_gradients_are_those_of_one_process_that_accumulates(tiny_spec, tiny_dat
     specs = [
         replace(tiny_spec, recipe=recipe, micro_batch=micro) for micro in (8, 4)
     ]  # each process accumulates two 4s
-    trace(ALONE, specs, tiny_data, tmp_path / "alone")
+    trace(Group(), specs, tiny_data, tmp_path / "alone")
     together(2, trace, specs, tiny_data, tmp_path / "two")
     found = [torch.load(tmp_path / name) for name in ("alone.0", "two.0", "two.1")]
     for alone, leader, other in zip(*found, strict=True):
@@ -206,11 +206,11 @@ def pause_often(group: Group, spec: RunSpec, dataset: DataSet, root: Path) -> No
     whole = trainer.train(spec, dataset, root / "whole.pt", group=group)
     for _ in range(5):
         with pytest.raises(trainer.Paused):
-            trainer.train(spec, dataset, root / "paused.pt", deadline=PAST, group=group)
+            trainer.train(spec, dataset, root / "paused.pt", monitor=trainer.Monitor(PAST), group=group)
     torch.manual_seed(12345)
     paused = trainer.train(spec, dataset, root / "paused.pt", group=group)
     assert all(torch.equal(value, paused.weights[name]) for name, value in whole.weights.items())
-    assert (paused.right == whole.right).all() and len(whole.right) == 18
+    assert (paused.correct == whole.correct).all() and len(whole.correct) == 18
     for name, value in whole.result.items():
         assert "second" in name or paused.result[name] == value
     if group.leads:
