@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -15,6 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.killing import until
+from support.processes import lives
 
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.data import image_folder
@@ -238,15 +239,6 @@ def stall(folder: Path, pipe: Connection) -> None:
     pipe.recv()
 
 
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
 def test_loader_processes_end_with_a_killed_parent(images):
     """The parent is itself a worker process, as in a sweep."""
     context = multiprocessing.get_context("forkserver")
@@ -258,7 +250,4 @@ def test_loader_processes_end_with_a_killed_parent(images):
     assert len(children) == 2 and all(map(lives, children))
     parent.kill()
     parent.join()
-    end = time.monotonic() + 10
-    while any(map(lives, children)) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(map(lives, children))
+    until(lambda: not any(map(lives, children)), 10)
