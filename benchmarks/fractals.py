@@ -7,7 +7,8 @@ import time
 
 import numpy as np
 
-from effnet_lib.data.fractals import CHAINS, STEPS, FractalSpec, class_systems, generate
+from effnet_lib.data.fractals import FractalSpec, class_systems, generate
+from effnet_lib.data.function_systems import CHAINS, STEPS
 
 SPEC = FractalSpec(classes=16, train_per_class=32, val_per_class=1)
 

@@ -23,7 +23,7 @@ from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study.study import ScaledModel, Study
 from effnet_lib.training import input_pipeline
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.train_step import WARM_STEPS
 from effnet_lib.training.trainer import evaluate
 

@@ -28,9 +28,9 @@ from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data.datasets import declare
 from effnet_lib.models.archs import Architecture
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import Recipe
-from effnet_lib.training.trainer import train
+from effnet_lib.training.trainer import Monitor, train
 
 EPOCHS = 3
 Timed = tuple[float, float]  # seconds of the whole run, and of one epoch after the first
@@ -75,8 +75,8 @@ def ours(bench: Bench, root: Path, arch: Callable[[int], Architecture], recipe: 
     dataset = declare(str(root))
     spec = RunSpec(arch(dataset.classes), recipe, dataset.id, 0)
     with tempfile.TemporaryDirectory(dir=bench.settings.scratch) as empty:  # nothing to go on from
-        path, engine = Path(empty) / "run.pt", Execution(str(bench.device))
-        train(spec, dataset, path, engine, progress=lambda *_: marks.append(time.perf_counter()))
+        path, execution = Path(empty) / "run.pt", Execution(str(bench.device))
+        train(spec, dataset, path, execution, Monitor(progress=lambda *_: marks.append(time.perf_counter())))
     return time.perf_counter() - started, (marks[-1] - marks[0]) / (len(marks) - 1)
 
 

@@ -91,9 +91,10 @@ def _short(path: Path) -> str:
 def queue(args: Namespace) -> int:
     """Work through pending runs inside a budget."""
     from ..artefacts import all_artefacts
+    from ..runs.sweep import SweepOptions
     from ..study.parameters import resolve
     from ..study.queue import work
-    from ..training.engine import Execution
+    from ..training.execution import Execution
 
     if not args.budget > 0:
         raise ParameterError("budget", args.budget, "seconds above 0")
@@ -102,8 +103,9 @@ def queue(args: Namespace) -> int:
         if name not in plans:
             raise ParameterError("artefact", name, nearest(name, plans))
     device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
-    engine = Execution(device, args.step, gpu_share=args.gpu_share)
-    report = work(_study(args), args.budget, args.workers, engine, args.artefact, say, args.executor)
+    execution = Execution(device, args.step, gpu_share=args.gpu_share)
+    options = SweepOptions(args.workers, execution, args.budget, args.executor, say)
+    report = work(_study(args), args.artefact, options)
     say(
         f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
         f"{len(report.left)} left for next time"
@@ -116,7 +118,7 @@ def train(args: Namespace) -> int:
     from ..models.scaling import Scaling
     from ..study.parameters import resolve
     from ..study.single_run import Wanted, plan, train_one
-    from ..training.engine import Execution
+    from ..training.execution import Execution
 
     if not args.budget > 0:
         raise ParameterError("budget", args.budget, "seconds above 0")
@@ -126,14 +128,14 @@ def train(args: Namespace) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             raise ParameterError(name, value, f"a whole number of at least {least}")
-    engine = Execution(resolve({"device": args.device}).device, args.step, args.every)
+    execution = Execution(resolve({"device": args.device}).device, args.step, args.every)
     factors = {
         name: getattr(args, name) for name in ("depth", "width", "resolution") if getattr(args, name) is not None
     }
     study, scaling = _study(args), Scaling(**factors) if factors else None
     same = {name: getattr(args, name) for name in ("model", "phi", "seed", "epochs", "batch", "minival", "micro_batch")}
     spec = plan(study, Wanted(scaling=scaling, **same))
-    train_one(spec, study, engine, args.budget, say)
+    train_one(spec, study, execution, args.budget, say)
     return 0
 
 

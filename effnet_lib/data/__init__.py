@@ -1,1 +1,4 @@
-"""Data sets: the embedded fractals, torchvision's, and any folder of class folders."""
+"""Data sets as uint8 images and int64 labels: fractals and scenes, named photographs, any folder of class folders.
+
+Splits, array caches, streaming and the transfer sets of Table 6 live here; networks, augmentation and training do not.
+"""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,16 +15,19 @@ from . import image_folder
 from .datasets import DataSet, content_fingerprint, generated
 from .splits import HOLDOUT, part_rows, source_part
 
+ON_DISK = {"train_eval": "probe"}  # files keep the part's first name, so that caches that exist serve on
+
 
 class Part(NamedTuple):
-    """Pictures of a part: `pixels` (m, px, px, 3) uint8, mapped from disk; `rows` (n,) the pictures meant."""
+    """Images of a part: `pixels` (m, size, size, 3) uint8, mapped from disk; `rows` (n,) those meant, `labels` (n,)."""
 
     pixels: np.ndarray
     rows: np.ndarray
     labels: np.ndarray
 
     @property
-    def px(self) -> int:
+    def image_size(self) -> int:
+        """The side of an image in pixels."""
         return self.pixels.shape[1]
 
     def __len__(self) -> int:
@@ -31,19 +35,26 @@ class Part(NamedTuple):
 
 
 def make(dataset: DataSet, parts: Iterable[tuple[str, int]]) -> None:
-    """Decode or generate several (part, px), but not one that another worker is at: two share the work of both."""
-    for part, px in parts:
+    """Decode or generate (part, image size) pairs, but none that another worker is at: two share the work of both."""
+    for part, image_size in parts:
         with contextlib.suppress(Timeout):  # whoever loads it later waits for the other worker
-            load(dataset, part, px, wait=False)
+            load(dataset, part, image_size, wait=False)
 
 
-def load(dataset: DataSet, part: str, px: int, wait: bool = True) -> Part:
-    """Return the pictures and labels of train, val or probe at one resolution.
+def load(dataset: DataSet, part: str, image_size: int, wait: bool = True) -> Part:
+    """Return the images and labels of a part at one resolution.
 
-    `probe` is a stratified fifth of the pictures that are trained on, to measure the training loss on. Decoded or
-    generated once a resolution, then kept under results/cache and mapped, so that all workers share the memory.
-    Of an `ID/holdout` set, train is the fit part and val the held-out part. Raises filelock.Timeout where another
-    process is at it, unless told to `wait`.
+    Decoded or generated once a resolution, then kept under results/cache and mapped, so that all workers share the
+    memory.
+
+    Args:
+        part: train, val or train_eval, as `splits.part_rows` takes them.
+        image_size: side of the square images in pixels.
+        wait: whether to wait for another process that makes the same array.
+
+    Raises:
+        filelock.Timeout: another process is at it, and `wait` is off.
+        DataError: the data are missing, damaged or not what the id declares.
     """
     source = source_part(dataset, part)
     content = content_fingerprint(dataset)
@@ -53,23 +64,27 @@ def load(dataset: DataSet, part: str, px: int, wait: bool = True) -> Part:
     else:
         files, labels, _ = image_folder.list_images(dataset.folder, source)
     chosen = part_rows(dataset, part, labels)
-    plain = dataset.id.removesuffix(HOLDOUT)
     # A training set at its crop resolution is used whole and by its holdout: one cached array serves both.
     whole = part == "train" or len(chosen) == len(labels)
-    path = paths.cache_root() / f"{plain}-{content[:12]}" / f"{source if whole else part + '-of-' + source}-{px}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    name = source if whole else f"{ON_DISK.get(part, part)}-of-{source}"
+    folder = paths.cache_root() / f"{dataset.id.removesuffix(HOLDOUT)}-{content[:12]}"
+    path = folder / f"{name}-{image_size}.npy"
+    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), timeout=-1 if wait else 0):
         if not path.is_file():
-            wanted = np.arange(len(labels)) if whole else chosen
+            rows = np.arange(len(labels)) if whole else chosen
             if dataset.fractals:
-                array = generated(dataset.fractals, source, px, wanted)
-            else:
-                array = image_folder.decode([files[i] for i in wanted], px, cpu_count())  # once: everybody waits for it
-            aside = path.with_suffix(".part.npy")
-            with open(aside, "wb") as file:
-                np.save(file, array)
-                file.flush()
-                os.fsync(file.fileno())  # a cut of the power must not leave half an array under its final name
-            aside.replace(path)
+                _keep(path, generated(dataset.fractals, source, image_size, rows))
+            else:  # once, and everybody waits for it: on all processors
+                _keep(path, image_folder.decode([files[row] for row in rows], image_size, cpu_count()))
     array = np.load(path, mmap_mode="c", allow_pickle=False)
     return Part(array, chosen if whole else np.arange(len(chosen)), labels[chosen])
+
+
+def _keep(path: Path, array: np.ndarray) -> None:
+    aside = path.with_suffix(".part.npy")
+    with open(aside, "wb") as file:
+        np.save(file, array)
+        file.flush()
+        os.fsync(file.fileno())  # a cut of the power must not leave half an array under its final name
+    aside.replace(path)

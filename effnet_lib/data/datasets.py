@@ -1,6 +1,6 @@
 """Named data sets and parts of them, as uint8 arrays at any resolution.
 
-An id says which pictures and which encoding: the same photographs at another size are another id. `ID/holdout`
+An id says which images and which encoding: the same photographs at another size are another id. `ID/holdout`
 is the tuning split: 80 % of the training set to fit on, a stratified 20 % to look at.
 """
 
@@ -22,10 +22,13 @@ from .splits import HOLDOUT
 
 @dataclass(frozen=True)
 class DataSet:
-    """A declared data set: id, classes, pictures, native pixels, and the content it must have.
+    """Declare a data set: its classes, images and native resolution, and the content it must have.
 
-    `fingerprint` is None where the content is not known beforehand (a generated set, a download). `native_px` 0
-    means any resolution. `train_images` is 0 until it is known.
+    Args:
+        id: name under which its runs are stored.
+        train_images: number of training images; 0 until it is known.
+        native_px: side of its images in pixels; 0: any.
+        fingerprint: SHA-256 of its content; None where that is not known beforehand (generated, downloaded).
     """
 
     id: str
@@ -74,7 +77,9 @@ LABELS = {
 def declare(name: str) -> DataSet:
     """Return the data set of a name, or of an ImageFolder path (relative to the current folder).
 
-    Raises ParameterError for a name that is neither, DataError for a folder without class folders or pictures.
+    Raises:
+        ParameterError: `name` is neither.
+        DataError: a folder has no class folders or images, or other classes for validation.
     """
     plain = name.removesuffix(HOLDOUT)
     if plain in FRACTALS:
@@ -106,9 +111,10 @@ def declare(name: str) -> DataSet:
 
 
 def content_fingerprint(dataset: DataSet) -> str:
-    """Return the fingerprint of the data at hand; refuse data that are not what the id declares.
+    """Return the SHA-256 of the data at hand; refuse data that are not what the id declares.
 
-    Raises DataError if the folder is missing or its content differs, with both values.
+    Raises:
+        DataError: the folder is missing, or its content differs (with both values).
     """
     if dataset.fractals:
         return _generated_fingerprint(dataset.fractals)
@@ -119,23 +125,23 @@ def content_fingerprint(dataset: DataSet) -> str:
             f"dataset={dataset.id.removesuffix(HOLDOUT)}: there is no folder {str(dataset.folder)!r}; put train/ and "
             "val/ there, or give a folder or another name (imagenette-320 downloads itself)"
         )
-    found = image_folder.fingerprint(dataset.folder, paths.cache_root() / "fingerprints.json")
-    if dataset.fingerprint and found != dataset.fingerprint:
+    content = image_folder.fingerprint(dataset.folder, paths.cache_root() / "fingerprints.json")
+    if dataset.fingerprint and content != dataset.fingerprint:
         raise DataError(
-            f"dataset={dataset.id}: the folder's content has fingerprint {found[:12]}, declared is "
+            f"dataset={dataset.id}: the folder's content has fingerprint {content[:12]}, declared is "
             f"{dataset.fingerprint[:12]}; give the folder's path instead to train on it as a data set of its own"
         )
-    return found
+    return content
 
 
-def generated(spec: FractalSpec, split: str, px: int, rows: np.ndarray | None = None) -> np.ndarray:
-    """Return the pictures of a part of a generated set, (n, px, px, 3) uint8; `rows` (n,): which (None: all)."""
-    return (fractal_scenes.generate if spec.clutter else generate)(spec, split, px, rows=rows)[0]
+def generated(spec: FractalSpec, split: str, image_size: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return images of a generated set, (n, size, size, 3) uint8; `rows` (n,): which of the split (None: all)."""
+    return (fractal_scenes.generate if spec.clutter else generate)(spec, split, image_size, rows=rows)[0]
 
 
 @lru_cache
 def _generated_fingerprint(spec: FractalSpec) -> str:
-    """Hash one picture a class: a change of the generator shows in any of them."""
+    """Hash one image a class: a change of the generator shows in any of them."""
     images = generated(replace(spec, train_per_class=1, val_per_class=1), "val", 32)
     return hashlib.sha256(images.tobytes()).hexdigest()
 

@@ -20,7 +20,11 @@ PARTS = {"train": ("train",), "val": ("val", "test", "valid", "validation")}
 
 
 def part_folder(root: Path, part: str) -> Path:
-    """Return the folder of a part (train, or val under one of its usual names) of a data set."""
+    """Return the folder of a part (train, or val under one of its usual names) of a data set.
+
+    Raises:
+        DataError: there is none.
+    """
     if not root.is_dir():
         raise DataError(f"dataset={str(root)!r} is not a folder; dataset takes a name or a folder with train/ and val/")
     for name in PARTS[part]:
@@ -30,10 +34,14 @@ def part_folder(root: Path, part: str) -> Path:
 
 
 def list_images(root: Path, part: str) -> tuple[list[Path], np.ndarray, list[str]]:
-    """List the pictures of a part in a fixed order, with labels (n,) int64 and class names.
+    """List the images of a part in a fixed order.
 
-    Raises DataError for no class folder, a class folder without pictures, and a link (a picture or a class
-    folder) that leaves the data set or leads nowhere.
+    Returns:
+        Files, labels (n,) int64 and class names.
+
+    Raises:
+        DataError: fewer than two class folders, a class without images, or a link (an image or a class folder) that
+            leaves the data set or leads nowhere.
     """
     folder = part_folder(root, part)
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
@@ -42,14 +50,14 @@ def list_images(root: Path, part: str) -> tuple[list[Path], np.ndarray, list[str
     files, labels, home = [], [], root.resolve()
     for label, name in enumerate(classes):
         _inside(folder / name, home)
-        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in EXTENSIONS)
-        if not found:
-            raise DataError(f"dataset: class folder {str(folder / name)!r} holds no picture ({', '.join(EXTENSIONS)})")
-        for path in found:
+        images = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in EXTENSIONS)
+        if not images:
+            raise DataError(f"dataset: class folder {str(folder / name)!r} holds no image ({', '.join(EXTENSIONS)})")
+        for path in images:
             if path.is_symlink():
                 _inside(path, home)
-        files += found
-        labels += [label] * len(found)
+        files += images
+        labels += [label] * len(images)
     return files, np.array(labels, np.int64), classes
 
 
@@ -61,10 +69,10 @@ def _inside(path: Path, home: Path) -> None:
 
 
 def fingerprint(root: Path, cache: Path) -> str:
-    """Return the SHA-256 over the relative path and content of every picture of train and val.
+    """Return the SHA-256 over the relative path and content of every image of train and val.
 
-    Reading 13,000 small files takes about a second; the answer is kept in the file `cache` (where that can be
-    written) under a hash of the files' names, sizes and times, so a changed file is always read again.
+    Reading 13,000 small files takes about a second, so the answer is kept in the file `cache` (where that can be
+    written) under a hash of the files' names, sizes and times: a changed file is always read again.
     """
     files = [path for part in PARTS for path in list_images(root, part)[0]]
     # The change time, which no program sets, sees a file that was exchanged under its old size and date.
@@ -91,7 +99,7 @@ def _known(cache: Path) -> dict[str, str]:
 
 
 def native_px(files: Sequence[Path]) -> int:
-    """Return the median short side in pixels of (200 to 400 evenly spaced) pictures."""
+    """Return the median short side in pixels of (200 to 400 evenly spaced) images."""
     return int(np.median([min(_open(path).size) for path in files[:: max(1, len(files) // 200)]]))
 
 
@@ -99,35 +107,40 @@ def _open(path: Path | str) -> Image.Image:
     try:
         return Image.open(path)
     except UNDECODABLE as error:
-        raise DataError(f"dataset: {str(path)!r} is not a picture that can be decoded") from error
+        raise DataError(f"dataset: {str(path)!r} is not an image that can be decoded") from error
 
 
 def read(path: Path | str) -> Image.Image:
-    """Decode a whole picture as RGB. Raises DataError that names it if that cannot be done."""
+    """Decode a whole image as RGB.
+
+    Raises:
+        DataError: it cannot be decoded; names it.
+    """
     with _open(path) as image:
         try:
             return image.convert("RGB")
         except UNDECODABLE as error:
-            raise DataError(f"dataset: {str(path)!r} is not a picture that can be decoded ({error})") from error
+            raise DataError(f"dataset: {str(path)!r} is not an image that can be decoded ({error})") from error
 
 
-def square(path: Path | str, px: int) -> np.ndarray:
-    """Decode a picture's centre square into (px, px, 3) uint8, resized once. Raises DataError as `read` does."""
+def square(path: Path | str, image_size: int) -> np.ndarray:
+    """Decode an image's centre square, (size, size, 3) uint8, resized once; raise DataError as `read` does."""
     image = read(path)
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
     # Pillow's bilinear filter widens with the reduction, so this is antialiased.
-    return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR, box=box))
+    return np.asarray(image.resize((image_size, image_size), Image.Resampling.BILINEAR, box=box))
 
 
-def decode(files: Sequence[Path], px: int, threads: int = 1) -> np.ndarray:
-    """Decode pictures into one array (n, px, px, 3) uint8: centre square, resized once with antialiasing.
+def decode(files: Sequence[Path], image_size: int, threads: int = 1) -> np.ndarray:
+    """Decode images into one array (n, size, size, 3) uint8: centre squares, resized once with antialiasing.
 
-    Raises DataError that names the first picture that cannot be decoded.
+    Raises:
+        DataError: an image cannot be decoded; names the first.
     """
-    out = np.empty((len(files), px, px, 3), np.uint8)
+    out = np.empty((len(files), image_size, image_size, 3), np.uint8)
     with ThreadPoolExecutor(threads) as pool:  # Pillow releases the interpreter's lock while it decodes
-        for index, image in enumerate(pool.map(partial(square, px=px), files)):
+        for index, image in enumerate(pool.map(partial(square, image_size=image_size), files)):
             out[index] = image
     return out

@@ -1,6 +1,6 @@
-"""Data sets larger than memory: pictures decoded and cropped by loader processes as they are needed.
+"""Data sets larger than memory: images decoded and cropped by loader processes as they are needed.
 
-A loader process holds no state and draws nothing: the caller says which pictures come in which order, each with its
+A loader process holds no state and draws nothing: the caller says which images come in which order, each with its
 crop, so what comes out depends neither on the number of processes nor on where a run was resumed.
 """
 
@@ -31,104 +31,109 @@ MOST_WORKERS = 8
 AHEAD = 2  # batches that each loader process prepares before they are asked for
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-Order = tuple[list[str], np.ndarray, np.ndarray | None]  # files, labels, matrices; None for whole pictures
+Order = tuple[list[str], np.ndarray, np.ndarray | None]  # files, labels, matrices; None for whole images
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Pictures of one part, read at `px` pixels when asked for: `files` (n,) str, `labels` (n,) int64, class names."""
+    """Images of one part, read at `image_size` pixels when asked for: `files` (n,) str, `labels` (n,) int64."""
 
     files: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    px: int
+    image_size: int
 
     @classmethod
-    def of(cls, dataset: DataSet, part: str, px: int, rows: np.ndarray | slice = slice(None)) -> "Stream":
-        """List the pictures of train, val or probe, split as `sets.load` does; `rows` restricts them.
+    def of(cls, dataset: DataSet, part: str, image_size: int, rows: np.ndarray | slice = slice(None)) -> "Stream":
+        """List the images of train, val or train_eval, the same as `array_cache.load` does; `rows` restricts them.
 
-        Raises DataError for a data set that is generated, missing, or not what its id declares.
+        Raises:
+            DataError: the data set is generated, missing, or not what its id declares.
         """
         if dataset.folder is None:
-            raise DataError(f"dataset={dataset.id} is generated in memory; only folders of pictures are streamed")
+            raise DataError(f"dataset={dataset.id} is generated in memory; only folders of images are streamed")
         if dataset.fingerprint or not dataset.folder.is_dir():  # else there is nothing to compare 150 GB with
             content_fingerprint(dataset)
         files, labels, classes = image_folder.list_images(dataset.folder, source_part(dataset, part))
-        everything = cls(np.array([str(path) for path in files], object), labels, tuple(classes), px)
+        everything = cls(np.array([str(path) for path in files], object), labels, tuple(classes), image_size)
         return everything.only(part_rows(dataset, part, labels)[rows])
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def only(self, rows: np.ndarray | slice) -> "Stream":
-        """Return the same pictures restricted to some rows, in their order."""
+        """Return the stream restricted to some rows, in their order."""
         return replace(self, files=self.files[rows], labels=self.labels[rows])
 
     def crops(self, batches: Iterable[tuple[np.ndarray, torch.Tensor]], workers: int | None = None) -> Iterator[Batch]:
-        """Yield crops (n, 3, px, px) uint8, channels_last, and labels (n,) int64, a pair for each batch given.
+        """Yield crops (n, 3, size, size) uint8, channels_last, and labels (n,) int64, a pair for each batch given.
 
-        A batch is row numbers (n,) and `augment.crop_matrices` (n, 2, 3); the loader processes take batches before
-        their pictures come out. `box` says what is cropped of a picture that is no square. Reductions are antialiased.
-        `workers` 0 is this process; None is one a core, at most 8. Raises
-        DataError that names a picture that cannot be decoded, ParameterError for a negative number of workers.
+        Reductions are antialiased; `box` says what is cropped of an image that is no square.
+
+        Args:
+            batches: row numbers (n,) and `augment.crop_matrices` (n, 2, 3), taken before their images come out.
+            workers: loader processes; 0: this process, None: one a core, at most 8.
+
+        Raises:
+            DataError: an image cannot be decoded; names it.
+            ParameterError: a negative number of workers.
         """
         orders = ((self.files[rows].tolist(), self.labels[rows], matrices.numpy()) for rows, matrices in batches)
-        return _load(orders, self.px, workers)
+        return _load(orders, self.image_size, workers)
 
     def whole(self, batch: int, workers: int | None = None) -> Iterator[Batch]:
-        """Yield all pictures in order, `batch` at a time, as `folders.decode` makes them: antialiased centre squares.
+        """Yield all images in order, `batch` at a time, as `image_folder.decode` makes them: centre squares.
 
         Shapes, workers and errors as in `crops`.
         """
         cuts = (slice(start, start + batch) for start in range(0, len(self), batch))
-        return _load(((self.files[cut].tolist(), self.labels[cut], None) for cut in cuts), self.px, workers)
+        return _load(((self.files[cut].tolist(), self.labels[cut], None) for cut in cuts), self.image_size, workers)
 
 
 class _Decoder(Dataset):
     """What a loader process holds: nothing of the data set, since every order names its files."""
 
-    def __init__(self, px: int):
-        self.px = px
+    def __init__(self, image_size: int):
+        self.image_size = image_size
 
     def __getitem__(self, order: Order) -> Batch | str:
-        """Return pictures and labels, or what is wrong: an exception would arrive inside torch's traceback text."""
+        """Return images and labels, or what is wrong: an exception would arrive inside torch's traceback text."""
         files, labels, matrices = order
-        pixels = torch.empty((len(files), self.px, self.px, 3), dtype=torch.uint8)
+        size = self.image_size
+        pixels = torch.empty((len(files), size, size, 3), dtype=torch.uint8)
         try:
             for index, (out, file) in enumerate(zip(pixels.numpy(), files, strict=True)):
-                out[:] = (
-                    image_folder.square(file, self.px) if matrices is None else _crop(file, matrices[index], self.px)
-                )
+                out[:] = image_folder.square(file, size) if matrices is None else _crop(file, matrices[index], size)
         except DataError as error:
             return str(error)
         return pixels.permute(0, 3, 1, 2), torch.from_numpy(labels)
 
 
-def _crop(file: str, matrix: np.ndarray, px: int) -> np.ndarray:
+def _crop(file: str, matrix: np.ndarray, size: int) -> np.ndarray:
     image = image_folder.read(file)
-    pixels = np.asarray(image.resize((px, px), Image.Resampling.BILINEAR, box=box(matrix, *image.size)))
+    pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box(matrix, *image.size)))
     return pixels[:, ::-1] if matrix[0, 0] < 0 else pixels
 
 
 def box(matrix: np.ndarray, width: int, height: int) -> tuple[float, float, float, float]:
-    """Return the crop (left, top, right, bottom) in pixels that a matrix (2, 3) means on a picture of any shape.
+    """Return the crop (left, top, right, bottom) in pixels that a matrix (2, 3) means on an image of any shape.
 
     Share of the area and aspect ratio in pixels are those of the crop of a square, where `augment.sample` takes the
-    same; a side that would exceed the picture is cut to it, as torchvision's RandomResizedCrop does.
+    same; a side that would exceed the image is cut to it, as torchvision's RandomResizedCrop does.
     """
     (wide, _, x), (_, high, y) = matrix.tolist()
-    wide, found = abs(wide), []
+    wide, edges = abs(wide), []
     for length, share, ratio, centre in ((width, wide, wide / high, x), (height, high, high / wide, y)):
         side = min(length, math.sqrt(wide * high * width * height * ratio))
         # A centre lies in [share - 1, 1 - share]: the crop keeps its place between the two ends.
         place = (1 + centre / (1 - share)) / 2 if share < 1 else 0.5
         start = min(max(0.0, place * (length - side)), length - side)
-        found.append((start, start + side))
-    (left, right), (top, bottom) = found
+        edges.append((start, start + side))
+    (left, right), (top, bottom) = edges
     return left, top, right, bottom
 
 
-def _load(orders: Iterable[Order], px: int, workers: int | None) -> Iterator[Batch]:
+def _load(orders: Iterable[Order], image_size: int, workers: int | None) -> Iterator[Batch]:
     if workers is None:
         workers = min(MOST_WORKERS, cpu_count())
     if workers < 0:
@@ -140,11 +145,11 @@ def _load(orders: Iterable[Order], px: int, workers: int | None) -> Iterator[Bat
         context = forkserver.server(__name__)
         options |= {"multiprocessing_context": context, "prefetch_factor": AHEAD, "worker_init_fn": _follow}
     # An order is a whole batch already, so the loader is told of no batches.
-    found = iter(DataLoader(_Decoder(px), batch_size=None, sampler=orders, **options))
-    end = getattr(found, "_shutdown_workers", lambda: None)
+    loaded = iter(DataLoader(_Decoder(image_size), batch_size=None, sampler=orders, **options))
+    end = getattr(loaded, "_shutdown_workers", lambda: None)
     atexit.register(end)  # who never asks for the rest would wait for the loader processes, which no signal ends
     try:
-        for batch in found:
+        for batch in loaded:
             if isinstance(batch, str):
                 raise DataError(batch)
             yield batch[0], batch[1]

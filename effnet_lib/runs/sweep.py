@@ -53,16 +53,16 @@ def run_all(
 
 def _checked(options: SweepOptions) -> SweepOptions:
     """Return the options with the number of workers that None stands for on this machine."""
-    engine, executor = options.engine, options.executor
+    execution, executor = options.execution, options.executor
     if executor not in EXECUTORS:
         raise ParameterError("executor", executor, " or ".join(EXECUTORS))
-    engine.launch()  # refuses what cannot be done here
+    execution.launch()  # refuses what cannot be done here
     if executor == "ray":
         return options
-    if engine.gpu_share != 1:
-        raise ParameterError("gpu_share", engine.gpu_share, "1 without a cluster; here the workers share the GPU")
+    if execution.gpu_share != 1:
+        raise ParameterError("gpu_share", execution.gpu_share, "1 without a cluster; here the workers share the GPU")
     if options.workers is None:
-        return replace(options, workers=cpu_count() if engine.kind == "cpu" else 0)
+        return replace(options, workers=cpu_count() if execution.kind == "cpu" else 0)
     return options
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from ..data.datasets import DataSet
 from ..models.memory import largest_batch
-from ..training.engine import Execution
+from ..training.execution import Execution
 from .spec import RunSpec
 from .store import RunStore
 from .worker import BUSY, FAILED, PAUSED, STORED
@@ -23,7 +23,7 @@ class SweepOptions:
     Args:
         workers: How many at once. 0 is this process; None is one worker a core on a CPU, this process on a GPU, and as
             many as there is room for on a cluster.
-        engine: How each run is executed.
+        execution: How each run is executed.
         budget: Seconds. No run starts whose first epoch would pass it, and a running one pauses between steps.
         executor: "local" or "ray".
         say: Takes each line of progress.
@@ -31,7 +31,7 @@ class SweepOptions:
     """
 
     workers: int | None = None
-    engine: Execution = field(default_factory=Execution)
+    execution: Execution = field(default_factory=Execution)
     budget: float = math.inf
     executor: str = "local"
     say: Callable[[str], None] = print
@@ -89,9 +89,9 @@ class Sweep:
             gpu_bytes: Memory for one run, by default this GPU's, shared by the workers; on a CPU nothing is split.
         """
         if gpu_bytes is None:
-            if self.options.engine.kind != "cuda":
+            if self.options.execution.kind != "cuda":
                 return spec
-            gpu_bytes = int(USABLE * _memory(self.options.engine.device)) // max(1, self.options.workers or 1)
+            gpu_bytes = int(USABLE * _memory(self.options.execution.device)) // max(1, self.options.workers or 1)
         recipe, batch = spec.recipe, spec.micro_batch or spec.recipe.batch
         micro = largest_batch(spec.arch, batch, gpu_bytes, recipe.precision, recipe.optimiser, bool(recipe.ema))
         if micro == batch:

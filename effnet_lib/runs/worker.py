@@ -13,7 +13,7 @@ from filelock import Timeout
 from ..core.atomic_write import write_aside
 from ..core.errors import EffnetError, one_line
 from ..data.datasets import DataSet, content_fingerprint
-from ..training.engine import Execution
+from ..training.execution import Execution
 from .packing import pack_bits
 from .provenance import provenance
 from .spec import RunSpec
@@ -29,7 +29,7 @@ def execute(
     spec: RunSpec,
     dataset: DataSet,
     store: RunStore,
-    engine: Execution | None = None,
+    execution: Execution | None = None,
     deadline: float = math.inf,
     group: "Group | None" = None,
 ) -> str:
@@ -40,7 +40,7 @@ def execute(
     """
     try:
         with store.lock(spec.key).acquire(timeout=0.2):  # `is_running` holds it for an instant
-            return _locked(spec, dataset, store, engine or Execution(), deadline, group)
+            return _locked(spec, dataset, store, execution or Execution(), deadline, group)
     except Timeout:
         return BUSY
     except OSError as error:  # neither lock nor record can be read any more
@@ -70,15 +70,15 @@ def _note(store: RunStore, key: str) -> Path:
     return store.root / "running" / f"{key}.json"
 
 
-def _locked(spec, dataset, store, engine: Execution, deadline: float, group) -> str:
+def _locked(spec, dataset, store, execution: Execution, deadline: float, group) -> str:
     stored = store.get(spec.key) is not None
     _tidy(store, spec.key, stored)
     if stored:
         return STORED
     import torch
 
-    from ..training.distributed import ALONE
-    from ..training.trainer import Paused, train
+    from ..training.distributed import Group
+    from ..training.trainer import Monitor, Paused, train
 
     note, path = _note(store, spec.key), store.checkpoint(spec.key)
     began = time.time()
@@ -90,12 +90,12 @@ def _locked(spec, dataset, store, engine: Execution, deadline: float, group) -> 
     try:
         progress(0, spec.recipe.epochs, 0.0)
         fingerprint = content_fingerprint(dataset)
-        group = group or ALONE
+        group = group or Group()
         group.begins(True)
-        trained = train(spec, dataset, path, engine, deadline, progress, group)
+        trained = train(spec, dataset, path, execution, Monitor(deadline, progress), group)
         store.keep_weights(spec.key, trained.weights)
-        result = trained.result | {"correct": pack_bits(trained.right)}
-        made = provenance(engine.device, torch.get_num_threads(), fingerprint)
+        result = trained.result | {"correct": pack_bits(trained.correct)}
+        made = provenance(execution.device, torch.get_num_threads(), fingerprint)
         if group.world > 1:
             made["processes"] = group.world
         store.put(RunRecord(spec.key, spec.payload(), result, made))

@@ -12,7 +12,6 @@ from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..runs.spec import RunSpec
 from ..runs.sweep import Report, SweepOptions, estimator, run_all
-from ..training.engine import Execution
 from . import registry
 from .study import QueueStage, Study
 
@@ -80,21 +79,17 @@ def _open(study: Study, spec: RunSpec) -> bool:
     return not study.store.find(spec) and not diverged
 
 
-def work(
-    study: Study,
-    budget: float,
-    workers: int | None,
-    engine: Execution,
-    chosen: Iterable[str],
-    say: Callable[[str], None],
-    executor: str = "local",
-) -> Report:
-    """Work through the queue inside a budget of seconds; later decisions are planned as soon as they are taken.
+def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
+    """Work through the queue inside the budget; later decisions are planned as soon as they are taken.
+
+    Args:
+        chosen: ids of artefacts, "study" for what decides alone; none: everything.
+        options: how, for how long; its estimate of a run is made here, from what is stored.
 
     Raises:
         Stopped: with every running run saved, after SIGINT or SIGTERM.
     """
-    deadline = time.monotonic() + budget
+    deadline = time.monotonic() + options.budget
     total, data = Report(), data_of(study)
     while True:
         study = study.again()  # decisions that were open may be taken by now
@@ -102,11 +97,10 @@ def work(
         pending = [spec for stage in planned for spec in stage.specs if _open(study, spec) and spec not in total.failed]
         if not pending:
             return total
-        say(f"{len(pending)} runs pending in {len(planned)} stages")
-        speed = estimator(study.store.own(), data, engine.device)
-        left = deadline - time.monotonic()
-        options = SweepOptions(workers, engine, left, executor, say, speed)
-        report = run_all(pending, data, study.store, options)
+        options.say(f"{len(pending)} runs pending in {len(planned)} stages")
+        speed = estimator(study.store.own(), data, options.execution.device)
+        now = replace(options, budget=deadline - time.monotonic(), estimate=speed)
+        report = run_all(pending, data, study.store, now)
         for name in ("stored", "failed", "paused", "busy"):
             getattr(total, name).extend(getattr(report, name))
         total.left = report.left

@@ -13,7 +13,7 @@ from ..models.archs import Architecture, efficientnet
 from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.spec import RunSpec
-from ..training.engine import Execution
+from ..training.execution import Execution
 from ..training.recipes import Recipe
 from .profiles import UNSCALED
 from .study import SINGLE, Study
@@ -104,7 +104,7 @@ def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:
 
 
 def train_one(
-    spec: RunSpec, study: Study, engine: Execution, budget: float = math.inf, say: Callable[[str], None] = print
+    spec: RunSpec, study: Study, execution: Execution, budget: float = math.inf, say: Callable[[str], None] = print
 ) -> str:
     """Train a run and store its record; under torchrun all processes train it together, and the leader stores.
 
@@ -118,19 +118,19 @@ def train_one(
     from ..runs.worker import BUSY, FAILED, PAUSED
     from ..training.distributed import joined
 
-    engine.launch()
+    execution.launch()
     divided(spec, int(os.environ.get("WORLD_SIZE", "1")), None)  # refused before any process waits for another
     deadline = time.monotonic() + budget
     # A job scheduler signals every process, and then torchrun, which was signalled too, signals its own once more.
     patient = "WORLD_SIZE" in os.environ
-    with signals.listening(patient), joined(engine.device) as (group, device):
-        engine, gpu_bytes = replace(engine, device=device), None
-        if engine.kind == "cuda":
+    with signals.listening(patient), joined(execution.device) as (group, device):
+        execution, gpu_bytes = replace(execution, device=device), None
+        if execution.kind == "cuda":
             import torch
 
             gpu_bytes = int(USABLE * torch.cuda.mem_get_info(device)[1])
         spec = divided(spec, group.world, gpu_bytes)
-        how = (_lead if group.leads else _follow)(spec, study, engine, deadline, group, say)
+        how = (_lead if group.leads else _follow)(spec, study, execution, deadline, group, say)
         signals.check()
     if how == FAILED:
         raise RunFailed(f"{spec.key[:12]}: {study.store.failure(spec.key) or 'its reason stands above'}")
@@ -141,7 +141,7 @@ def train_one(
     return how
 
 
-def _lead(spec: RunSpec, study: Study, engine: Execution, deadline: float, group: "Group", say) -> str:
+def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", say) -> str:
     from ..data.datasets import content_fingerprint
     from ..runs.worker import STORED, execute, tidy
 
@@ -154,20 +154,20 @@ def _lead(spec: RunSpec, study: Study, engine: Execution, deadline: float, group
         content_fingerprint(study.dataset)
         if spec.micro_batch:
             say(f"batch {spec.recipe.batch}: {group.world} process(es), micro-batches of {spec.micro_batch}")
-        return execute(spec, study.dataset, study.store, engine, deadline, group)
+        return execute(spec, study.dataset, study.store, execution, deadline, group)
     finally:
         if not group.told:
             group.begins(False)
 
 
-def _follow(spec: RunSpec, study: Study, engine: Execution, deadline: float, group: "Group", _say) -> str:
+def _follow(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", _say) -> str:
     from ..core.errors import one_line
     from ..runs.worker import PAUSED, STORED
-    from ..training.trainer import Paused, train
+    from ..training.trainer import Monitor, Paused, train
 
     try:
         if group.begins():
-            train(spec, study.dataset, study.store.checkpoint(spec.key), engine, deadline, group=group)
+            train(spec, study.dataset, study.store.checkpoint(spec.key), execution, Monitor(deadline), group)
             return STORED
     except Paused:
         pass

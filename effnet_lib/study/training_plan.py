@@ -1,6 +1,5 @@
 """The plan of an artefact that trains: networks x seeds, what is stored, what is missing."""
 
-import math
 import shlex
 from collections.abc import Callable, Iterable
 
@@ -13,7 +12,7 @@ from ..models.complexity import count
 from ..runs.spec import RunSpec
 from ..runs.store import RunRecord
 from ..runs.sweep import SweepOptions, estimator, run_all
-from ..training.engine import Execution
+from ..training.execution import Execution
 from . import queue
 from .plan import Plan
 from .registry import Artefact
@@ -152,7 +151,7 @@ class TrainingPlan(Plan):
 
     def _decide(self) -> None:
         """Train what baseline and learning rate are decided from, and plan again."""
-        queue.work(self.study, math.inf, self.workers, Execution(self.parameters.device), ["study"], print)
+        queue.work(self.study, ["study"], SweepOptions(self.workers, Execution(self.parameters.device)))
         self.study = self.study.again()
         if not self.study.ready:
             raise RunFailed(

@@ -1,7 +1,7 @@
 """AutoAugment's ImageNet policy (section 5.2 of the EfficientNet paper; Cubuk et al. 2019) on whole batches.
 
-Policy, magnitudes and operations are torchvision's. Two things differ from calling it picture by picture: the draws
-come from a numpy generator, so they neither disturb torch's own nor depend on micro-batches or device, and pictures
+Policy, magnitudes and operations are torchvision's. Two things differ from calling it image by image: the draws
+come from a numpy generator, so they neither disturb torch's own nor depend on micro-batches or device, and images
 that need the same operation share one call on their own device, which the host never waits for.
 """
 
@@ -20,12 +20,12 @@ from torchvision.transforms.v2.functional import equalize
 
 BINS = 10  # levels of magnitude, as in the AutoAugment paper
 MOVES = ("Rotate", "ShearX")  # the policy's operations that move pixels and leave their values alone
-CPU_VALUES = 2**18  # a call on more leaves a processor's cache: at 224 px 20 pictures at once take twice their time
+CPU_VALUES = 2**18  # a call on more leaves a processor's cache: at 224 px 20 images at once take twice their time
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Say what happens to each picture of a batch, whatever its pixels."""
+    """Say what happens to each image of a batch, whatever its pixels."""
 
     policy: np.ndarray  # (n,) int64: which of the 25 sub-policies
     applied: np.ndarray  # (n, 2) bool: whether its first and its second operation happen
@@ -35,7 +35,7 @@ class Draws:
         return len(self.policy)
 
     def slice(self, start: int, stop: int) -> "Draws":
-        """Return the draws of pictures start to stop (exclusive), for a micro-batch."""
+        """Return the draws of images start to stop (exclusive), for a micro-batch."""
         return Draws(self.policy[start:stop], self.applied[start:stop], self.negative[start:stop])
 
 
@@ -67,7 +67,7 @@ def imagenet() -> Policy:
 
 
 def draw(rng: np.random.Generator, batch: int) -> Draws:
-    """Draw what happens to each of batch pictures, distributed as in torchvision's AutoAugment."""
+    """Draw what happens to each of `batch` images, distributed as in torchvision's AutoAugment."""
     chances = imagenet().chances
     policy = rng.integers(len(chances), size=batch)
     applied = rng.random((batch, 2)) < chances[policy]
@@ -75,13 +75,15 @@ def draw(rng: np.random.Generator, batch: int) -> Draws:
 
 
 def apply(images: torch.Tensor, draws: Draws) -> torch.Tensor:
-    """Apply the drawn operations to (n, 3, h, w) uint8 pictures and return new, contiguous ones on the same device.
+    """Apply the drawn operations to (n, 3, h, w) uint8 images; return others, contiguous, on the same device.
 
-    Each picture comes out as torchvision makes it alone, whatever else is in the batch. ValueError if the pictures
-    are not of this type or not as many as the draws.
+    Each image comes out as torchvision makes it alone, whatever else is in the batch.
+
+    Raises:
+        ValueError: images of another type, or not as many as the draws.
     """
     if images.dtype != torch.uint8 or len(images) != len(draws):
-        raise ValueError(f"{len(draws)} draws cannot be applied to {len(images)} pictures of {images.dtype}")
+        raise ValueError(f"{len(draws)} draws cannot be applied to {len(images)} images of {images.dtype}")
     policy = imagenet()
     codes = policy.codes[draws.policy[:, None], [0, 1], draws.negative.astype(np.int64)]
     codes = np.where(draws.applied, codes, -1).T
@@ -90,8 +92,8 @@ def apply(images: torch.Tensor, draws: Draws) -> torch.Tensor:
     most = max(1, CPU_VALUES // math.prod(images.shape[1:])) if images.device.type == "cpu" else len(draws)
     for slot in (0, 1):
         # Grouped by operation, not by sub-policy: 17 of the 50 are Equalize.
-        found, counts = np.unique(codes[slot], return_counts=True)
-        for code, stop, count in zip(found, counts.cumsum(), counts, strict=True):
+        drawn, counts = np.unique(codes[slot], return_counts=True)
+        for code, stop, count in zip(drawn, counts.cumsum(), counts, strict=True):
             if code >= 0:
                 for index in rows[slot, stop - count : stop].split(most):
                     out.index_copy_(0, index, _operate(out.index_select(0, index), *policy.operations[code]))
@@ -104,7 +106,7 @@ def _send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 def _operate(images: torch.Tensor, name: str, magnitude: float) -> torch.Tensor:
-    """Apply one operation to every picture: torchvision's own code, except where that waits for the device."""
+    """Apply one operation to every image: torchvision's own code, except where that waits for the device."""
     if name == "Equalize":  # the older one, of _apply_op, reads back every channel's histogram
         return equalize(images)
     if name == "Contrast":
@@ -117,7 +119,7 @@ def _operate(images: torch.Tensor, name: str, magnitude: float) -> torch.Tensor:
 
 
 def _contrast(images: torch.Tensor, factor: float) -> torch.Tensor:
-    """Blend each picture with its mean grey, as adjust_contrast does.
+    """Blend each image with its mean grey, as adjust_contrast does.
 
     The mean is of integers: above 256 px a sum in float32 rounds, in an order that may depend on the batch.
     """
@@ -130,7 +132,7 @@ def _contrast(images: torch.Tensor, factor: float) -> torch.Tensor:
 def _source(name: str, magnitude: float, height: int, width: int, device: torch.device) -> torch.Tensor:
     """Return which pixel moves to each place, (height * width,) int64 counted from 1; 0 where none does (black).
 
-    Read off torchvision by moving a picture of pixel numbers, which float32 holds exactly up to 4096 × 4096.
+    Read off torchvision by moving an image of pixel numbers, which float32 holds exactly up to 4096 × 4096.
     """
     numbers = torch.arange(1, height * width + 1, dtype=torch.float32).view(1, height, width)
     return _send(_apply_op(numbers, name, magnitude, InterpolationMode.NEAREST, None).flatten().long(), device)

@@ -4,14 +4,17 @@ import torch
 from torch import nn
 
 from .depthwise import use_fast_depthwise
-from .input_pipeline import Job
+from .input_pipeline import TrainingJob
 
 
-def build(job: Job, device: torch.device | None = None) -> nn.Module:
-    """Build the seeded network of a run on a device (channels_last) or, without one, plainly.
+def build(job: TrainingJob, device: torch.device | None = None) -> nn.Module:
+    """Build the seeded network of a run.
 
     Residual branches start at zero where the recipe asks for it. A job may have a method `prepare(model)`, which
     changes the network before its first step: to start from weights that exist, for example.
+
+    Args:
+        device: where to, then channels_last; None: nowhere, as the architecture makes it.
     """
     torch.manual_seed(job.seed)
     model = job.arch.build(job.recipe.dropout, job.recipe.drop_path)
@@ -28,5 +31,5 @@ def build(job: Job, device: torch.device | None = None) -> nn.Module:
     if device is not None:
         model = model.to(device, memory_format=torch.channels_last)
         if device.type == "cpu":
-            use_fast_depthwise(model)
+            model = use_fast_depthwise(model)
     return model

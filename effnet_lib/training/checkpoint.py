@@ -1,7 +1,7 @@
 """A run's state between two steps, so that a stopped run goes on exactly where it was.
 
 The file is one line, with the SHA-256 of what follows, and torch's own format after it. It is written aside, fsynced
-and renamed; the one before is kept. A kill at any instant leaves a whole newest file, or only the one before.
+and renamed; the previous file is kept. A kill at any instant leaves a whole newest file, or only the previous.
 """
 
 import hashlib
@@ -34,7 +34,12 @@ def pack(state: dict[str, Any]) -> bytes:
 def unpack(content: bytes, key: str, name: str) -> dict[str, Any]:
     """Return the state in a checkpoint file's bytes; nothing is unpickled but tensors and numbers.
 
-    Raises RunFailed, naming the file, for one that is foreign, altered or of another run.
+    Args:
+        key: of the run that it must belong to.
+        name: of the file, for the message.
+
+    Raises:
+        RunFailed: the file is foreign, altered or of another run.
     """
     head, _, body = content.partition(b"\n")
     if not head.startswith(MAGIC):
@@ -52,7 +57,7 @@ def unpack(content: bytes, key: str, name: str) -> dict[str, Any]:
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint and keep the one before."""
+    """Write a checkpoint and keep the previous."""
     content = pack(state)
     if path.is_file():
         path.replace(previous(path))
@@ -60,10 +65,12 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path, key: str) -> dict[str, Any] | None:
-    """Read a run's newest sound checkpoint, or None where there is none.
+    """Read a run's newest sound checkpoint; None where there is no file.
 
-    A newest one that is refused is said and set aside, and the one before is used. Raises RunFailed where no sound one
-    is left: a run never starts again from nothing in silence.
+    Where the newest is refused, a warning says so, it is set aside, and the checkpoint before is used.
+
+    Raises:
+        RunFailed: none of the files is sound; a run never starts again from nothing in silence.
     """
     refused = []
     for candidate in (path, previous(path)):
@@ -74,7 +81,7 @@ def load(path: Path, key: str) -> dict[str, Any] | None:
                 refused.append(str(error))
                 continue
             if refused:
-                path.replace(path.with_suffix(".damaged.pt"))  # else the next save would keep it as the one before
+                path.replace(path.with_suffix(".damaged.pt"))  # else the next save would keep it as the previous
                 warnings.warn(f"{refused[0]}; going on from the one before", stacklevel=2)
             return state
     if refused:

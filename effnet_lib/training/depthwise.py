@@ -2,7 +2,7 @@
 
 The library's own weight gradient of a depthwise 5 x 5 takes ten times its forward pass on maps of 3 to 12 px.
 The same sum is a depthwise *forward* convolution of the padded input with the output gradient as the kernel, a
-channel for every (picture, channel) pair, summed over pictures:
+channel for every (image, channel) pair, summed over images:
 
     dw[c, a, b] = sum_n sum_ij x[n, c, s*i + a - p, s*j + b - p] * g[n, c, i, j]
 
@@ -27,7 +27,10 @@ def _native(g, x, weight, stride: int, pad: int, mask: list[bool]):
 def weight_gradient(g: torch.Tensor, x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
     """Return the weight gradient (C, 1, k, k) of a depthwise convolution padded by k // 2.
 
-    `g` is the output gradient (N, C, h, w), `x` the input (N, C, H, W), both channels_last.
+    Args:
+        g: gradient of the output, (N, C, h, w), channels_last.
+        x: input, (N, C, H, W), channels_last.
+        kernel: k.
     """
     n, c, height, width = x.shape
     pad = kernel // 2
@@ -80,16 +83,34 @@ class DepthwiseConv2d(nn.Conv2d):
 
 
 def use_fast_depthwise(model: nn.Module) -> nn.Module:
-    """Make every symmetric-padded depthwise convolution of `model` compute its gradient the fast way, in place."""
-    for module in model.modules():
-        if (
-            type(module) is nn.Conv2d
-            and module.groups == module.in_channels == module.out_channels > 1
-            and module.bias is None
-            and module.kernel_size[0] == module.kernel_size[1] in WINS_UP_TO_PX
-            and module.stride[0] == module.stride[1]
-            and module.padding == (module.kernel_size[0] // 2,) * 2
-            and module.dilation == (1, 1)
-        ):
-            module.__class__ = DepthwiseConv2d
+    """Let every symmetric-padded depthwise convolution of `model` compute its gradient the fast way.
+
+    Returns:
+        The network itself, with other modules around the same weights; of a single convolution, another module.
+    """
+    if _gains(model):
+        return _fast(model)
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if _gains(child):
+                setattr(parent, name, _fast(child))
     return model
+
+
+def _gains(module: nn.Module) -> bool:
+    return (
+        type(module) is nn.Conv2d
+        and module.groups == module.in_channels == module.out_channels > 1
+        and module.bias is None
+        and module.kernel_size[0] == module.kernel_size[1] in WINS_UP_TO_PX
+        and module.stride[0] == module.stride[1]
+        and module.padding == (module.kernel_size[0] // 2,) * 2
+        and module.dilation == (1, 1)
+    )
+
+
+def _fast(conv: nn.Conv2d) -> DepthwiseConv2d:
+    shape = conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding
+    made = DepthwiseConv2d(*shape, groups=conv.groups, bias=False, device="meta")  # nothing is drawn for its weights
+    made.weight = conv.weight
+    return made.train(conv.training)

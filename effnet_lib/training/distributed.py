@@ -19,7 +19,7 @@ PATIENCE = datetime.timedelta(hours=6)  # how long one process waits for another
 
 @dataclass
 class Group:
-    """Which process of how many this one is, and whether the leader has said that training begins."""
+    """Which process of how many this is, and whether the leader has said that training begins."""
 
     rank: int = 0
     world: int = 1
@@ -27,11 +27,11 @@ class Group:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes checkpoints and records; one alone does."""
+        """Whether this process writes checkpoints and records; a single process does."""
         return self.rank == 0
 
     def share(self, batch: int) -> int:
-        """Return how many pictures of a batch each process takes. Raises ParameterError where they do not divide."""
+        """Return how many images of a batch each process takes; raise ParameterError where they do not divide."""
         if batch % self.world:
             raise ParameterError("processes", self.world, f"a divisor of the batch of {batch}")
         return batch // self.world
@@ -98,7 +98,7 @@ class Group:
         return sent.numpy().tobytes()[: int(size)]
 
     def shard(self, count: int) -> slice:
-        """Return the pictures of a test set that this process looks at: contiguous, sizes equal within one."""
+        """Return which of `count` images this process takes: contiguous, shares equal within an image."""
         edges = np.linspace(0, count, self.world + 1).round().astype(int)
         return slice(int(edges[self.rank]), int(edges[self.rank + 1]))
 
@@ -111,9 +111,9 @@ class Group:
         distributed.all_reduce(lengths)
         mine = torch.zeros(int(lengths.max()), dtype=torch.float64)
         mine[: len(values)] = torch.from_numpy(np.asarray(values, np.float64))
-        found = [torch.empty_like(mine) for _ in range(self.world)]
-        distributed.all_gather(found, mine)
-        parts = [part[:length].numpy() for part, length in zip(found, lengths.tolist(), strict=True)]
+        gathered = [torch.empty_like(mine) for _ in range(self.world)]
+        distributed.all_gather(gathered, mine)
+        parts = [part[:length].numpy() for part, length in zip(gathered, lengths.tolist(), strict=True)]
         return np.concatenate(parts).astype(values.dtype)
 
 
@@ -129,14 +129,15 @@ def _mean_in_order(_, bucket: distributed.GradBucket) -> torch.futures.Future[to
     return gathered.then(lambda _: functools.reduce(torch.add, parts).div_(len(parts)))
 
 
-ALONE = Group()
-
-
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[tuple[Group, str]]:
-    """Join the processes that torchrun started (alone without it); give the group and this process's device."""
+    """Join the processes that torchrun started; give the group (without it, of one) and this process's device.
+
+    Raises:
+        ParameterError: more processes than GPUs.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield ALONE, device
+        yield Group(), device
         return
     cuda = device.startswith("cuda")
     if cuda:

@@ -1,4 +1,4 @@
-"""How many pictures of a part a network gets right, on one process or many."""
+"""Which images of a part a network classifies correctly, on one process or many."""
 
 import numpy as np
 import torch
@@ -14,19 +14,23 @@ class Paused(Exception):
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, feed: InputPipeline, part: str) -> tuple[np.ndarray, float]:
-    """Return one boolean a picture (right or wrong) and the mean cross entropy; the whole frame is shown.
+def evaluate(model: nn.Module, pipeline: InputPipeline, part: str) -> tuple[np.ndarray, float]:
+    """Show a network the whole images of a part.
 
-    Raises Paused between two batches where somebody asked to stop.
+    Returns:
+        Whether each image is classified correctly, (n,) bool, and the mean cross entropy; of all processes together.
+
+    Raises:
+        Paused: somebody asked to stop; looked at between two batches.
     """
     model.eval()
-    right, losses = [], []
-    for x, y in feed.test(part):
+    correct, losses = [], []
+    for x, y in pipeline.test(part):
         logits = model(x).float()
         losses.append(F.cross_entropy(logits, y, reduction="sum"))
-        right.append(logits.argmax(1) == y)
-        if feed.group.world == 1 and signals.asked():
+        correct.append(logits.argmax(1) == y)
+        if pipeline.group.world == 1 and signals.asked():
             raise Paused
-    mine = torch.cat(right).cpu().numpy() if right else np.zeros(0, bool)  # of a part smaller than the group
-    found = feed.group.concatenate(mine)
-    return found, feed.group.sum(sum(map(float, losses))) / len(found)
+    mine = torch.cat(correct).cpu().numpy() if correct else np.zeros(0, bool)  # of a part smaller than the group
+    everyone = pipeline.group.concatenate(mine)
+    return everyone, pipeline.group.sum(sum(map(float, losses))) / len(everyone)

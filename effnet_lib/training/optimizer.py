@@ -39,9 +39,10 @@ def _launched_as_built(optimizer: Optimizer, state: dict[str, Any]) -> dict[str,
 
 
 def schedule(recipe: Recipe, optimizer: Optimizer, steps_per_epoch: int) -> Scheduler:
-    """Build the schedule of the rate, counted in steps.
+    """Build the schedule of the learning rate, counted in steps.
 
-    Raises ParameterError for an unknown schedule.
+    Raises:
+        ParameterError: an unknown schedule.
     """
     total = recipe.epochs * steps_per_epoch
     warmup = {

@@ -8,11 +8,15 @@ from typing import Any
 class Recipe:
     """How a network is trained.
 
-    `lr` is the peak rate for `batch` pictures a step, `warmup` the share of all steps with a linearly rising
-    rate, `clip` the largest gradient norm (0: none), `min_area` the smallest crop as a share of the picture,
-    `drop_path` the last block's rate (1 - survival), `ema` the decay of averaged weights (0: none; then the
-    raw final weights are evaluated), `lr_decay` and `lr_decay_epochs` the paper's exponential schedule, `minival` the
-    training pictures that are reserved to stop early on (0: none; then the last epoch counts).
+    Args:
+        lr: peak learning rate for `batch` images a step.
+        warmup: share of all steps with a linearly rising rate.
+        lr_decay, lr_decay_epochs: the paper's exponential schedule.
+        clip: largest gradient norm; 0: none.
+        min_area: smallest crop as a share of the image.
+        drop_path: rate of the last block, 1 - survival.
+        ema: decay of averaged weights; 0: none, and the raw final weights are evaluated.
+        minival: training images reserved to stop early on; 0: none, and the last epoch counts.
     """
 
     epochs: int
@@ -52,7 +56,7 @@ YOUNGER = {"minival": 0}
 # The short recipe of the project's protocol: SGD with Nesterov momentum, warm-up, cosine, clipping, zero gamma.
 SHORT = Recipe(epochs=12, lr=0.2)
 
-# Section 5.2 of the paper. 0.256 is the rate for 4,096 pictures a step and scales with the batch; 350 epochs are
+# Section 5.2 of the paper. 0.256 is the rate for 4,096 images a step and scales with the batch; 350 epochs are
 # the reference implementation's (the paper prints none), as are epsilon 1e-3 and the 5 epochs of warm-up. Batch-norm
 # momentum 0.99 there is 0.01 here: torch counts the weight of the new value.
 PAPER = Recipe(

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from .distributed import ALONE, Group
-from .input_pipeline import Batch, Job
+from .distributed import Group
+from .input_pipeline import Batch, TrainingJob
 
 WARM_STEPS = 3  # real steps before a capture: kernels are chosen and momentum buffers made outside the graph
 
@@ -19,9 +19,16 @@ WARM_STEPS = 3  # real steps before a capture: kernels are chosen and momentum b
 class Step:
     """A callable that trains one step and returns its loss, on the device and not waited for."""
 
-    def __init__(self, job: Job, model: nn.Module, optimizer: Optimizer, device: torch.device, group: Group = ALONE):
+    def __init__(
+        self,
+        job: TrainingJob,
+        model: nn.Module,
+        optimizer: Optimizer,
+        device: torch.device,
+        group: Group | None = None,
+    ):
         self.recipe, self.optimizer, self.device = job.recipe, optimizer, device
-        self.model, self.parameters = group.wrap(model), list(model.parameters())
+        self.model, self.parameters = (group or Group()).wrap(model), list(model.parameters())
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=job.recipe.precision == "bf16")
         self.criterion = criterion
 
@@ -39,7 +46,7 @@ class Step:
         self.optimizer.step()
 
     def __call__(self, batches: Iterable[Batch], images: int) -> torch.Tensor:
-        """Train on the micro-batches of one step that has so many pictures in all; return the mean loss."""
+        """Train on the micro-batches of a step of `images` images in all; return their mean loss."""
         total, seen = torch.zeros((), device=self.device), 0
         for x, y in batches:
             seen += len(y)
@@ -65,7 +72,7 @@ class CompiledStep(Step):
 
 
 class Rates:
-    """The rates of an optimiser's groups in the device's memory, where a graph reads them anew at each replay."""
+    """Learning rates of an optimiser's groups in the device's memory, where a graph reads them anew at each replay."""
 
     def __init__(self, optimizer: Optimizer, device: torch.device):
         self.optimizer = optimizer
@@ -95,7 +102,10 @@ class GraphStep(Step):
 
     The first steps run one operation after the other, on the stream of the capture: kernels are loaded and chosen, and
     momentum buffers and cuBLAS's workspace lie outside the graph. An optimiser that cannot take its rate from the
-    device (all but torch's fused SGD) is launched after the graph. Raises ValueError for a step of another shape.
+    device (all but torch's fused SGD) is launched after the graph.
+
+    Raises:
+        ValueError: a later step has another shape.
     """
 
     def __init__(self, *args):

@@ -20,7 +20,7 @@ from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.single_run import Wanted, plan
 from effnet_lib.study.study import Study
 from effnet_lib.training import checkpoint, trainer
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import PAPER
 
 torch.set_num_threads(1)
@@ -47,9 +47,9 @@ def planned_by(planned: list, *argv: str) -> RunSpec:
 
 def test_the_command_alone_trains_b0_as_the_paper_does(planned):
     assert cli.main(["train"]) == 0
-    spec, study, engine, budget, _ = planned.pop()
+    spec, study, execution, budget, _ = planned.pop()
     assert spec == RunSpec(efficientnet.published("b0"), PAPER, "imagenet", 0)
-    assert study.profile.name == "imagenet" and engine == Execution("cpu", "auto", 300.0) and budget == math.inf
+    assert study.profile.name == "imagenet" and execution == Execution("cpu", "auto", 300.0) and budget == math.inf
 
 
 def test_options_say_which_network(planned):

@@ -298,7 +298,7 @@ def folder(tmp_path):
 BAD = {
     "no path": ({"images": "nowhere"}, DataError, r"images='.*nowhere': there is no such file"),
     "no picture": ({"images": "empty"}, DataError, r"images='.*empty' holds no picture"),
-    "text as jpg": ({"images": "bad"}, DataError, r"text.jpg' is not a picture that can be decoded"),
+    "text as jpg": ({"images": "bad"}, DataError, r"text.jpg' is not an image that can be decoded"),
     "unknown class": ({"label": "Egyptian ca"}, ParameterError, r"label='Egyptian ca'.*the nearest is 'egyptian cat'"),
     "unknown layer": ({"layer": "bm2"}, ParameterError, r"layer='bm2' is not accepted.*such as bn2"),
     "unknown method": ({"method": "gradcam+"}, ParameterError, r"method='gradcam\+'.*did you mean gradcam\+\+"),

@@ -21,8 +21,8 @@ from effnet_lib.data.fractals import FractalSpec, generate
 from effnet_lib.data.splits import HOLDOUT, split_part
 
 
-def parts(dataset: DataSet, px: int = 32) -> dict[str, array_cache.Part]:
-    return {part: load(dataset, part, px) for part in ("train", "val", "probe")}
+def parts(dataset: DataSet, image_size: int = 32) -> dict[str, array_cache.Part]:
+    return {part: load(dataset, part, image_size) for part in ("train", "val", "train_eval")}
 
 
 def test_unknown_name_names_the_nearest():
@@ -73,12 +73,12 @@ def test_content_that_is_not_the_declared_one_is_refused_with_both_values(tiny_d
 )
 def test_split_is_stratified_disjoint_and_the_same_for_everyone(sizes, order):
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    fit, holdout, probe = (split_part(labels, part) for part in ("fit", "holdout", "probe"))
+    fit, holdout, train_eval = (split_part(labels, part) for part in ("fit", "holdout", "train_eval"))
     assert sorted([*fit, *holdout]) == list(range(len(labels)))
-    assert set(probe) <= set(fit)
+    assert set(train_eval) <= set(fit)
     for label, size in enumerate(sizes):
         assert (labels[holdout] == label).sum() == max(1, size // 5)
-    # A class is split alike whatever the other classes are and wherever its pictures stand.
+    # A class is split alike whatever the other classes are and wherever its images stand.
     shuffled = order.sample(labels.tolist(), len(labels))
     where = np.argsort(shuffled, kind="stable")
     np.testing.assert_array_equal(np.sort(where[holdout]), split_part(np.array(shuffled), "holdout"))
@@ -86,16 +86,16 @@ def test_split_is_stratified_disjoint_and_the_same_for_everyone(sizes, order):
 
 
 def test_parts_of_a_plain_set(tiny_data):
-    found = parts(tiny_data)
-    assert [len(part) for part in found.values()] == [36, 18, 6]
-    for name, part in found.items():
+    loaded = parts(tiny_data)
+    assert [len(part) for part in loaded.values()] == [36, 18, 6]
+    for name, part in loaded.items():
         source = "val" if name == "val" else "train"
         pixels = image_folder.decode(image_folder.list_images(tiny_data.folder, source)[0], 32)
-        if name == "probe":
-            pixels = pixels[split_part(np.repeat(np.arange(3), 12), "probe")]
+        if name == "train_eval":
+            pixels = pixels[split_part(np.repeat(np.arange(3), 12), "train_eval")]
         np.testing.assert_array_equal(part.pixels[part.rows], pixels)
-        assert part.px == 32 and part.labels.dtype == np.int64
-    assert np.bincount(found["probe"].labels).tolist() == [2, 2, 2]
+        assert part.image_size == 32 and part.labels.dtype == np.int64
+    assert np.bincount(loaded["train_eval"].labels).tolist() == [2, 2, 2]
 
 
 def test_holdout_never_touches_the_validation_set(tiny_data):
@@ -103,7 +103,7 @@ def test_holdout_never_touches_the_validation_set(tiny_data):
     held = parts(replace(tiny_data, id=tiny_data.id + HOLDOUT))
     assert [len(part) for part in held.values()] == [30, 6, 6]
     labels = np.repeat(np.arange(3), 12)
-    for name, split in (("train", "fit"), ("val", "holdout"), ("probe", "probe")):
+    for name, split in (("train", "fit"), ("val", "holdout"), ("train_eval", "train_eval")):
         chosen = split_part(labels, split)
         np.testing.assert_array_equal(held[name].pixels[held[name].rows], whole[chosen])
         np.testing.assert_array_equal(held[name].labels, labels[chosen])
@@ -115,8 +115,8 @@ def test_decoded_images_are_kept_and_shared(tiny_data, tmp_path, monkeypatch):
     monkeypatch.setattr(image_folder, "decode", lambda *_: pytest.fail("decoded again"))
     for before, again in ((first, parts(tiny_data)), (first_held, parts(held))):
         for name in before:
-            for one, other in zip(before[name], again[name], strict=True):
-                np.testing.assert_array_equal(one, other)
+            for array, same in zip(before[name], again[name], strict=True):
+                np.testing.assert_array_equal(array, same)
     kept = sorted(path.name for path in (tmp_path / "results" / "cache").rglob("*.npy"))
     assert kept == ["probe-of-train-32.npy", "train-32.npy", "val-32.npy", "val-of-train-32.npy"]
 
@@ -137,10 +137,10 @@ def test_a_half_written_cache_is_written_again(tiny_data, tmp_path, monkeypatch)
 def test_fractals_need_no_folder():
     spec = FractalSpec(classes=3, train_per_class=5, val_per_class=2)
     tiny = DataSet("fractals-tiny", 3, 15, 6, fractals=spec)
-    found, held = parts(tiny), parts(replace(tiny, id=tiny.id + HOLDOUT))
+    loaded, held = parts(tiny), parts(replace(tiny, id=tiny.id + HOLDOUT))
     images, labels = generate(spec, "train", 32)
-    np.testing.assert_array_equal(found["train"].pixels, images)
-    np.testing.assert_array_equal(found["train"].labels, labels)
+    np.testing.assert_array_equal(loaded["train"].pixels, images)
+    np.testing.assert_array_equal(loaded["train"].labels, labels)
     chosen = split_part(labels, "holdout")
     np.testing.assert_array_equal(held["val"].pixels[held["val"].rows], images[chosen])
     assert content_fingerprint(tiny) == content_fingerprint(replace(tiny, id="other"))
@@ -158,7 +158,7 @@ def test_some_rows_are_the_images_that_all_of_them_are(clutter):
 
 def test_two_workers_share_the_parts_of_one_resolution(tiny_data, tmp_path):
     """While another one is at the training set the validation set is made, and nobody waits."""
-    load(tiny_data, "probe", 32)
+    load(tiny_data, "train_eval", 32)
     folder = next((tmp_path / "results" / "cache").rglob("*.npy")).parent
     with FileLock(folder / "train-32.lock"):
         array_cache.make(tiny_data, [("train", 32), ("val", 32), ("val", 37)])

@@ -1,4 +1,4 @@
-"""Folders of pictures: a fixed order, one line for whatever is wrong, antialiased squares, a fingerprint."""
+"""Folders of images: a fixed order, one line for whatever is wrong, antialiased squares, a fingerprint."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ def save(path: Path, pixels: np.ndarray, mode: str | None = None) -> Path:
 def test_order_is_that_of_the_names_whatever_came_first(folder):
     before = image_folder.list_images(folder, "train")
     moved = folder / "train" / "moved"
-    shutil.copytree(folder / "train" / "red", moved)  # the same pictures, created in another order
+    shutil.copytree(folder / "train" / "red", moved)  # the same images, created in another order
     shutil.rmtree(folder / "train" / "red")
     (folder / "train" / "red").mkdir()
     for path in sorted(moved.iterdir(), reverse=True):
@@ -40,7 +40,7 @@ def test_order_is_that_of_the_names_whatever_came_first(folder):
 
 def test_what_is_no_image_is_not_listed(folder):
     (folder / "train" / "notes.txt").write_text("beside the classes")
-    (folder / "train" / "red" / "notes.txt").write_text("beside the pictures")
+    (folder / "train" / "red" / "notes.txt").write_text("beside the images")
     (folder / "train" / "red" / "deeper").mkdir()
     shutil.copy(folder / "train" / "red" / "00.jpg", folder / "train" / "red" / "deeper" / "12.JPEG")
     files, _, classes = image_folder.list_images(folder, "train")
@@ -81,7 +81,7 @@ def other_classes(root: Path) -> str:
 
 
 def text(root: Path) -> str:
-    (root / "train" / "green" / "05.jpg").write_text("no picture at all")
+    (root / "train" / "green" / "05.jpg").write_text("no image at all")
     return "green/05.jpg"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from effnet_lib.core import paths
-from effnet_lib.data import datasets
+from effnet_lib.data import datasets, image_folder
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.worker import STORED, execute
@@ -27,7 +27,7 @@ def photos(monkeypatch) -> datasets.DataSet:
 
 def test_photographs_are_the_declared_ones(photos):
     assert datasets.content_fingerprint(photos) == photos.fingerprint
-    files, labels, classes = datasets.folders.list_images(photos.folder, "val")
+    files, labels, classes = image_folder.list_images(photos.folder, "val")
     assert (len(files), len(classes)) == (photos.val_images, photos.classes)
     assert np.bincount(labels).min() > 300
 

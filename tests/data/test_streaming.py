@@ -1,9 +1,8 @@
-"""Streamed pictures: the same crops whoever decodes them, the same as from memory, one line of error, no orphans."""
+"""Streamed images: the same crops whoever decodes them, the same as from memory, one line of error, no orphans."""
 
 import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -15,6 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.killing import until
+from support.processes import lives
 
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.data import image_folder
@@ -30,7 +31,7 @@ WHOLE = (1.0, 0.0, 1.0, 0.0)
 
 
 def matrices(*crops: tuple[float, float, float, float]) -> torch.Tensor:
-    """Crops of (width, x, height, y) in augment's frame, where a picture spans [-1, 1]."""
+    """Crops of (width, x, height, y) in augment's frame, where an image spans [-1, 1]."""
     return torch.tensor([[[width, 0, x], [0, height, y]] for width, x, height, y in crops])
 
 
@@ -44,9 +45,9 @@ def steps(stream: Stream, first: int = 0, batch: int = 8, micro: int = 3) -> Ite
             yield chosen[start : start + micro], drawn[start : start + micro]
 
 
-def alike(one, other) -> None:
-    for (pixels, labels), (others, other_labels) in zip(one, other, strict=True):
-        assert torch.equal(pixels, others) and torch.equal(labels, other_labels)
+def alike(batches, expected) -> None:
+    for (pixels, labels), (expected_pixels, expected_labels) in zip(batches, expected, strict=True):
+        assert torch.equal(pixels, expected_pixels) and torch.equal(labels, expected_labels)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def stream(tiny_data) -> Stream:
 
 @pytest.fixture
 def photo(tmp_path) -> tuple[Stream, np.ndarray]:
-    """A stream at 16 px of two different pictures of 32 x 16 px of noise, and the first one's pixels."""
+    """A stream at 16 px of two different images of 32 x 16 px of noise, and the first one's pixels."""
     noise = np.random.default_rng(0).integers(0, 256, (4, 16, 32, 3), np.uint8)
     for index, pixels in enumerate(noise):
         file = tmp_path / "set" / "train" / "ab"[index % 2] / f"{index}.png"
@@ -70,12 +71,12 @@ def photo(tmp_path) -> tuple[Stream, np.ndarray]:
 
 def test_the_parts_are_those_that_are_loaded_into_memory(tiny_data):
     for dataset in (tiny_data, replace(tiny_data, id=tiny_data.id + HOLDOUT)):
-        for part in ("train", "val", "probe"):
+        for part in ("train", "val", "train_eval"):
             memory, stream = load(dataset, part, 24), Stream.of(dataset, part, 24)
             np.testing.assert_array_equal(stream.labels, memory.labels)
             pixels = torch.cat([pixels for pixels, _ in stream.whole(7, workers=0)])
             np.testing.assert_array_equal(pixels.permute(0, 2, 3, 1), memory.pixels[memory.rows])
-    assert (len(stream), stream.px, stream.classes) == (6, 24, ("blue", "green", "red"))
+    assert (len(stream), stream.image_size, stream.classes) == (6, 24, ("blue", "green", "red"))
     assert stream.labels.dtype == np.int64
 
 
@@ -113,12 +114,12 @@ def test_minival_is_reserved_once_for_all():
 
 def test_loader_processes_change_nothing(stream):
     state = torch.get_rng_state()
-    found = list(stream.crops(steps(stream), workers=0))
-    assert [tuple(pixels.shape) for pixels, _ in found[:3]] == [(3, 3, 24, 24), (3, 3, 24, 24), (2, 3, 24, 24)]
-    assert found[0][0].dtype == torch.uint8 and found[0][0].is_contiguous(memory_format=torch.channels_last)
-    assert found[0][1].dtype == torch.int64
-    assert torch.cat([labels for _, labels in found]).tolist() == stream.labels[augment.order(5, 2, 36)[:32]].tolist()
-    alike(stream.crops(steps(stream), workers=2), found)
+    cropped = list(stream.crops(steps(stream), workers=0))
+    assert [tuple(pixels.shape) for pixels, _ in cropped[:3]] == [(3, 3, 24, 24), (3, 3, 24, 24), (2, 3, 24, 24)]
+    assert cropped[0][0].dtype == torch.uint8 and cropped[0][0].is_contiguous(memory_format=torch.channels_last)
+    assert cropped[0][1].dtype == torch.int64
+    assert torch.cat([labels for _, labels in cropped]).tolist() == stream.labels[augment.order(5, 2, 36)[:32]].tolist()
+    alike(stream.crops(steps(stream), workers=2), cropped)
     alike(stream.whole(5, workers=2), stream.whole(5, workers=0))
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -133,7 +134,7 @@ def test_crops_of_squares_are_those_of_the_in_memory_path(photo):
     stream, _ = photo
     for file in stream.files:
         Image.open(file).crop((0, 0, 16, 16)).save(file)
-    stream = replace(stream, px=40)
+    stream = replace(stream, image_size=40)
     drawn = augment.crop_matrices(np.random.default_rng(3), 64, 0.08)
     rows = np.arange(64) % 4
     ((streamed, _),) = stream.crops([(rows, drawn)], workers=0)
@@ -148,8 +149,8 @@ def test_a_crop_is_the_part_it_says(photo):
     assert (left, top, right, bottom) == pytest.approx((16 - 128**0.5, 0, 16 + 128**0.5, 128**0.5))
     quarter = (0.5, -0.5, 0.5, 0.5)
     Image.fromarray(pixels[:, :16]).save(stream.files[0])
-    ((found, _),) = replace(stream, px=8).crops([(np.zeros(1, int), matrices(quarter))], workers=0)
-    np.testing.assert_array_equal(found[0].permute(1, 2, 0), pixels[8:, :8])
+    ((cropped, _),) = replace(stream, image_size=8).crops([(np.zeros(1, int), matrices(quarter))], workers=0)
+    np.testing.assert_array_equal(cropped[0].permute(1, 2, 0), pixels[8:, :8])
 
 
 @settings(deadline=None, max_examples=60)
@@ -170,9 +171,9 @@ def test_a_crop_has_the_area_and_the_aspect_ratio_of_its_matrix(width, height, s
 def test_a_negative_width_mirrors(photo):
     stream, _ = photo
     crops = matrices(WHOLE, (-1.0, 0.0, 1.0, 0.0), (0.4, 0.3, 0.7, -0.3), (-0.4, 0.3, 0.7, -0.3))
-    ((found, _),) = stream.crops([(np.zeros(4, int), crops)], workers=0)
-    assert torch.equal(found[1], found[0].flip(2)) and torch.equal(found[3], found[2].flip(2))
-    assert not torch.equal(found[2], found[0])
+    ((cropped, _),) = stream.crops([(np.zeros(4, int), crops)], workers=0)
+    assert torch.equal(cropped[1], cropped[0].flip(2)) and torch.equal(cropped[3], cropped[2].flip(2))
+    assert not torch.equal(cropped[2], cropped[0])
 
 
 def test_a_reduction_is_antialiased(photo):
@@ -180,16 +181,16 @@ def test_a_reduction_is_antialiased(photo):
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
     Image.fromarray(stripes).save(stream.files[0])
-    ((found, _),) = stream.crops([(np.zeros(1, int), matrices(WHOLE))], workers=0)
-    assert (found.float() - 127.5).abs().max() <= 16
+    ((cropped, _),) = stream.crops([(np.zeros(1, int), matrices(WHOLE))], workers=0)
+    assert (cropped.float() - 127.5).abs().max() <= 16
 
 
 @pytest.mark.parametrize("edge", [1 / 3, 0.1, 0.7, 0.9999999])
 def test_rounding_never_leaves_the_image(photo, edge):
     stream, _ = photo
     corners = [(edge, x * (1 - edge), edge, y * (1 - edge)) for x in (-1.0000001, 1.0000001) for y in (-1, 1.0000001)]
-    ((found, _),) = stream.crops([(np.zeros(4, int), matrices(*corners))], workers=0)
-    assert found.shape == (4, 3, 16, 16)
+    ((cropped, _),) = stream.crops([(np.zeros(4, int), matrices(*corners))], workers=0)
+    assert cropped.shape == (4, 3, 16, 16)
 
 
 # Errors and processes ---------------------------------------------------------------------------------------
@@ -224,10 +225,10 @@ def test_no_process_is_left_behind(stream):
 def test_a_terminals_interrupt_does_not_end_the_loader(stream):
     """Ctrl-C reaches every process of the terminal; the parent decides whether to finish its step."""
     batches = stream.crops(steps(stream, micro=1), workers=2)
-    found = [next(batches), next(batches)]  # one of each process, so both listen
+    first = [next(batches), next(batches)]  # one of each process, so both listen
     for child in multiprocessing.active_children():
         os.kill(child.pid, signal.SIGINT)
-    alike([*found, *batches], stream.crops(steps(stream, micro=1), workers=0))
+    alike([*first, *batches], stream.crops(steps(stream, micro=1), workers=0))
 
 
 def stall(folder: Path, pipe: Connection) -> None:
@@ -236,15 +237,6 @@ def stall(folder: Path, pipe: Connection) -> None:
     next(batches)
     pipe.send([child.pid for child in multiprocessing.active_children()])
     pipe.recv()
-
-
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_loader_processes_end_with_a_killed_parent(images):
@@ -258,7 +250,4 @@ def test_loader_processes_end_with_a_killed_parent(images):
     assert len(children) == 2 and all(map(lives, children))
     parent.kill()
     parent.join()
-    end = time.monotonic() + 10
-    while any(map(lives, children)) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not any(map(lives, children))
+    until(lambda: not any(map(lives, children)), 10)

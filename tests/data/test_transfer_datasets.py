@@ -45,7 +45,7 @@ def test_draws_share_no_image_and_have_as_many_of_each_class(classes, each, bloc
 
 @pytest.mark.parametrize("images, block", [(2, 0), (39, 0), (21, 1), (0, 0)])
 def test_fewer_images_than_classes_or_than_the_draws_need_are_refused(images, block):
-    with pytest.raises(ParameterError, match=r"pictures=\d+ is not accepted; .* at least one a class \(3\)"):
+    with pytest.raises(ParameterError, match=r"images=\d+ is not accepted; .* at least one a class \(3\)"):
         draw(np.repeat([0, 1, 2], 12), images, block)
 
 
@@ -84,7 +84,7 @@ def test_what_torchvision_fetched_is_laid_out_as_folders_below_the_set(monkeypat
     from torchvision import datasets
 
     monkeypatch.setattr(datasets, "CIFAR100", Fetched)
-    with pytest.raises(DataError, match=r"has 2 classes, 4 \+ 2 pictures, and the official set 100, 50000 \+ 10000"):
+    with pytest.raises(DataError, match=r"has 2 classes, 4 \+ 2 images, and the official set 100, 50000 \+ 10000"):
         ensure(declare("cifar100"))
     folder = paths.data_root() / "cifar100"
     assert image_folder.list_images(folder, "train")[2] == ["000-apple", "001-.._.._bowl"]
@@ -105,7 +105,7 @@ def test_classes_that_differ_between_the_splits_are_refused(folder):
 def test_another_set_under_an_official_name_is_refused(folder):
     paths.data_root().mkdir()
     folder.rename(paths.data_root() / "cifar10")
-    with pytest.raises(DataError, match=r"has 3 classes, 36 \+ 18 pictures, and the official set 10, 50000 \+ 10000"):
+    with pytest.raises(DataError, match=r"has 3 classes, 36 \+ 18 images, and the official set 10, 50000 \+ 10000"):
         ensure(declare("cifar10"))
 
 

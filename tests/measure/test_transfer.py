@@ -113,7 +113,7 @@ def test_folded_batch_norms_change_nothing_and_grey_images_are_read(folder):
 def test_a_corrupt_image_is_named_in_one_line_and_stores_nothing(folder, workers):
     (folder / "val/green/03.jpg").write_bytes(b"no picture")
     task = Probe("lite0", declare(str(folder)), 6, 0, None, workers)
-    with pytest.raises(DataError, match=r"green/03\.jpg' is not a picture that can be decoded") as caught:
+    with pytest.raises(DataError, match=r"green/03\.jpg' is not an image that can be decoded") as caught:
         task.measure()
     assert "\n" not in str(caught.value) and not (paths.results_root() / "measurements").exists()
 

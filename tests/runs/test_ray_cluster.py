@@ -25,7 +25,7 @@ from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, SweepOptions, run_all
 from effnet_lib.runs.worker import STORED, execute
 from effnet_lib.training import checkpoint
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 pytestmark = pytest.mark.slow
 
@@ -131,7 +131,7 @@ def test_a_killed_node_loses_nothing(sweep, nodes, store, tiny_spec, monkeypatch
         nodes.kill_second()
 
     killer = meanwhile(kill)
-    report = sweep(specs, engine=Execution(every=0), budget=PATIENCE)
+    report = sweep(specs, execution=Execution(every=0), budget=PATIENCE)
     killer.join(PATIENCE)
     assert sorted(spec.seed for spec in report.stored) == [*range(5)] and not report.failed
     assert len(stored) == 5 and all(len(store.get(spec.key).result["history"]) == 30 for spec in specs)
@@ -183,11 +183,11 @@ def test_without_ray_one_line_names_the_extra(store, tiny_data, tiny_spec, monke
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": Execution("mps")}, "device='mps' .* cpu or cuda"),
-        ({"engine": Execution("cuda:1")}, "device='cuda:1' .* Ray numbers the GPUs"),
-        ({"engine": Execution("cuda", gpu_share=0.0)}, r"gpu_share=0\.0 .* above 0"),
-        ({"engine": Execution("cuda", gpu_share=1.5)}, r"gpu_share=1\.5 .* at most 1"),
-        ({"engine": Execution(gpu_share=0.5), "executor": "local"}, r"gpu_share=0\.5 .* without a cluster"),
+        ({"execution": Execution("mps")}, "device='mps' .* cpu or cuda"),
+        ({"execution": Execution("cuda:1")}, "device='cuda:1' .* Ray numbers the GPUs"),
+        ({"execution": Execution("cuda", gpu_share=0.0)}, r"gpu_share=0\.0 .* above 0"),
+        ({"execution": Execution("cuda", gpu_share=1.5)}, r"gpu_share=1\.5 .* at most 1"),
+        ({"execution": Execution(gpu_share=0.5), "executor": "local"}, r"gpu_share=0\.5 .* without a cluster"),
         ({"workers": 0}, "workers=0 .* above 0"),
     ],
 )

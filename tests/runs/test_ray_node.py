@@ -10,14 +10,14 @@ from effnet_lib.models.memory import training_bytes
 from effnet_lib.runs.executors import ray_node
 from effnet_lib.runs.store import parse_record
 from effnet_lib.runs.worker import FAILED, STORED
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_node_splits_what_does_not_fit_its_share_of_the_gpu(tiny_data, tiny_spec, tmp_path, monkeypatch):
     monkeypatch.setenv("EFFNET_SCRATCH", str(tmp_path / "scratch"))
-    monkeypatch.setattr(ray_node, "_gpu_bytes", lambda engine: training_bytes(tiny_spec.arch, 8))
+    monkeypatch.setattr(ray_node, "_gpu_bytes", lambda execution: training_bytes(tiny_spec.arch, 8))
     outcome = ray_node.train(tiny_spec, tiny_data, Execution(), 1e6)
     record = parse_record(outcome.record)
     assert outcome.how == STORED and record.key == outcome.key == replace(tiny_spec, micro_batch=8).key

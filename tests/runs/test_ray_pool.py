@@ -8,7 +8,7 @@ from support.ray_nodes import FakeRay
 from effnet_lib.runs.executors import ray_cluster, ray_node
 from effnet_lib.runs.sweep import Report, Sweep, SweepOptions
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def test_there_is_room_for_as_many_runs_as_fit_on_the_nodes(store, tiny_data, ti
     parts = ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 2.0, "GPU": 4.0}, {"CPU": 1.0}, {"memory": 1.0})
     listed = [{"Alive": True, "Resources": part} for part in parts] + [{"Alive": False, "Resources": {}}]
     rooms = {}
-    for engine in (
+    for execution in (
         Execution(),
         Execution("cuda"),
         Execution("cuda", gpu_share=1 / 3),
         Execution("cuda", gpu_share=0.6),
     ):
-        state = Sweep([tiny_spec], lambda _: tiny_data, store, SweepOptions(engine=engine))
-        rooms[engine] = ray_cluster._Pool(FakeRay(nodes=listed), state)._room()
+        state = Sweep([tiny_spec], lambda _: tiny_data, store, SweepOptions(execution=execution))
+        rooms[execution] = ray_cluster._Pool(FakeRay(nodes=listed), state)._room()
     assert list(rooms.values()) == [11, 4, 8, 4]

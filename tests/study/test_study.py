@@ -9,12 +9,12 @@ from effnet_lib.data.datasets import declare
 from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.sweep import SweepOptions
 from effnet_lib.study.profiles import LEVEL_A, LEVEL_B, PROFILES, ProxyBaseline
 from effnet_lib.study.queue import data_of, stages, work
 from effnet_lib.study.status import decisions, status
 from effnet_lib.study.study import GRIDS, METHODS, Study, choose_base, choose_rates
 from effnet_lib.training import trainer
-from effnet_lib.training.engine import Execution
 
 PHOTOS = PROFILES["photos"]
 
@@ -224,7 +224,7 @@ def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of, train
         return trained_as(record_of(spec, right, loss=1 + spec.recipe.lr))
 
     monkeypatch.setattr(trainer, "train", train)
-    report = work(small_study, 1e6, 0, Execution(), ["study"], said.append)
+    report = work(small_study, ["study"], SweepOptions(0, budget=1e6, say=said.append))
     # Of the tuning's 5 models x 2 rates, the baseline at the recipe's rate was trained as a candidate.
     assert len(report.stored) == len(trained) == 4 + 9 and not report.failed and not report.left
     study = Study(small_study.profile, small_study.dataset, small_study.store)
@@ -235,7 +235,7 @@ def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of, train
         baseline,
         *others,
     ]  # whole rates, the recipe's first
-    assert work(study, 1e6, 0, Execution(), ["study"], said.append).stored == [] and len(trained) == 13
+    assert work(study, ["study"], SweepOptions(0, budget=1e6, say=said.append)).stored == [] and len(trained) == 13
     assert "rates: baseline 0.1" in decisions(study) and "quintet, 3 seeds" in status(study)
 
 
@@ -250,10 +250,10 @@ def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch
         return trained_as(record_of(spec))
 
     monkeypatch.setattr(trainer, "train", train)
-    report = work(small_study, 1e6, 0, Execution(), [], lambda line: None)
+    report = work(small_study, [], SweepOptions(0, budget=1e6, say=lambda line: None))
     assert len(report.stored) == len(report.failed) == 2 and len(calls) == 4
     assert all("MemoryError: too large" in small_study.store.failure(spec.key) for spec in report.failed)
-    report = work(small_study, 0.0, 0, Execution(), [], lambda line: None)
+    report = work(small_study, [], SweepOptions(0, budget=0.0, say=lambda line: None))
     assert len(report.left) == 2 and len(calls) == 4
 
 

@@ -14,7 +14,7 @@ from effnet_lib.runs.store import RunStore
 CELL = """
 from support import killing
 from effnet_lib.runs.store import RunStore
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 report = killing.sweep(killing.specs("short", *{seeds}, epochs={epochs}), RunStore().root, {workers}, Execution())
 assert not report.failed
 """

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
+from support.recipes import RECIPES
 
 from effnet_lib.data.datasets import DataSet
 from effnet_lib.data.fractals import FractalSpec
@@ -24,8 +25,7 @@ from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import Report, SweepOptions, run_all
-from effnet_lib.training import recipes
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 
 TESTS = Path(__file__).parents[1]  # what has to be on PYTHONPATH where another process imports this package
 EVERY_STEP = Execution(every=0)
@@ -33,11 +33,6 @@ ENDLESS = 100_000  # epochs
 STEPS = 2  # an epoch: 36 images, 16 at a time
 DATA = DataSet("fractals-3", 3, 36, 18, fractals=FractalSpec(classes=3, train_per_class=12, val_per_class=6))
 ARCH = EfficientNet(32, 3, stem=8, stages=(Stage(1, 3, 1, 8, 1), Stage(6, 3, 2, 8, 2), Stage(6, 5, 2, 16, 2)), head=16)
-# The paper's recipe, with all that has a state (averaged weights, dropout, AutoAugment, minival), at a size of seconds.
-TINY_PAPER = replace(
-    recipes.PAPER, epochs=3, batch=16, lr=0.256 * 16 / 4096, lr_decay_epochs=1.0, warmup=1 / 3, ema=0.9, minival=3
-)
-RECIPES = {"short": recipes.Recipe(epochs=3, lr=0.1, batch=16), "paper": TINY_PAPER}
 WHERE = {"": "starting", "begins": "training", "step": "training", "saved": "training", "storing": "storing"}
 
 
@@ -139,10 +134,10 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
     raise SystemExit(len(report.failed))
 
 
-def sweep(runs: list[RunSpec], root: Path, workers: int, engine: Execution = EVERY_STEP) -> Report:
+def sweep(runs: list[RunSpec], root: Path, workers: int, execution: Execution = EVERY_STEP) -> Report:
     """Execute runs in silence."""
     store = RunStore(shipped=False, root=root)
-    return run_all(runs, lambda spec: DATA, store, SweepOptions(workers, engine, say=lambda line: None))
+    return run_all(runs, lambda spec: DATA, store, SweepOptions(workers, execution, say=lambda line: None))
 
 
 def drive(runs: list[RunSpec], root: Path, cache: Path) -> None:

@@ -1,45 +1,33 @@
-"""One training over several processes: the same gradients as one process, the same bits after kills and signals."""
+"""A training over several processes: what each takes, who is told what, the same gradients as of a single process."""
 
 import json
-import multiprocessing
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
-from math import inf
 from pathlib import Path
 
 import pytest
 import torch
+from support.processes import together
+from support.recipes import PAST
 
 from effnet_lib.apps import cli
 from effnet_lib.core.errors import DataError, ParameterError, StoreError
-from effnet_lib.data.datasets import DataSet, declare
+from effnet_lib.data.datasets import DataSet
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.worker import PAUSED, STORED
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.single_run import Wanted, divided, plan, train_one
+from effnet_lib.study.single_run import divided, plan, train_one
 from effnet_lib.study.study import Study
-from effnet_lib.training import build_model, checkpoint, distributed, input_pipeline, optimizer, trainer
+from effnet_lib.training import build_model, distributed, input_pipeline, optimizer, trainer
 from effnet_lib.training import train_step as step
-from effnet_lib.training.distributed import ALONE, Group, joined
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.distributed import Group, joined
+from effnet_lib.training.execution import Execution
 
 torch.set_num_threads(1)
 
 CPU = torch.device("cpu")
-PAST = -inf  # a deadline before every step
-
-
-# What each process takes ------------------------------------------------------------------------------------
 
 
 def test_a_run_is_keyed_by_the_micro_batch_that_a_process_sees(tiny_spec):
@@ -99,7 +87,7 @@ def test_processes_that_do_not_divide_the_batch_say_so_before_any_work(monkeypat
 
 
 class Told(Group):
-    """One of two processes, the other of which is not there; `heard` is what the leader says, or has said."""
+    """A process of two, the other of which is not there; `heard` is what the leader says, or has said."""
 
     def begins(self, flag: bool = False) -> bool:
         self.told = True
@@ -134,32 +122,6 @@ def test_followers_are_told_where_there_is_nothing_to_do(monkeypatch, roots, sto
     assert train_as(follower) == PAUSED
 
 
-# Processes that this test starts ----------------------------------------------------------------------------
-
-
-def together(world: int, work: Callable, *given) -> None:
-    """Call work(group, *given) in so many processes that are joined; each must end well."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=one_of, args=(rank, world, port, work, given)) for rank in range(world)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-        process.kill()
-    assert [process.exitcode for process in processes] == [0] * world
-
-
-def one_of(rank: int, world: int, port: int, work: Callable, given: tuple) -> None:
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    with joined("cpu") as (group, _):
-        work(group, *given)
-
-
 class Spied(step.Step):
     """A step that keeps the gradients with which it updates."""
 
@@ -170,7 +132,7 @@ class Spied(step.Step):
 
 def trace(group: Group, specs: list[RunSpec], dataset: DataSet, path: Path) -> None:
     """Train two epochs; keep each step's gradients and loss, and the last weights, in a file for each process."""
-    found = []
+    traced = []
     for spec in specs:
         model = build_model.build(spec, CPU)
         train_step = Spied(spec, model, optimizer.optimiser(spec.recipe, model), CPU, group)
@@ -179,21 +141,21 @@ def trace(group: Group, specs: list[RunSpec], dataset: DataSet, path: Path) -> N
         for batches in chain(fed.epoch(0), fed.epoch(1)):
             losses.append(group.average(train_step(batches, spec.recipe.batch // group.world)))
             gradients.append(train_step.gradients)
-        found.append((gradients, losses, list(model.parameters())))
-    torch.save(found, f"{path}.{group.rank}")
+        traced.append((gradients, losses, list(model.parameters())))
+    torch.save(traced, f"{path}.{group.rank}")
 
 
 @pytest.mark.slow
 def test_gradients_are_those_of_one_process_that_accumulates(tiny_spec, tiny_data, tmp_path):
-    """On a network with batch norm, whose statistics are those of the pictures that are seen at a time."""
+    """On a network with batch norm, whose statistics are those of the images that are seen at a time."""
     recipe = replace(tiny_spec.recipe, lr=0.02)
     specs = [
         replace(tiny_spec, recipe=recipe, micro_batch=micro) for micro in (8, 4)
     ]  # each process accumulates two 4s
-    trace(ALONE, specs, tiny_data, tmp_path / "alone")
+    trace(Group(), specs, tiny_data, tmp_path / "alone")
     together(2, trace, specs, tiny_data, tmp_path / "two")
-    found = [torch.load(tmp_path / name) for name in ("alone.0", "two.0", "two.1")]
-    for alone, leader, other in zip(*found, strict=True):
+    traced = [torch.load(tmp_path / name) for name in ("alone.0", "two.0", "two.1")]
+    for alone, leader, other in zip(*traced, strict=True):
         assert len(alone[0]) == len({float(loss) for loss in alone[1]}) == 4
         torch.testing.assert_close(other, leader, atol=0, rtol=0)  # all processes have the same weights, to the bit
         torch.testing.assert_close(leader[0][0], alone[0][0], atol=1e-6, rtol=1e-4)
@@ -206,11 +168,11 @@ def pause_often(group: Group, spec: RunSpec, dataset: DataSet, root: Path) -> No
     whole = trainer.train(spec, dataset, root / "whole.pt", group=group)
     for _ in range(5):
         with pytest.raises(trainer.Paused):
-            trainer.train(spec, dataset, root / "paused.pt", deadline=PAST, group=group)
+            trainer.train(spec, dataset, root / "paused.pt", monitor=trainer.Monitor(PAST), group=group)
     torch.manual_seed(12345)
     paused = trainer.train(spec, dataset, root / "paused.pt", group=group)
     assert all(torch.equal(value, paused.weights[name]) for name, value in whole.weights.items())
-    assert (paused.right == whole.right).all() and len(whole.right) == 18
+    assert (paused.correct == whole.correct).all() and len(whole.correct) == 18
     for name, value in whole.result.items():
         assert "second" in name or paused.result[name] == value
     if group.leads:
@@ -225,153 +187,3 @@ def test_a_run_of_three_processes_is_the_same_to_the_bit_wherever_it_was_paused(
     together(3, pause_often, spec, tiny_data, tmp_path)
     result = json.loads((tmp_path / "result.json").read_text())
     assert len(result["history"]) == len(result["minival"]) == 3 and result["train_pictures"] == 30
-
-
-# torchrun ---------------------------------------------------------------------------------------------------
-
-
-class Torchrun:
-    """`torchrun --nproc-per-node 2 -m effnet_lib train`, on the tiny pictures unless told otherwise."""
-
-    def __init__(self, results: Path, *options: str):
-        command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m effnet_lib train"
-        environment = os.environ | {"EFFNET_RESULTS": str(results), "OMP_NUM_THREADS": "1"}
-        self.store = RunStore(shipped=False, root=results)
-        self.process = subprocess.Popen(
-            [sys.executable, *command.split(), *options],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
-
-    def workers(self) -> list[int]:
-        """Return the processes that torchrun started."""
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-        rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-        return [int(pid) for pid, parent, args in rows if int(parent) == self.process.pid and "-m effnet_lib" in args]
-
-    def note(self) -> dict:
-        """Return what the leader says of the run that it trains."""
-        found = [json.loads(path.read_text()) for path in self.store.root.glob("running/*.json")]
-        return found[0] if found else {}
-
-    def end(self) -> tuple[int, str, str]:
-        """Wait for the end; return exit code and output."""
-        out, err = self.process.communicate(timeout=180)
-        return self.process.returncode, out, err
-
-
-@contextmanager
-def torchrun(results: Path, *options: str) -> Iterator[Torchrun]:
-    """Start torchrun; nothing of it is left afterwards, whatever happened."""
-    run = Torchrun(results, *options)
-    try:
-        yield run
-    finally:
-        for pid in [*run.workers(), run.process.pid]:
-            if lives(pid):
-                os.kill(pid, signal.SIGKILL)
-        run.process.communicate()
-
-
-def lives(pid: int) -> bool:
-    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return bool(listed.stdout.strip()) and not listed.stdout.startswith("Z")
-
-
-def quiet(err: str) -> bool:
-    """Say whether nothing was wrong; on some systems torchrun has something of its own to say."""
-    return "effnet" not in err and "Warning" not in err and "Traceback" not in err
-
-
-def until(holds: Callable[[], bool], seconds: float = 120.0) -> bool:
-    """Wait for something; say whether it came."""
-    end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.02)
-    return holds()
-
-
-EPOCHS = 60  # of 2 steps: long enough to be interrupted
-
-
-@pytest.fixture(scope="module")
-def options(images) -> list[str]:
-    return ["--profile", "smoke", "--epochs", str(EPOCHS), "--dataset", str(images)]
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(options, tmp_path_factory) -> RunStore:
-    """The store of a run of two processes that nobody disturbed."""
-    with torchrun(tmp_path_factory.mktemp("uninterrupted"), *options) as run:
-        code, out, err = run.end()
-    assert code == 0 and quiet(err)
-    (record,) = run.store.own()
-    assert out.splitlines() == [
-        "batch 16: 2 process(es), micro-batches of 8",
-        f"{record.key[:12]}: stored, top-1 {record.top1:.2f} %",
-    ]
-    return run.store
-
-
-@pytest.mark.slow
-def test_the_record_is_that_of_the_divided_run_and_says_how_many_made_it(uninterrupted, images):
-    (record,) = uninterrupted.own()
-    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(images))), Wanted(epochs=EPOCHS))
-    assert record.key == divided(spec, 2, None).key and uninterrupted.find(spec) == record
-    assert record.provenance["processes"] == 2 and record.spec["micro_batch"] == 8
-    assert len(record.result["history"]) == EPOCHS and record.result["val_pictures"] == 18
-    assert not list((uninterrupted.root / "checkpoints").glob("*.pt"))
-
-
-@pytest.mark.slow
-def test_a_stored_run_is_left_alone_by_all_processes(uninterrupted, options):
-    (record,) = uninterrupted.own()
-    path = uninterrupted.path(record.key)
-    before = path.stat()
-    with torchrun(uninterrupted.root, *options) as run:
-        code, out, err = run.end()
-    assert code == 0 and out == f"{record.key[:12]}: stored, top-1 {record.top1:.2f} %\n" and quiet(err)
-    assert path.stat() == before
-
-
-@pytest.mark.slow
-def test_a_killed_process_and_a_stop_change_no_bit(uninterrupted, options, tmp_path):
-    (record,) = uninterrupted.own()
-    path = RunStore(root=tmp_path).checkpoint(record.key)
-
-    def steps() -> int:
-        progress = checkpoint.load(path, record.key)["progress"]
-        return 2 * progress["epoch"] + progress["step"]
-
-    with torchrun(tmp_path, *options, "--every", "0") as run:
-        assert until(lambda: run.note().get("epoch", 0) >= 3)
-        workers, leader = run.workers(), run.note()["pid"]
-        (follower,) = set(workers) - {leader}
-        os.kill(follower, signal.SIGKILL)
-        code, _, err = run.end()
-        assert code != 0 and err.count("Traceback") == 1  # torchrun's own
-        assert not any(map(lives, workers))
-    killed = steps()
-    assert 6 <= killed < 2 * EPOCHS
-
-    # Only the signal saves now: what lies there afterwards was saved after it.
-    with torchrun(tmp_path, *options, "--every", "1e9") as run:
-        assert until(lambda: run.note().get("epoch", 0) > killed // 2)
-        workers = run.workers()
-        os.kill(run.process.pid, signal.SIGTERM)
-        code, out, err = run.end()
-        assert code != 0 and len(workers) == 2 and not any(map(lives, workers))
-        assert (
-            err.count("Traceback") == 1
-            and err.count("effnet: stopped by SIGTERM; it goes on from there next time\n") == 2
-        )
-        assert "stored" not in out
-    assert killed < steps() < 2 * EPOCHS
-
-    with torchrun(tmp_path, *options) as run:
-        assert run.end()[0] == 0
-    (resumed,) = run.store.own()
-    assert resumed.correct.tolist() == record.correct.tolist()
-    for name, value in record.result.items():
-        assert "second" in name or resumed.result[name] == value, name
-    assert run.store.weights(record.key).read_bytes() == uninterrupted.weights(record.key).read_bytes()
-    assert not path.exists() and run.store.failure(record.key) is None

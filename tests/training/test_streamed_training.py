@@ -23,7 +23,7 @@ from effnet_lib.runs.store import RunRecord, RunStore
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import checkpoint, trainer
 from effnet_lib.training import input_pipeline as feed
-from effnet_lib.training.engine import Execution
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import PAPER
 
 torch.set_num_threads(1)

@@ -79,11 +79,11 @@ def tensors(tree) -> list[torch.Tensor]:
 @pytest.fixture
 def graphs(monkeypatch):
     """Put `Recorded` in the place of torch's graphs; streams do nothing. `state` gives a network's tensors."""
-    found = SimpleNamespace(state=list, made=[])
+    stood_in = SimpleNamespace(state=list, made=[])
 
     def make() -> Recorded:
-        found.made.append(Recorded(found.state))
-        return found.made[-1]
+        stood_in.made.append(Recorded(stood_in.state))
+        return stood_in.made[-1]
 
     monkeypatch.setattr(step, "_side", lambda device: SimpleNamespace(wait_stream=lambda stream: None))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(wait_stream=lambda stream: None))
@@ -91,7 +91,7 @@ def graphs(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", make)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream, capture_error_mode: graph)
-    return found
+    return stood_in
 
 
 def built(spec: RunSpec, fused: bool, device: torch.device = CPU):
@@ -109,7 +109,7 @@ def built(spec: RunSpec, fused: bool, device: torch.device = CPU):
 def trained(
     kind, spec: RunSpec, fused: bool = False, graphs: SimpleNamespace | None = None, device: torch.device = CPU
 ) -> list[torch.Tensor]:
-    """Train STEPS steps of random pictures; return losses, weights, running statistics and momenta."""
+    """Train STEPS steps of random images; return losses, weights, running statistics and momenta."""
     model, optimizer, scheduler = built(spec, fused, device)
     if graphs:
         graphs.state = lambda: [*model.state_dict().values(), *tensors(list(optimizer.state.values()))]
@@ -141,8 +141,10 @@ def test_a_rate_that_the_capture_has_kept_would_show(graphs, monkeypatch, tiny_a
     monkeypatch.setattr(step.Rates, "lent", lambda self: nullcontext())
     spec = RunSpec(tiny_arch, SGD, "x", 0)
     wrong = trained(step.GraphStep, spec, True, graphs)[STEPS:]
-    right = trained(step.Step, spec, True)[STEPS:]
-    assert any(not torch.allclose(one, other, atol=1e-6, rtol=1e-4) for one, other in zip(wrong, right, strict=True))
+    expected = trained(step.Step, spec, True)[STEPS:]
+    assert any(
+        not torch.allclose(value, other, atol=1e-6, rtol=1e-4) for value, other in zip(wrong, expected, strict=True)
+    )
 
 
 def test_rates_on_the_device_train_as_numbers_do(tiny_arch):
@@ -237,5 +239,5 @@ def test_a_gpu_trains_the_same_however_it_is_launched(tiny_arch, name, micro, ki
     if kind == "compile" and name in ("noise", "rmsproptf"):
         pytest.skip("a compiler draws other numbers")
     spec, device = RunSpec(tiny_arch, RECIPES[name], "x", 0, micro), torch.device("cuda")
-    found, expected = (trained(step.KINDS[one], spec, device=device)[:STEPS] for one in (kind, "eager"))
-    torch.testing.assert_close(found, expected, atol=2e-2, rtol=2e-2)  # a GPU adds in any order
+    launched, expected = (trained(step.KINDS[name], spec, device=device)[:STEPS] for name in (kind, "eager"))
+    torch.testing.assert_close(launched, expected, atol=2e-2, rtol=2e-2)  # a GPU adds in any order

@@ -98,7 +98,7 @@ class Thumbnails:
         }
         if made.same:
             # Every second pixel or so: enough for an outline over a thumbnail.
-            rows = np.linspace(0, made.scenes.px - 1, OUTLINE).round().astype(int)
+            rows = np.linspace(0, made.scenes.image_size - 1, OUTLINE).round().astype(int)
             result["outlines"] = pack_bits(made.scenes.wanted[shown][:, rows][:, :, rows].ravel())
         return result
 

@@ -113,13 +113,13 @@ def _measured(run: RunSpec, state, dataset: DataSet, settings: Settings, device:
     shown, asked = inputs(made.scenes.pixels, scene_px, device), made.scenes.target
     grids = maps(on_scenes, shown, asked)
     untrained = maps(network(run, None, settings.scene_stride, device), shown, asked)
-    native, blank = (to_pixels(one, where, made.scenes.px) for one in (grids, untrained))
+    native, blank = (to_pixels(one, where, made.scenes.image_size) for one in (grids, untrained))
     scores = {
         "pooled": localisation.localise(pooled(native, settings.grid), made.scenes),
         "native": localisation.localise(native, made.scenes),
         "untrained": localisation.localise(pooled(blank, settings.grid), made.scenes),
     }
-    for name, control in localisation.controls(made.scenes.px).items():
+    for name, control in localisation.controls(made.scenes.image_size).items():
         found = localisation.localise(np.repeat(control[None], len(made.scenes), axis=0), made.scenes)
         scores[name] = {measure: np.array([np.nanmean(values)]) for measure, values in found.items()}
 

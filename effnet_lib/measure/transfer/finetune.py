@@ -1,4 +1,4 @@
-"""Full fine-tuning of published weights on another data set, through the engine that trains everything else.
+"""Full fine-tuning of published weights on another data set, through the trainer that trains everything else.
 
 Settings of Kornblith et al., "Do Better ImageNet Models Transfer Better?" (CVPR 2019): SGD with Nesterov momentum 0.9,
 cosine to zero, batch 256, 20,000 steps, batch-norm momentum max(1 - 10/s, 0.9) for s steps an epoch.
@@ -110,7 +110,7 @@ class Job:
         nn.init.zeros_(model.classifier.bias)
         from ...training.augment import MEAN, STD
 
-        # The engine feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
+        # The trainer feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
         own, std = torch.tensor(network.mean), torch.tensor(network.std)
         model.register_buffer("input_scale", (torch.tensor(STD) / std).view(1, 3, 1, 1), persistent=False)
         model.register_buffer("input_shift", ((torch.tensor(MEAN) - own) / std).view(1, 3, 1, 1), persistent=False)

@@ -16,7 +16,7 @@ from ...runs.measurements import Measurement, MeasurementStore, key_of
 from ...runs.packing import pack_bits
 from ...runs.provenance import provenance
 from ...runs.store import RunStore
-from ...training.engine import Execution
+from ...training.execution import Execution
 from . import finetune, linear_probe
 from .features import Source, features
 
@@ -163,7 +163,7 @@ class FineTune:
 
         made = provenance(self.device, torch.get_num_threads(), datasets.content_fingerprint(dataset))
         kept = ("history", "loss", "train_loss", "train_top1", "top1_larger_test", "train_pictures", "train_seconds")
-        result = _result(self.dataset, self.network, trained.right, labels)
+        result = _result(self.dataset, self.network, trained.correct, labels)
         result |= {name: trained.result[name] for name in kept}
         result |= {"rate": job.recipe.lr, "decay": job.recipe.weight_decay, "tried": [list(trial) for trial in tried]}
         RunStore().keep_weights(key_of(self.kind, self.spec()), trained.weights)
@@ -183,13 +183,13 @@ class FineTune:
         return job.recipe.lr, job.recipe.weight_decay, known.result["top1"]
 
     def _train(self, job: finetune.Job, dataset: DataSet):
-        from ...training.trainer import Paused, train
+        from ...training.trainer import Monitor, Paused, train
 
         def say(epoch: int, epochs: int, seconds: float) -> None:
             print(f"epoch {epoch} of {epochs}, {seconds:.0f} s", flush=True)
 
         try:
-            return train(job, dataset, RunStore().checkpoint(job.key), Execution(self.device), progress=say)
+            return train(job, dataset, RunStore().checkpoint(job.key), Execution(self.device), Monitor(progress=say))
         except Paused:
             signals.check()
             raise RunFailed(f"{self.label}: paused; it goes on from its checkpoint next time") from None

@@ -15,7 +15,7 @@ def run(sweep: Sweep) -> None:
         for spec in sweep.todo:
             if sweep.fits(spec) and not signals.asked():
                 fitted = sweep.fitted(spec)
-                how = execute(fitted, sweep.dataset_of(spec), sweep.store, sweep.options.engine, sweep.deadline)
+                how = execute(fitted, sweep.dataset_of(spec), sweep.store, sweep.options.execution, sweep.deadline)
                 sweep.ended(spec, how, fitted)
     finally:
         torch.set_num_threads(threads)

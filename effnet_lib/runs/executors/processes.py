@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 
 from ...core import forkserver, signals
 from ...data.datasets import DataSet
-from ...training.engine import Execution
+from ...training.execution import Execution
 from ..spec import RunSpec
 from ..store import RunStore
 from ..sweep_state import Sweep
@@ -37,7 +37,7 @@ def run(sweep: Sweep) -> None:
     _Pool(sweep).run()
 
 
-def _child(spec: RunSpec, dataset: DataSet, store: RunStore, engine: Execution, deadline: float) -> None:
+def _child(spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, deadline: float) -> None:
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
@@ -49,7 +49,7 @@ def _child(spec: RunSpec, dataset: DataSet, store: RunStore, engine: Execution, 
     import torch
 
     torch.set_num_threads(1)
-    raise SystemExit(EXIT[execute(spec, dataset, store, engine, deadline)])
+    raise SystemExit(EXIT[execute(spec, dataset, store, execution, deadline)])
 
 
 class _Pool:
@@ -81,7 +81,7 @@ class _Pool:
 
     def _start(self, context, spec: RunSpec) -> None:
         sweep, fitted = self.sweep, self.sweep.fitted(spec)
-        arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.options.engine, sweep.deadline)
+        arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.options.execution, sweep.deadline)
         process = context.Process(target=_child, args=arguments)
         with signals.held():  # a process that nobody knows of would go on in a notebook's kernel
             _launch(process)

@@ -43,7 +43,7 @@ def run(sweep: Sweep) -> None:
         import ray
     except ImportError as error:
         raise ParameterError("executor", "ray", "the extra `cluster` (pip install 'effnet-lib[cluster]')") from error
-    device, workers = sweep.options.engine.device, sweep.options.workers
+    device, workers = sweep.options.execution.device, sweep.options.workers
     if device not in ("cpu", "cuda"):
         raise ParameterError("device", device, "cpu or cuda on a cluster, where Ray numbers the GPUs")
     if workers is not None and workers < 1:
@@ -101,10 +101,10 @@ class _Flight:
 
 class _Pool:
     def __init__(self, ray: ModuleType, sweep: Sweep):
-        self.ray, self.sweep, self.engine, self.say = ray, sweep, sweep.options.engine, sweep.options.say
+        self.ray, self.sweep, self.execution, self.say = ray, sweep, sweep.options.execution, sweep.options.say
         self.flights: dict[object, _Flight] = {}
         self.stopped = False
-        needs = {"num_gpus": self.engine.gpu_share} if self.engine.kind == "cuda" else {}
+        needs = {"num_gpus": self.execution.gpu_share} if self.execution.kind == "cuda" else {}
         # Ray's own retries would keep the seconds that were left at first, and never end where memory runs out.
         submitted = ray.remote(num_cpus=1, max_retries=0, runtime_env={"env_vars": ENVIRONMENT}, **needs)
         self.task = submitted(ray_node.train)
@@ -124,17 +124,17 @@ class _Pool:
                     specs = [flight.spec for flight in self.flights.values()]
                     sweep.heartbeat(specs[:room], len(pending) + len(specs[room:]))
                     if not room:
-                        self.say(f"no node of the cluster can train on {self.engine.device}; waiting for one")
+                        self.say(f"no node of the cluster can train on {self.execution.device}; waiting for one")
         finally:
             self._stop()
 
     def _room(self) -> int:
         """Return how many runs the nodes that are there can train at once."""
-        room, share = 0, int(1 / self.engine.gpu_share + 1e-6)
+        room, share = 0, int(1 / self.execution.gpu_share + 1e-6)
         for node in self.ray.nodes():
             if node["Alive"]:
                 cpus, gpus = (int(node["Resources"].get(name, 0)) for name in ("CPU", "GPU"))
-                room += min(cpus, gpus * share) if self.engine.kind == "cuda" else cpus
+                room += min(cpus, gpus * share) if self.execution.kind == "cuda" else cpus
         return room
 
     def _fill(self, pending: list[RunSpec], most: int) -> None:
@@ -145,7 +145,7 @@ class _Pool:
     def _start(self, spec: RunSpec) -> None:
         store, held = self.sweep.store, contextlib.ExitStack()
         try:  # a GPU may have to split the run, which then has another key
-            for split in spec.splits() if self.engine.kind == "cuda" else [spec]:
+            for split in spec.splits() if self.execution.kind == "cuda" else [spec]:
                 held.enter_context(store.lock(split.key).acquire(timeout=0.2))
             if store.find(spec):  # somebody else was faster
                 self._end(_Flight(spec, held), ray_node.Outcome(STORED, spec.key))
@@ -166,7 +166,7 @@ class _Pool:
         if dataset.folder and dataset.folder.is_relative_to(root):
             dataset = replace(dataset, folder=dataset.folder.relative_to(root))
         seconds = self.sweep.deadline - time.monotonic()  # a task that waits for room counts them late: _stop asks it
-        self.flights[self.task.remote(flight.spec, dataset, self.engine, seconds)] = flight
+        self.flights[self.task.remote(flight.spec, dataset, self.execution, seconds)] = flight
 
     @property
     def _over(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ...core import paths, signals
 from ...core.errors import EffnetError, StoreError, one_line
 from ...data.datasets import DataSet
-from ...training.engine import Execution
+from ...training.execution import Execution
 from ..spec import RunSpec
 from ..store import RunStore
 from ..sweep_state import USABLE, Sweep, SweepOptions
@@ -36,7 +36,7 @@ class Outcome:
     asked: bool = False
 
 
-def train(spec: RunSpec, dataset: DataSet, engine: Execution, seconds: float) -> Outcome:
+def train(spec: RunSpec, dataset: DataSet, execution: Execution, seconds: float) -> Outcome:
     """Train one run here for at most so many seconds, from the checkpoint that an earlier try left in the scratch.
 
     A relative folder of the data set lies below this node's EFFNET_DATA.
@@ -48,12 +48,12 @@ def train(spec: RunSpec, dataset: DataSet, engine: Execution, seconds: float) ->
             os.environ["EFFNET_RESULTS"] = str(scratch.root)  # decoded pictures are the node's own as well
             if dataset.folder:
                 dataset = replace(dataset, folder=paths.data_root() / dataset.folder)
-            options = SweepOptions(workers=1, engine=engine, say=said.append)
-            fitted = Sweep([spec], lambda _: dataset, scratch, options).fitted(spec, _gpu_bytes(engine))
-            how, patience = execute(fitted, dataset, scratch, engine, deadline), time.monotonic() + GRACE
+            options = SweepOptions(workers=1, execution=execution, say=said.append)
+            fitted = Sweep([spec], lambda _: dataset, scratch, options).fitted(spec, _gpu_bytes(execution))
+            how, patience = execute(fitted, dataset, scratch, execution, deadline), time.monotonic() + GRACE
             while how == BUSY and time.monotonic() < patience and not signals.asked():
                 time.sleep(GLANCE)  # the worker that had it before is about to die
-                how = execute(fitted, dataset, scratch, engine, deadline)
+                how = execute(fitted, dataset, scratch, execution, deadline)
             if how == STORED:
                 record, weights = _taken(scratch, fitted.key, said.append)
                 return Outcome(how, fitted.key, record, weights, said=tuple(said))
@@ -74,13 +74,13 @@ def _scratch() -> RunStore:
     return store
 
 
-def _gpu_bytes(engine: Execution) -> int | None:
-    if engine.kind != "cuda":
+def _gpu_bytes(execution: Execution) -> int | None:
+    if execution.kind != "cuda":
         return None
     import torch
 
-    torch.cuda.set_per_process_memory_fraction(engine.gpu_share)  # who needs more than its share fails alone
-    return int(USABLE * engine.gpu_share * torch.cuda.mem_get_info()[1])
+    torch.cuda.set_per_process_memory_fraction(execution.gpu_share)  # who needs more than its share fails alone
+    return int(USABLE * execution.gpu_share * torch.cuda.mem_get_info()[1])
 
 
 def _taken(scratch: RunStore, key: str, say: Callable[[str], None]) -> tuple[str, bytes]:

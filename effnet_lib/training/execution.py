@@ -9,12 +9,16 @@ STEPS = ("auto", "eager", "compile", "graph")
 
 @dataclass(frozen=True)
 class Execution:
-    """The device, how its step is launched, and the seconds between two checkpoints.
+    """Say on what a run is executed and how.
 
-    `step`: "eager" launches operation by operation; "compile" is torch.compile; "graph" captures forward and backward
-    pass, clipping and update in one CUDA graph (a GPU only); "auto" is eager on a CPU (torch.compile gains nothing
-    there and takes a minute a network) and graph on a GPU, where small networks are bound by launches and 50 different
-    ones by compilation. `every` 0 saves after each step. `gpu_share` is how much of a GPU a run on a cluster takes.
+    Args:
+        device: cpu, cuda or cuda:<number>.
+        step: eager launches operation by operation; compile is torch.compile; graph captures forward and backward
+            pass, clipping and update in one CUDA graph (a GPU only); auto is eager on a CPU (torch.compile gains
+            nothing there and takes a minute a network) and graph on a GPU, where small networks are bound by launches
+            and 50 different networks by compilation.
+        every: seconds between two checkpoints; 0: after each step.
+        gpu_share: how much of a GPU a run on a cluster takes, in (0, 1].
     """
 
     device: str = "cpu"
@@ -28,9 +32,10 @@ class Execution:
         return self.device.split(":")[0]
 
     def launch(self) -> str:
-        """Return how steps are launched here.
+        """Return how steps are launched here: eager, compile or graph.
 
-        Raises ParameterError for an unknown way, a graph without a GPU, and for no share of a GPU or more than one.
+        Raises:
+            ParameterError: an unknown way, a graph without a GPU, or a share of a GPU out of range.
         """
         if not 0 < self.gpu_share <= 1:
             raise ParameterError("gpu_share", self.gpu_share, "a number above 0 and at most 1")

@@ -1,0 +1,87 @@
+"""A run with everything that its checkpoint holds: weights, optimiser, schedule, average, noise, progress."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..data.datasets import DataSet
+from . import checkpoint, optimizer
+from .build_model import build
+from .distributed import Group
+from .execution import Execution
+from .input_pipeline import InputPipeline, TrainingJob
+
+
+@dataclass
+class Progress:
+    """Say where a run is.
+
+    Args:
+        epoch: whole epochs done.
+        step: the next step of this epoch.
+        total: loss summed over this epoch's steps, on the device.
+        losses: mean loss of each whole epoch.
+        seconds: time trained so far.
+        minival: each epoch's accuracy in percent on the reserved images, where the recipe stops early.
+        best: weights of the best epoch on them.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total: torch.Tensor | None = None
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    minival: list[float] = field(default_factory=list)
+    best: dict[str, torch.Tensor] | None = None
+
+
+class RunState:
+    """A network at the start of its run, or where its newest checkpoint left it."""
+
+    def __init__(self, job: TrainingJob, dataset: DataSet, path: Path, execution: Execution, group: Group):
+        self.job, self.path, self.execution, self.group = job, path, execution, group
+        self.device, self.recipe = torch.device(execution.device), job.recipe
+        self.pipeline = InputPipeline.of(job, dataset, self.device, group)
+        self.model = build(job, self.device)
+        self.optimizer = optimizer.optimiser(self.recipe, self.model)
+        self.scheduler = optimizer.schedule(self.recipe, self.optimizer, self.pipeline.steps)
+        self.ema = optimizer.average(self.recipe, self.model)
+        self.at = Progress(total=torch.zeros((), device=self.device))
+        self._load()
+
+    @property
+    def final(self) -> nn.Module:
+        """The network that is evaluated: averaged weights where the recipe averages them."""
+        return self.ema.module if self.ema else self.model
+
+    def save(self) -> None:
+        """Write a checkpoint; of a group, the leader does."""
+        if self.group.leads:
+            checkpoint.save(self.path, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        state = {"key": self.job.key, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state |= {"schedule": self.scheduler.state_dict(), "progress": vars(self.at)}
+        state |= {"ema": self.ema.state_dict() if self.ema else None, "rng": torch.get_rng_state()}
+        return state | {"cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None}
+
+    def _load(self) -> None:
+        state = checkpoint.load(self.path, self.job.key) if self.group.leads else None
+        if self.group.world > 1:  # the others may be on machines without the file
+            content = self.group.bytes(checkpoint.pack(state) if state else None)
+            state = checkpoint.unpack(content, self.job.key, "of the leader") if content else None
+        if not state:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["schedule"])
+        if self.ema:
+            self.ema.load_state_dict(state["ema"])
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        self.at = Progress(**state["progress"])
+        self.at.total = self.at.total.to(self.device)
