@@ -212,7 +212,9 @@ class Trainee:
             "val": px,
             "larger": round(1.15 * px),
         }
-        held = {name: input_pipeline.Memory(random_part(images, size, classes), device) for name, size in sizes.items()}
+        held = {
+            name: input_pipeline.Memory.of(random_part(images, size, classes), device) for name, size in sizes.items()
+        }
         self.spec, self.pipeline = spec, input_pipeline.InputPipeline(spec, held, device)
         self.model = build_model.build(spec, device).train()
         self.optimizer = optimizer.optimiser(spec.recipe, self.model)

@@ -113,8 +113,8 @@ def declare(name: str) -> DataSet:
         return datasets.declare(name)
     official = SETS[name]
     root = paths.results_root() / "cache/sets" if official.origin == "embedded" else paths.data_root()
-    sizes = official.classes, official.train, official.test, official.native_px
-    return DataSet(name, *sizes, folder=root / name)
+    numbers = official.classes, official.train, official.test, official.native_px
+    return DataSet(name, *numbers, folder=root / name)
 
 
 def there(name: str) -> bool:

@@ -31,7 +31,7 @@ def run_all(
     Raises:
         StoreError: No record could be written; like the next two, before any training.
         DataError: Data are missing or not what their id declares.
-        ParameterError: An unknown executor, or an engine that cannot do here what it is asked.
+        ParameterError: An unknown executor, or an execution that cannot do here what it is asked.
         Stopped: SIGINT or SIGTERM came; every running run is saved.
     """
     options = _checked(options or SweepOptions())

@@ -34,10 +34,6 @@ def pack(state: dict[str, Any]) -> bytes:
 def unpack(content: bytes, key: str, name: str) -> dict[str, Any]:
     """Return the state in a checkpoint file's bytes; nothing is unpickled but tensors and numbers.
 
-    Args:
-        key: of the run that it must belong to.
-        name: of the file, for the message.
-
     Raises:
         RunFailed: the file is foreign, altered or of another run.
     """

@@ -154,11 +154,7 @@ class InputPipeline:
     """
 
     def __init__(
-        self,
-        job: TrainingJob,
-        parts: dict[str, Memory | Streamed],
-        device: torch.device,
-        group: Group | None = None,
+        self, job: TrainingJob, parts: dict[str, Memory | Streamed], device: torch.device, group: Group | None = None
     ):
         self.job, self.parts, self.device, self.group = job, parts, device, group or Group()
         local = self.group.share(job.recipe.batch)

@@ -20,12 +20,7 @@ class Step:
     """A callable that trains one step and returns its loss, on the device and not waited for."""
 
     def __init__(
-        self,
-        job: TrainingJob,
-        model: nn.Module,
-        optimizer: Optimizer,
-        device: torch.device,
-        group: Group | None = None,
+        self, job: TrainingJob, model: nn.Module, optimizer: Optimizer, device: torch.device, group: Group | None = None
     ):
         self.recipe, self.optimizer, self.device = job.recipe, optimizer, device
         self.model, self.parameters = (group or Group()).wrap(model), list(model.parameters())

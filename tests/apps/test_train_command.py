@@ -34,7 +34,7 @@ def imagenet(store: RunStore) -> Study:
 
 @pytest.fixture
 def planned(monkeypatch) -> list:
-    """Collect what `effnet train` would train: (run, study, engine, budget, say); nothing is trained."""
+    """Collect what `effnet train` would train: (run, study, execution, budget, say); nothing is trained."""
     found = []
     monkeypatch.setattr(single_run, "train_one", lambda *given: found.append(given))
     return found

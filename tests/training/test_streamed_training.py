@@ -82,7 +82,7 @@ def test_the_weights_of_the_best_minival_epoch_are_the_ones_evaluated(monkeypatc
     def same(one: str, other: str) -> bool:
         return all(torch.equal(found[one][name], found[other][name]) for name in found[one])
 
-    assert same("val", "minival 2") and same("larger", "val") and same("probe", "val")
+    assert same("val", "minival 2") and same("larger", "val") and same("train_eval", "val")
     assert not same("val", "minival 1") and not same("val", "minival 3")
     from safetensors.torch import load_file
 
