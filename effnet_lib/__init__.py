@@ -1,7 +1,3 @@
 """Regenerate the figures and tables of EfficientNet (Tan & Le 2019, arXiv 1905.11946v5)."""
 
-from .models.timm_hook import install
-
 __version__ = "0.1.0"
-
-install()

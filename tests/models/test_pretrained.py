@@ -46,13 +46,13 @@ def test_at_least_20_of_24_imagenet_photographs_are_among_the_first_five(shipped
     folder = next((folder for folder in SAMPLES if folder.is_dir()), None)
     if folder is None:
         pytest.skip("no folder imagenet-samples in data/ or beside this checkout")
-    network, right = shipped(name), 0
+    network, correct = shipped(name), 0
     files = sorted(folder.glob("n*.JPEG"))
     for path in files:
         [output] = network.outputs([path.name.partition("_")[0]])
         with Image.open(path) as image:
-            right += network.labels[output] in [label for label, _ in network.top(image)]
-    assert len(files) == 24 and right >= 20
+            correct += network.labels[output] in [label for label, _ in network.top(image)]
+    assert len(files) == 24 and correct >= 20
 
 
 def test_each_network_has_its_own_input_size_and_scale(shipped):
