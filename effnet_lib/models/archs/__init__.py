@@ -4,13 +4,17 @@ Each family is a module of frozen dataclasses. Torch and timm are imported by `b
 counts or weighs a network, and what trains it, lives elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.errors import ParameterError, nearest
 from . import amoebanet, densenet, efficientnet, efficientnet_lite, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
+from .layers import Layer
 from .timm_blocks import Stage
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Architecture(Protocol):
@@ -26,9 +30,15 @@ class Architecture(Protocol):
 
     @property
     def final_px(self) -> int: ...
-    def layers(self): ...
-    def build(self, dropout: float = 0.0, drop_path: float = 0.0): ...
-    def residual_norms(self, model): ...
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield every convolution and linear layer."""
+
+    def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
+        """Build the network with random weights, on torch's default device."""
+
+    def residual_norms(self, model: "nn.Module") -> list["nn.Module"]:
+        """Return the last norm of each branch beside an identity skip (to start at gamma = 0)."""
 
 
 def to_data(arch: Architecture) -> dict[str, Any]:
