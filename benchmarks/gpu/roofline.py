@@ -52,9 +52,9 @@ def activations(arch: Architecture) -> int:
     for layer in arch.layers():
         linear = not layer.norm  # of the pooled map: its input is a vector
         # What is wider than a pixel may be strided: it reads the map that the layer before wrote.
-        read = 1 if linear else px if layer.taps > 1 else layer.px
-        total += layer.repeats * (layer.inp * read**2 + layer.out * layer.px**2)
-        px = px if linear else layer.px
+        read = 1 if linear else px if layer.kernel_elements > 1 else layer.size
+        total += layer.repeats * (layer.in_channels * read**2 + layer.out_channels * layer.size**2)
+        px = px if linear else layer.size
     return total
 
 

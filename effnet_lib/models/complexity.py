@@ -6,10 +6,12 @@ from .archs import Architecture
 
 
 class Counts(NamedTuple):
-    """Counts of one network for one picture.
+    """Counts of one network for one image.
 
-    `params`: trained values (running batch-norm statistics are not counted). `madds`: multiply-adds of
-    convolutions and linear layers, what the paper calls FLOPS. `activations`: output elements of those layers.
+    Args:
+        params: trained values (running batch-norm statistics are not counted).
+        madds: multiply-adds of convolutions and linear layers, what the paper calls FLOPS.
+        activations: output elements of those layers.
     """
 
     params: int
@@ -23,5 +25,5 @@ def count(arch: Architecture) -> Counts:
     for layer in arch.layers():
         params += layer.params
         madds += layer.madds
-        activations += layer.values
+        activations += layer.activations
     return Counts(params, madds, activations)

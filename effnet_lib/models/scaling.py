@@ -6,8 +6,10 @@ of width 0.5 scaled by w = 1.4 is the unscaled network at width 0.7, rounded fro
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from numbers import Real
+from typing import Any
 
 from ..core.errors import ParameterError
 
@@ -23,9 +25,10 @@ def _positive(name: str, value: object) -> float:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Depth, width and resolution multipliers d, w, r (dimensionless, above 0; Table 3's notation).
+    """Depth, width and resolution multipliers d, w, r (dimensionless; Table 3's notation).
 
-    Raises ParameterError for a multiplier that is not a finite number above 0.
+    Raises:
+        ParameterError: a multiplier that is not a finite number above 0.
     """
 
     depth: float = 1.0
@@ -48,7 +51,8 @@ class Scaling:
 def compound(phi: float, alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -> Scaling:
     """Scale all three dimensions by one compound coefficient phi (equation 3).
 
-    phi is any finite number; alpha, beta, gamma are finite and at least 1. Raises ParameterError otherwise.
+    Raises:
+        ParameterError: a phi that is not finite, or an alpha, beta or gamma that is not finite and at least 1.
     """
     if isinstance(phi, bool) or not isinstance(phi, Real) or not math.isfinite(phi):
         raise ParameterError("phi", phi, "a finite number")
@@ -64,34 +68,40 @@ def constraint(alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -
     return Scaling(alpha, beta, gamma).flops_factor
 
 
-def round_filters(channels: int, width: float, divisor: int = 8, keep90: bool = True) -> int:
-    """Scale a channel count and round it to a multiple of `divisor`, never below 90 % of the exact value.
+def round_filters(channels: int, width: float, divisor: int = 8, round_limit: float | None = 0.9) -> int:
+    """Scale a channel count and round it to a multiple of `divisor`, at least one, as the reference implementation.
 
-    The rule of the reference implementation, at least `divisor` channels; without `keep90` plainly the nearest
-    multiple. The product is rounded to 9 digits first: 0.35 * 3.0 * 80 must not become 80 through
-    83.99999999999999, where 1.05 * 80 becomes 88.
+    The product is rounded to 9 digits first: 0.35 * 3.0 * 80 must not become 80 through 83.99999999999999, where
+    1.05 * 80 becomes 88.
+
+    Args:
+        round_limit: no result lies below this share of the exact value; 0 or None takes plainly the nearest multiple.
     """
     if width == 1.0:
         return channels
     exact = round(channels * width, 9)
     rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
-    return rounded + divisor if keep90 and rounded < 0.9 * exact else rounded
+    return rounded + divisor if round_limit and rounded < round_limit * exact else rounded
 
 
 def round_repeats(repeats: int, depth: float, to: str = "ceil") -> int:
     """Scale a layer count and round up, as the reference implementation does.
 
-    `to="round"` takes the nearest count instead (halves to even, at least 1). The product is rounded to 9 digits
-    first: 0.5 * 1.2 * 5 must not become 4 through 3.0000000000000004.
+    The product is rounded to 9 digits first: 0.5 * 1.2 * 5 must not become 4 through 3.0000000000000004.
+
+    Args:
+        to: "ceil", or "round" for the nearest count (halves to even, at least 1).
     """
     exact = round(repeats * depth, 9)
     return max(1, round(exact)) if to == "round" else math.ceil(exact)
 
 
 def round_resolution(base: int, resolution: float, to: str | int = "round") -> int:
-    """Scale an input size in pixels and round to the nearest pixel (halves to even).
+    """Scale an input size in pixels and round it.
 
-    `to="floor"` drops the fraction instead; a number takes its nearest multiple, except where nothing is scaled.
+    Args:
+        to: "round" to the nearest pixel (halves to even), "floor", or a number: its nearest multiple, except where
+            nothing is scaled.
     """
     exact = round(base * resolution, 9)
     if to == "floor":
@@ -103,16 +113,21 @@ def round_resolution(base: int, resolution: float, to: str | int = "round") -> i
 class RoundingRule:
     """How scaled numbers become whole; the default is the reference implementation's and the library's own.
 
-    `depth`: "ceil" or "round". `divisor`, `keep90`: as `round_filters` takes them. `head_stem`: channels of the stem
-    and of the last 1 x 1 convolution are "scaled" in width or stay "fixed". `resolution`: "round", "floor" or a
-    multiple in px, as `round_resolution` takes it. Raises ParameterError for anything else; for a divisor, too, that
-    timm, which rounds expanded channels to multiples of 8, would not follow.
+    Args:
+        depth: "ceil" or "round", as `round_repeats` takes it.
+        divisor: of channels, a multiple of 4: timm, which rounds expanded channels to multiples of 8, follows no other.
+        round_limit: least share of the exact channels, as `round_filters` takes it.
+        fix_stem: the channels of the stem and of the last 1 x 1 convolution are not scaled.
+        resolution: "round", "floor" or a multiple in pixels, as `round_resolution` takes it.
+
+    Raises:
+        ParameterError: anything else.
     """
 
     depth: str = "ceil"
     divisor: int = 8
-    keep90: bool = True
-    head_stem: str = "scaled"
+    round_limit: float | None = 0.9
+    fix_stem: bool = False
     resolution: str | int = "round"
 
     def __post_init__(self):
@@ -120,30 +135,47 @@ class RoundingRule:
             raise ParameterError("depth", self.depth, "ceil or round")
         if self.divisor < 4 or self.divisor % 4:
             raise ParameterError("divisor", self.divisor, "a multiple of 4")
-        if self.head_stem not in ("scaled", "fixed"):
-            raise ParameterError("head_stem", self.head_stem, "scaled or fixed")
+        if self.round_limit is not None and not 0 <= self.round_limit < 1:
+            raise ParameterError("round_limit", self.round_limit, "a share of at least 0 and below 1, or None")
+        if not isinstance(self.fix_stem, bool):
+            raise ParameterError("fix_stem", self.fix_stem, "True or False")
         whole = isinstance(self.resolution, int) and self.resolution >= 1
         if self.resolution not in ("round", "floor") and not whole:
             raise ParameterError("resolution", self.resolution, "round, floor or a multiple in px")
 
     def channels(self, channels: int, width: float) -> int:
         """Scale the channels of a block."""
-        return round_filters(channels, width, self.divisor, self.keep90)
+        return round_filters(channels, width, self.divisor, self.round_limit)
 
     def end(self, channels: int, width: float) -> int:
         """Scale the channels of the stem or of the head."""
-        return channels if self.head_stem == "fixed" else self.channels(channels, width)
+        return channels if self.fix_stem else self.channels(channels, width)
 
     def repeats(self, repeats: int, depth: float) -> int:
         """Scale the blocks of a stage."""
         return round_repeats(repeats, depth, self.depth)
 
-    def px(self, base: int, resolution: float) -> int:
-        """Scale the input size. Raises ParameterError for one under 32 px."""
-        px = round_resolution(base, resolution, self.resolution)
-        if px < MIN_PX:
-            raise ParameterError("resolution", resolution, f"a multiplier that gives >= {MIN_PX} px, not {px}")
-        return px
+    def stages(self, table: Iterable[Any], scaling: Scaling) -> tuple[Any, ...]:
+        """Scale the channels and repeats of each stage of a table."""
+        return tuple(
+            replace(
+                stage,
+                channels=self.channels(stage.channels, scaling.width),
+                repeats=self.repeats(stage.repeats, scaling.depth),
+            )
+            for stage in table
+        )
+
+    def image_size(self, base: int, resolution: float) -> int:
+        """Scale the input size in pixels.
+
+        Raises:
+            ParameterError: the result is under 32 px.
+        """
+        image_size = round_resolution(base, resolution, self.resolution)
+        if image_size < MIN_PX:
+            raise ParameterError("resolution", resolution, f"a multiplier that gives >= {MIN_PX} px, not {image_size}")
+        return image_size
 
 
 REFERENCE = RoundingRule()

@@ -1,12 +1,12 @@
 """`effnet_scaled` for timm: B0 scaled by d, w and r, built by timm's own parts and known to its registry.
 
-`timm.create_model("effnet_scaled", d=1.2, w=1.1, r=1.15)` works wherever `effnet_lib` was imported, before timm or
-after it: see `timm_hook`. No other module of the library needs this one.
+Importing this module registers it; `create_model` does both in one call. No other module of the library needs this one.
 """
 
 from functools import partial
 from typing import Any
 
+import timm
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import efficientnet as timm_efficientnet
 from timm.models import register_model
@@ -16,6 +16,18 @@ from torch import nn
 from ..core.errors import ParameterError
 from .archs import efficientnet, timm_blocks
 from .scaling import Scaling
+
+
+def create_model(d: float = 1.0, w: float = 1.0, r: float = 1.0, **kwargs: Any) -> nn.Module:
+    """Build B0 scaled by depth d, width w and resolution r: timm.create_model("effnet_scaled", d=d, w=w, r=r, ...).
+
+    Args:
+        kwargs: as `effnet_scaled` takes them, and timm's own `checkpoint_path`, which reads what `effnet export` wrote.
+
+    Raises:
+        ParameterError: as `effnet_scaled` does.
+    """
+    return timm.create_model("effnet_scaled", d=d, w=w, r=r, **kwargs)
 
 
 def _cfg(arch: efficientnet.EfficientNet) -> dict[str, Any]:
@@ -44,25 +56,31 @@ def effnet_scaled(
     d: float = 1.0,
     w: float = 1.0,
     r: float = 1.0,
-    base_px: int = 224,
+    base_image_size: int = 224,
     padding: str = "symmetric",
     **kwargs: Any,
 ) -> nn.Module:
     """Build B0 (Table 1) scaled by depth d, width w and resolution r (section 3.2; equation 3 ties them together).
 
-    The input size is round(base_px * r), in the model's `default_cfg`; `padding` is "symmetric" or "same", as the
-    published weights have it. All other keywords are timm's (num_classes, in_chans, drop_rate, drop_path_rate,
-    bn_eps, features_only, ...), `checkpoint_path` reads what `effnet export` wrote. Raises ParameterError for a
-    multiplier or a padding that is not accepted, and for `pretrained=True`: no weights belong to a free d, w, r.
+    Args:
+        pretrained: must be False, as no weights belong to a free d, w, r.
+        base_image_size: input height = width in pixels at r = 1; scaled, it stands in the model's `default_cfg`.
+        padding: "symmetric" or "same", as the published weights have it.
+        kwargs: timm's (num_classes, in_chans, drop_rate, drop_path_rate, bn_eps, features_only, ...).
+
+    Raises:
+        ParameterError: a multiplier, a `padding`, a `pretrained` or a `pretrained_cfg` that is not accepted.
     """
     if pretrained:
         accepted = "False: no weights belong to a free d, w, r; checkpoint_path='....safetensors' reads those of yours"
         raise ParameterError("pretrained", pretrained, accepted)
+    if (config := kwargs.pop("pretrained_cfg", None)) is not None:
+        accepted = "None: it follows from d, w, r and the classes; pretrained_cfg_overlay={...} changes entries of it"
+        raise ParameterError("pretrained_cfg", config, accepted)
     if padding not in timm_blocks.PAD_TYPES:
         raise ParameterError("padding", padding, " or ".join(timm_blocks.PAD_TYPES))
-    arch = efficientnet.scale(Scaling(d, w, r), base_px, kwargs.get("num_classes", 1000), padding)
-    kwargs.pop("pretrained_cfg", None)  # timm's own idea of it is the unscaled network's
-    given = timm_blocks.timm_arguments(arch.timm_rows(), arch.stem, arch.head, nn.SiLU, timm_blocks.PAD_TYPES[padding])
+    arch = efficientnet.scale(Scaling(d, w, r), base_image_size, kwargs.get("num_classes", 1000), padding)
     if bn := resolve_bn_args(kwargs):
         kwargs["norm_layer"] = partial(nn.BatchNorm2d, **bn)
-    return timm_efficientnet._create_effnet("effnet_scaled", pretrained_cfg=_cfg(arch), **(given | kwargs))
+    arguments = arch.timm_arguments() | kwargs
+    return timm_efficientnet._create_effnet("effnet_scaled", pretrained_cfg=_cfg(arch), **arguments)

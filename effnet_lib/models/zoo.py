@@ -1,7 +1,6 @@
 """The networks of Tables 2 and 4 by the paper's names, and any of timm's: built with random weights, and counted."""
 
 import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """A network of 1000 classes for square pictures of `px` pixels: plain data, or the name that timm gives it."""
+    """A network of 1000 classes for square images of `px` pixels: plain data, or the name that timm gives it."""
 
     name: str
     px: int
@@ -36,7 +35,7 @@ class Network:
         return timm.create_model(self.timm, pretrained=False, num_classes=1000).eval()
 
     def counts(self) -> Counts:
-        """Count parameters, multiply-adds and activations for one picture.
+        """Count parameters, multiply-adds and activations for one image.
 
         In closed form where the network is plain data; timm's are built and run on the meta device, which holds
         shapes only (seconds; the result is kept).
@@ -65,12 +64,9 @@ def _of(arch: Architecture, name: str) -> Network:
     return Network(name, arch.px, arch=arch)
 
 
-def _by_name(networks: Iterable[Network]) -> dict[str, Network]:
-    return {network.name: network for network in networks}
-
-
-NETWORKS: dict[str, Network] = _by_name(
-    [
+NETWORKS: dict[str, Network] = {
+    network.name: network
+    for network in (
         *(_of(efficientnet.published(row.name), f"EfficientNet-{row.name.upper()}") for row in PUBLISHED),
         _of(resnet.scale(Scaling()), "ResNet-50"),
         _of(resnet.scale(Scaling(), name="resnet152"), "ResNet-152"),
@@ -87,16 +83,19 @@ NETWORKS: dict[str, Network] = _by_name(
         Network("PNASNet", 331, timm="pnasnet5large"),
         _of(AmoebaNet("C", 18, 228, 331), "AmoebaNet-C"),
         _of(AmoebaNet("B", 18, 512, 480), "GPipe"),
-    ]
-)
+    )
+}
 
 
 def network(name: str) -> Network:
     """Return a network by the paper's name ("ResNet-152", "gpipe"; capitals do not matter) or by timm's.
 
-    One of timm's takes pictures of the size that timm declares for it. Raises ParameterError for an unknown name.
+    A network of timm's takes images of the size that timm declares for it.
+
+    Raises:
+        ParameterError: an unknown name.
     """
-    ours = {known.casefold(): found for known, found in NETWORKS.items()}
+    ours = {known.casefold(): network for known, network in NETWORKS.items()}
     if str(name).casefold() in ours:
         return ours[name.casefold()]
     import timm

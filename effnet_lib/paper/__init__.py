@@ -1,4 +1,7 @@
-"""The numbers that the paper prints (arXiv 1905.11946v5, Tables 1 to 8), and nothing read off a plot."""
+"""The numbers that the paper prints (arXiv 1905.11946v5, Tables 1 to 8), as CSV and as data frames.
+
+Nothing read off a plot lives here, and nothing that was measured or counted.
+"""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -32,12 +35,15 @@ _SOURCES = {
 def table(number: int) -> pd.DataFrame:
     """Return a table of the paper as printed, with units in the column names; a blank stays missing.
 
-    1: stages of EfficientNet-B0 (`resolution` is that of a stage's input). 2: ImageNet results and sizes.
-    3: MobileNets and ResNet scaled up. 4: latency on one core of a CPU. 5: transfer to eight data sets.
-    6: these data sets. 7: the models of Figure 7's activation maps. 8: validation against test accuracy.
-
     "FLOPS" of the paper are multiply-adds. Every call returns a new frame, which the caller may change.
-    Raises ParameterError for any other number.
+
+    Args:
+        number: 1: stages of EfficientNet-B0 (`resolution` is that of a stage's input). 2: ImageNet results and sizes.
+            3: MobileNets and ResNet scaled up. 4: latency on one core of a CPU. 5: transfer to eight data sets.
+            6: these data sets. 7: the models of Figure 7's activation maps. 8: validation against test accuracy.
+
+    Raises:
+        ParameterError: any other number.
     """
     source = _source(number)
     kinds = {"string": source.text, "int64": source.whole, "Int64": source.gaps}
@@ -49,7 +55,8 @@ def table(number: int) -> pd.DataFrame:
 def printed(number: int) -> pd.DataFrame:
     """Return a table as `table` does, but every cell as its text: "0.70" says two digits, where 0.7 says one.
 
-    Raises ParameterError as `table` does.
+    Raises:
+        ParameterError: as `table` does.
     """
     return pd.read_csv(_path(number), dtype="string")
 

@@ -17,7 +17,7 @@ from .study import ScaledModel, Study
 
 PAPER = Scaling(ALPHA, BETA, GAMMA)
 BUDGET = 2.0  # times the baseline's FLOPS at phi = 1
-FINE = RoundingRule(divisor=4, keep90=False, resolution=4)  # for channels and px; blocks are added by `add_blocks`
+FINE = RoundingRule(divisor=4, round_limit=None, resolution=4)  # for channels and px; blocks are added by `add_blocks`
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def fine(base: EfficientNet, scaling: Scaling) -> EfficientNet:
     blocks = add_blocks(tuple(stage.repeats for stage in base.stages), scaling.depth)
     return replace(
         base,
-        px=FINE.px(base.px, scaling.resolution),
+        px=FINE.image_size(base.px, scaling.resolution),
         stem=FINE.end(base.stem, scaling.width),
         stages=tuple(
             replace(stage, channels=FINE.channels(stage.channels, scaling.width), repeats=repeats)

@@ -61,16 +61,16 @@ def test_safetensors_come_with_their_record(store, record, tmp_path, capsys):
 
 
 def test_weights_go_into_timm(store, record_of, tiny_spec, tiny_arch, tmp_path):
-    import timm
 
     import effnet_lib.models.timm_model  # noqa: F401 (registers it)
     from effnet_lib.models.archs import efficientnet
+    from effnet_lib.models.timm_model import create_model
 
     arch = efficientnet.scale(Scaling(0.25, 0.25), 32, 3)
     run = keep(store, record_of(RunSpec(arch, tiny_spec.recipe, tiny_spec.data, 0)))
     export.export(store, run, tmp_path / "out", ["safetensors"])
     path = tmp_path / f"out/{run.key}.safetensors"
-    model = timm.create_model("effnet_scaled", d=0.25, w=0.25, num_classes=3, checkpoint_path=str(path)).eval()
+    model = create_model(d=0.25, w=0.25, num_classes=3, checkpoint_path=str(path)).eval()
     with torch.inference_mode():
         assert torch.equal(model(torch.ones(1, 3, 32, 32)), export.network(store, run)(torch.ones(1, 3, 32, 32)))
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from support.learning import losses
 from support.torch_counts import measured
 from timm.layers import DropPath
 from torch import nn
@@ -53,7 +54,7 @@ def test_some_concatenated_states_are_read_as_well(table, expected):
 
 
 @pytest.mark.parametrize(
-    "name, cells, filters, px, params, madds, printed",
+    "name, cells, filters, image_size, params, madds, printed",
     [
         # arXiv 1802.01548 and the paper's Table 2: millions of parameters, billions of multiply-adds.
         ("A", 18, 190, 331, 86_718_797, 23_133_663_507, (86.7, 23.1)),
@@ -61,8 +62,8 @@ def test_some_concatenated_states_are_read_as_well(table, expected):
         ("B", 18, 512, 480, 557_277_864, 298_794_036_064, (557, None)),
     ],
 )
-def test_published_sizes(name, cells, filters, px, params, madds, printed):
-    arch = AmoebaNet(name, cells, filters, px)
+def test_published_sizes(name, cells, filters, image_size, params, madds, printed):
+    arch = AmoebaNet(name, cells, filters, image_size)
     assert count(arch)[:2] == (params, madds)
     assert count(arch) == measured(arch)
     assert params / 1e6 == pytest.approx(printed[0], abs=0.5 if printed[0] == 557 else 0.05)
@@ -78,7 +79,7 @@ def test_the_released_code_has_a_1001st_class(name, cells, filters, params):
 
 
 @pytest.mark.parametrize(
-    "name, cells, filters, px, classes, millions, billions",
+    "name, cells, filters, image_size, classes, millions, billions",
     [
         ("A", 18, 448, 299, 1001, 468.158353, 103.888),
         ("A", 18, 448, 331, 1000, 468.151184, 126.521),
@@ -95,8 +96,8 @@ def test_the_released_code_has_a_1001st_class(name, cells, filters, params):
         ("D", 72, 512, 224, 1001, 1843, None),
     ],
 )
-def test_other_sizes(name, cells, filters, px, classes, millions, billions):
-    counts = count(AmoebaNet(name, cells, filters, px, classes))
+def test_other_sizes(name, cells, filters, image_size, classes, millions, billions):
+    counts = count(AmoebaNet(name, cells, filters, image_size, classes))
     digits = len(str(millions).partition(".")[2]) * (not isinstance(millions, int))
     assert round(counts.params / 1e6, digits) == millions
     assert billions is None or round(counts.madds / 1e9, 3) == billions
@@ -109,7 +110,7 @@ def test_sizes_on_cifar(filters, millions):
     assert count(arch) == measured(arch) and arch.final_px == 8
 
 
-# Channels x px after the stem and after each cell.
+# Channels x size after the stem and after each cell.
 SHAPES = {
     AmoebaNet("B", 18, 512, 480): [
         (32, 239), (256, 120), (512, 60), *[(2048, 60)] * 6, (2048, 30), *[(4096, 30)] * 6,
@@ -135,7 +136,7 @@ def test_shapes(arch):
         module.register_forward_hook(lambda module, given, output: seen.append(tuple(output.shape[1:])))
     with torch.no_grad():
         assert model(image).shape == (1, 1000)
-    assert seen == [(channels, px, px) for channels, px in SHAPES[arch]]
+    assert seen == [(channels, size, size) for channels, size in SHAPES[arch]]
     assert len(model.cells) == 22 and arch.final_px == SHAPES[arch][-1][1]
     assert [place.output for place in arch.places()] == SHAPES[arch][1:]
     strides = [(stride, len(list(row))) for stride, row in groupby(place.stride for place in arch.places())]
@@ -169,18 +170,8 @@ def test_json_and_back(arch):
 def test_a_small_network_learns(variant):
     torch.manual_seed(0)
     model = AmoebaNet(variant, 3, 16, 64, 4).build()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    images, labels = torch.randn(8, 3, 64, 64), torch.arange(8) % 4
-    losses = []
-    for _ in range(6):
-        loss = nn.functional.cross_entropy(model(images), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    history = losses(model, 64, images=8, classes=4, steps=6)
+    assert history[-1] < history[0]
 
 
 def test_all_but_identities_are_dropped_in_training_only():
@@ -230,37 +221,37 @@ def test_weights_are_scaled_by_what_an_input_feeds():
 
 def brute_force(x: torch.Tensor, kind: str, kernel: int, stride: int) -> torch.Tensor:
     """Pool one map window by window, each clipped to the map, which starts where SAME padding puts it."""
-    px = x.shape[-1]
-    out = math.ceil(px / stride)
-    before = max((out - 1) * stride + kernel - px, 0) // 2
-    found = torch.empty(out, out)
-    for i in range(out):
-        for j in range(out):
+    size = x.shape[-1]
+    size_out = math.ceil(size / stride)
+    before = max((size_out - 1) * stride + kernel - size, 0) // 2
+    pooled = torch.empty(size_out, size_out)
+    for i in range(size_out):
+        for j in range(size_out):
             top, left = i * stride - before, j * stride - before
             window = x[max(top, 0) : top + kernel, max(left, 0) : left + kernel]
-            found[i, j] = window.max() if kind == "max" else window.mean()
-    return found
+            pooled[i, j] = window.max() if kind == "max" else window.mean()
+    return pooled
 
 
 @pytest.mark.parametrize("kind", ["max", "avg"])
 @pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 2), (3, 1)])
-@pytest.mark.parametrize("px", [1, 2, 7, 8, 9, 10])
-def test_pooling_pads_as_same_does(kind, kernel, stride, px):
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 10])
+def test_pooling_pads_as_same_does(kind, kernel, stride, size):
     # All values are negative, so that a padded zero would show as a maximum.
-    x = torch.rand(px, px, generator=torch.Generator().manual_seed(px)) - 2
+    x = torch.rand(size, size, generator=torch.Generator().manual_seed(size)) - 2
     torch.testing.assert_close(
         SamePool(kind, kernel, stride)(x[None, None])[0, 0], brute_force(x, kind, kernel, stride)
     )
 
 
-@pytest.mark.parametrize("px", [1, 6, 7])
-def test_a_factorized_reduction_reads_even_and_odd_pixels(px):
+@pytest.mark.parametrize("size", [1, 6, 7])
+def test_a_factorized_reduction_reads_even_and_odd_pixels(size):
     module = FactorizedReduction(2, 5).eval()
-    x = torch.randn(1, 2, px, px, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(1, 2, size, size, generator=torch.Generator().manual_seed(0))
     padded = nn.functional.pad(x, (0, 1, 0, 1))
     even = nn.functional.conv2d(x[..., ::2, ::2], module.even.weight)
     odd = nn.functional.conv2d(padded[..., 1::2, 1::2], module.odd.weight)
-    assert (even.shape[1], odd.shape[1], even.shape[2]) == (2, 3, math.ceil(px / 2))
+    assert (even.shape[1], odd.shape[1], even.shape[2]) == (2, 3, math.ceil(size / 2))
     with torch.no_grad():
         torch.testing.assert_close(module(x), torch.cat((even, odd), 1) / math.sqrt(1 + 1e-3))
 

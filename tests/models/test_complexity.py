@@ -53,11 +53,11 @@ def test_the_golden_file_holds_b0_to_b7_and_all_of_figure_3():
 # Each example builds a network: a failure is shown as found rather than shrunk for minutes.
 @settings(max_examples=12, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain})
 @given(
-    depth=st.floats(0.25, 3), width=st.floats(0.2, 3), px=st.integers(32, 160), classes=st.integers(1, 1000),
+    depth=st.floats(0.25, 3), width=st.floats(0.2, 3), image_size=st.integers(32, 160), classes=st.integers(1, 1000),
     padding=st.sampled_from(["symmetric", "same"]),
 )  # fmt: skip
-def test_any_network_is_counted_as_torch_counts_it(depth, width, px, classes, padding):
-    arch = efficientnet.scale(Scaling(depth, width), px, classes, padding)
+def test_any_network_is_counted_as_torch_counts_it(depth, width, image_size, classes, padding):
+    arch = efficientnet.scale(Scaling(depth, width), image_size, classes, padding)
     assert count(arch) == measured(arch)
 
 

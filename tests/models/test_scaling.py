@@ -110,6 +110,11 @@ def test_another_divisor():
     assert round_filters(40, 1.1, divisor=16) == 48
 
 
+@pytest.mark.parametrize("round_limit", [None, 0])
+def test_without_a_limit_the_nearest_multiple_is_taken(round_limit):
+    assert round_filters(16, 0.7) == 16 and round_filters(16, 0.7, round_limit=round_limit) == 8
+
+
 @settings(max_examples=300)
 @given(st.sampled_from([16, 24, 32, 40, 80, 112, 192, 320, 1280]), HUNDREDTHS, HUNDREDTHS)
 @example(80, 0.35, 3.0)  # 1.0499999999999998 in binary

@@ -1,4 +1,4 @@
-"""`effnet_scaled` in timm's registry: there unasked, the library's own network, and all that timm promises."""
+"""`effnet_scaled` in timm's registry: the library's own network, and all that timm promises of a model."""
 
 import subprocess
 import sys
@@ -7,16 +7,16 @@ import pytest
 import timm
 import torch
 
-import effnet_lib
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
+from effnet_lib.models.timm_model import create_model
 
 
 @pytest.mark.parametrize("factors", [{}, {"d": 1.2, "w": 1.1, "r": 1.15}, {"d": 0.5, "w": 0.25, "r": 96 / 224}])
 def test_counts_equal_the_closed_form(factors):
-    model = timm.create_model("effnet_scaled", **factors)
+    model = create_model(**factors)
     arch = efficientnet.scale(Scaling(factors.get("d", 1), factors.get("w", 1), factors.get("r", 1)))
     assert sum(value.numel() for value in model.parameters()) == count(arch).params
     assert (
@@ -30,7 +30,9 @@ def test_counts_equal_the_closed_form(factors):
 def test_it_is_the_network_that_the_library_builds():
     arch = efficientnet.scale(Scaling(0.5, 0.25), 64, 10, "same")
     ours = arch.build().eval()
-    theirs = timm.create_model("effnet_scaled", d=0.5, w=0.25, base_px=64, num_classes=10, padding="same").eval()
+    theirs = timm.create_model(
+        "effnet_scaled", d=0.5, w=0.25, base_image_size=64, num_classes=10, padding="same"
+    ).eval()
     theirs.load_state_dict(ours.state_dict())
     images = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
@@ -56,7 +58,7 @@ def test_what_timm_promises_of_a_model():
 def test_features_only():
     model = timm.create_model("effnet_scaled", d=0.5, w=0.25, features_only=True, out_indices=(1, 4))
     maps = model(torch.rand(1, 3, 64, 64))
-    assert [list(one.shape[1:]) for one in maps] == [
+    assert [list(features.shape[1:]) for features in maps] == [
         [channels, 64 // by, 64 // by] for channels, by in zip(model.feature_info.channels(), (4, 32), strict=True)
     ]
 
@@ -68,6 +70,7 @@ def test_features_only():
         ({"d": 0}, "depth=0 is not accepted"),
         ({"w": "wide"}, "width='wide' is not accepted"),
         ({"r": 0.1}, "resolution=0.1 is not accepted"),
+        ({"pretrained_cfg": {"mean": (0.5, 0.5, 0.5)}}, "takes None: it follows from d, w, r"),
         ({"padding": "valid"}, "padding='valid' is not accepted; padding takes symmetric or same"),
     ],
 )
@@ -77,18 +80,16 @@ def test_it_refuses_in_one_line(given, words):
     assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_timm_may_be_imported_later():
-    code = "import effnet_lib, timm; print(timm.is_model('effnet_scaled'), len(timm.list_models('effnet*')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "1"] and done.stderr == ""
+def test_entries_of_its_configuration_are_changed_by_timms_overlay():
+    model = create_model(d=0.5, w=0.25, r=0.5, pretrained_cfg_overlay={"mean": (0.5, 0.5, 0.5)})
+    assert model.default_cfg["mean"] == (0.5, 0.5, 0.5) and model.default_cfg["input_size"] == (3, 112, 112)
 
 
-def test_the_library_alone_imports_neither_timm_nor_torch():
-    code = "import sys, effnet_lib.apps.cli; print(*{'timm', 'torch'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+def output(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_installing_twice_registers_once(monkeypatch):
-    finders = list(sys.meta_path)
-    effnet_lib.install()
-    assert sys.meta_path == finders and timm.list_models("effnet_scaled") == ["effnet_scaled"]
+def test_importing_the_module_registers_it():
+    asked = "print(timm.is_model('effnet_scaled'), len(timm.list_models('effnet*')))"
+    assert output(f"import timm, effnet_lib; {asked}") == "False 0"
+    assert output(f"import timm, effnet_lib.models.timm_model; {asked}") == "True 1"

@@ -48,14 +48,13 @@ APART = {"params": {"SENet", "Inception-v4"}, "madds": {"PNASNet", "Inception-v4
 def test_the_tables_name_these_networks_and_no_other():
     assert set(NETWORKS) == set(COUNTS) == set(paper.table(2)["model"])
     assert set(paper.table(4)["model"]) <= set(NETWORKS)
-    assert all(name == found.name and (found.arch is None) != (found.timm is None) for name, found in NETWORKS.items())
+    assert all(name == known.name and (known.arch is None) != (known.timm is None) for name, known in NETWORKS.items())
 
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts(name):
-    found = NETWORKS[name]
-    counts = found.counts()
-    assert (found.px, round(counts.params / 1e6, 3), round(counts.madds / 1e9, 3)) == COUNTS[name]
+    counts = NETWORKS[name].counts()
+    assert (NETWORKS[name].px, round(counts.params / 1e6, 3), round(counts.madds / 1e9, 3)) == COUNTS[name]
     assert counts.activations > 0
 
 
@@ -123,5 +122,5 @@ def test_the_list_needs_no_torch():
         "import sys; from effnet_lib.models.zoo import NETWORKS\n"
         "print(NETWORKS['GPipe'].counts().params, 'torch' in sys.modules, 'timm' in sys.modules)"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert found.split() == ["557277864", "False", "False"]
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["557277864", "False", "False"]

@@ -112,7 +112,7 @@ def test_every_rule_is_tried_on_every_number(audited):
 
 def test_words_name_only_what_departs():
     assert flops_audit.describe(REFERENCE) == "the library's own"
-    assert flops_audit.describe(RoundingRule("round", 16, False, "fixed", 8)) == (
+    assert flops_audit.describe(RoundingRule("round", 16, None, True, 8)) == (
         "depth to the nearest, channels in multiples of 16, no 90 % rule, stem and head fixed, px in multiples of 8"
     )
     assert flops_audit.describe(RoundingRule(resolution="floor")) == "px floored"
@@ -138,23 +138,23 @@ def test_the_audit_needs_no_torch_and_is_no_artefact():
 
 
 @pytest.mark.parametrize(
-    "rule, depth, width, stem, px",
+    "rule, depth, width, stem, image_size",
     # B0's stage of 3 blocks and 80 channels by 1.4 and 1.2 is 4.2 blocks and 96 channels; its stem 38.4; 291.2 px.
     [
         (RoundingRule(), 5, 96, 40, 291),
         (RoundingRule(depth="round"), 4, 96, 40, 291),
         (RoundingRule(divisor=16), 5, 96, 48, 291),
-        (RoundingRule(divisor=16, keep90=False), 5, 96, 32, 291),
-        (RoundingRule(head_stem="fixed"), 5, 96, 32, 291),
+        (RoundingRule(divisor=16, round_limit=None), 5, 96, 32, 291),
+        (RoundingRule(fix_stem=True), 5, 96, 32, 291),
         (RoundingRule(resolution="floor"), 5, 96, 40, 291),
         (RoundingRule(resolution=8), 5, 96, 40, 288),
         (RoundingRule(resolution=32), 5, 96, 40, 288),
     ],
 )
-def test_a_rule_rounds_each_dimension(rule, depth, width, stem, px):
+def test_a_rule_rounds_each_dimension(rule, depth, width, stem, image_size):
     arch = efficientnet.scale(Scaling(1.4, 1.2, 1.3), rule=rule)
-    assert (arch.stages[3].repeats, arch.stages[3].channels, arch.stem, arch.px) == (depth, width, stem, px)
-    assert arch.head == (1280 if rule.head_stem == "fixed" else 1536)
+    assert (arch.stages[3].repeats, arch.stages[3].channels, arch.stem, arch.px) == (depth, width, stem, image_size)
+    assert arch.head == (1280 if rule.fix_stem else 1536)
 
 
 def test_nothing_is_rounded_where_nothing_is_scaled():
@@ -164,7 +164,9 @@ def test_nothing_is_rounded_where_nothing_is_scaled():
     assert scaling.round_resolution(224, 1.99, to="floor") == 445 and scaling.round_resolution(224, 1.99) == 446
 
 
-@pytest.mark.parametrize("name, value", [("depth", "up"), ("divisor", 6), ("head_stem", "wide"), ("resolution", 0)])
+@pytest.mark.parametrize(
+    "name, value", [("depth", "up"), ("divisor", 6), ("round_limit", 1), ("fix_stem", "wide"), ("resolution", 0)]
+)
 def test_an_unknown_rule_is_refused(name, value):
     with pytest.raises(ParameterError, match=f"^{name}={value!r} is not accepted; {name} takes "):
         RoundingRule(**{name: value})

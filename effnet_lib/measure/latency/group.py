@@ -65,7 +65,11 @@ def needed(entry: Entry) -> tuple[int, int]:
     params, madds = size(entry.network)
     found, runtime = network(entry.network), RUNTIMES[entry.runtime]
     # A byte for 100 multiply-adds where layers are unknown (Inception, SENet and NASNet: 150 to 300).
-    maps = 4 * ALIVE * max(x.out * x.px**2 for x in found.arch.layers()) if found.arch is not None else madds / 100
+    maps = (
+        4 * ALIVE * max(x.out_channels * x.size**2 for x in found.arch.layers())
+        if found.arch is not None
+        else madds / 100
+    )
     kept = LOADED + 4 * params * runtime.kept + maps
     return int(max(kept, LOADED + 4 * params * runtime.copies)), int(kept)
 

@@ -1,18 +1,27 @@
-"""Architectures as plain data: `layers()` for counting, `build()` for a torch module, JSON both ways."""
+"""Architectures as plain data: `layers()` for counting, `build()` for a torch module, JSON both ways.
 
-from collections.abc import Callable
+Each family is a module of frozen dataclasses. Torch and timm are imported by `build` and in *_modules.py alone; what
+counts or weighs a network, and what trains it, lives elsewhere.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.errors import ParameterError, nearest
 from . import amoebanet, densenet, efficientnet, efficientnet_lite, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
+from .layers import Layer
+from .timm_blocks import Stage
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Architecture(Protocol):
     """What every family offers (a frozen dataclass, hashable, equal when the rounded network is equal).
 
-    It may also offer `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is
-    estimated.
+    `px` and `final_px` are the height = width of the input and of the last feature map. A family may also offer
+    `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is estimated.
     """
 
     family: str
@@ -21,9 +30,15 @@ class Architecture(Protocol):
 
     @property
     def final_px(self) -> int: ...
-    def layers(self): ...
-    def build(self, dropout: float = 0.0, drop_path: float = 0.0): ...
-    def residual_norms(self, model): ...
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield every convolution and linear layer."""
+
+    def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
+        """Build the network with random weights, on torch's default device."""
+
+    def residual_norms(self, model: "nn.Module") -> list["nn.Module"]:
+        """Return the last norm of each branch beside an identity skip (to start at gamma = 0)."""
 
 
 def to_data(arch: Architecture) -> dict[str, Any]:
@@ -32,8 +47,8 @@ def to_data(arch: Architecture) -> dict[str, Any]:
 
 
 def _of_values(arch: type) -> Callable[[dict[str, Any]], Architecture]:
-    """Return the reader of a family whose networks are plain values."""
-    return lambda data: arch(**data)
+    """Return the reader of a family whose networks are numbers and rows of numbers."""
+    return lambda data: arch(**{name: tuple(x) if isinstance(x, list) else x for name, x in data.items()})
 
 
 def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architecture]:
@@ -49,10 +64,10 @@ def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architectu
 FAMILIES = {
     "amoebanet": _of_values(amoebanet.AmoebaNet),
     "densenet": _of_values(densenet.DenseNet),
-    "efficientnet": _of_stages(efficientnet.EfficientNet, efficientnet.Stage),
-    "efficientnet_lite": _of_stages(efficientnet_lite.Lite, efficientnet.Stage),
+    "efficientnet": _of_stages(efficientnet.EfficientNet, Stage),
+    "efficientnet_lite": _of_stages(efficientnet_lite.Lite, Stage),
     "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
-    "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, mobilenet_v2.Stage),
+    "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, Stage),
     "polynet": _of_values(polynet.PolyNet),
     "resnet": _of_stages(resnet.ResNet, resnet.Stage),
     "resnext": _of_values(resnext.ResNeXt),
@@ -61,7 +76,11 @@ FAMILIES = {
 
 
 def from_data(data: dict[str, Any]) -> Architecture:
-    """Return the architecture that `to_data` wrote. Raises ParameterError for an unknown family."""
+    """Return the architecture that `to_data` wrote.
+
+    Raises:
+        ParameterError: an unknown family.
+    """
     data = dict(data)
     family = data.pop("family", None)
     if family not in FAMILIES:

@@ -21,11 +21,18 @@ STEMS = ("imagenet", "cifar")
 
 @dataclass(frozen=True)
 class AmoebaNet:
-    """One network: variant A to D, normal cells, width of the first stack, input px, classes.
+    """One network. The auxiliary head, of use in training only and not in the published counts, is left out.
 
-    `stem` is "imagenet" (a convolution of stride 2 and two reduction cells at a quarter and half of the width) or
-    "cifar" (a convolution of stride 1). Raises ParameterError for what cannot be built. The auxiliary head, of use
-    in training only and not in the published counts, is left out.
+    Args:
+        variant: "A" to "D".
+        cells: normal cells, in three stacks.
+        filters: width of the first stack.
+        px: input height = width in pixels.
+        stem: "imagenet" (a convolution of stride 2 and two reduction cells at a quarter and half of the width) or
+            "cifar" (a convolution of stride 1).
+
+    Raises:
+        ParameterError: a value that cannot be built.
     """
 
     family: ClassVar[str] = "amoebanet"
@@ -50,30 +57,32 @@ class AmoebaNet:
     @property
     def final_px(self) -> int:
         """Height = width of the last feature map."""
-        return self.places()[-1].output.px
+        return self.places()[-1].output.size
 
     def places(self) -> list[Place]:
         """Return the cells in order. A width is rounded down: a quarter of 190 is 47."""
         previous, current = None, self._stem()
-        found = []
+        places = []
         for reduces, width in self._widths():
             place = Place(cell(self.variant, reduces), 2 if reduces else 1, width, current, previous)
-            found.append(place)
+            places.append(place)
             previous, current = current, place.output
-        return found
+        return places
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer in the order of the forward pass."""
         stem = self._stem()
-        yield Layer(3, stem.channels, 9, stem.px)
+        yield Layer(3, stem.channels, 9, stem.size)
         for place in self.places():
             yield from _cell_layers(place)
         yield Layer(place.output.channels, self.classes, bias=True, norm=False)
 
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
-        """Build the network; every operation but the identity is dropped at rate `drop_path` (the same in all cells).
+        """Build the network; one of 557 million parameters takes 2.2 GB.
 
-        The released code trains on ImageNet with dropout 0.5. A network of 557 million parameters takes 2.2 GB.
+        Args:
+            dropout: 0.5 in the released code's training on ImageNet.
+            drop_path: rate of every operation but the identity, the same in all cells.
         """
         from .amoebanet_modules import AmoebaNetModule
 
@@ -101,44 +110,44 @@ class AmoebaNet:
 
 
 def _cell_layers(place: Place) -> Iterator[Layer]:
-    width, px, previous = place.width, place.current.px, place.previous
-    yield Layer(place.current.channels, width, 1, px)
-    if previous is not None and previous.px != px:
-        yield from _reduced(previous.channels, width, px)
+    width, size, previous = place.width, place.current.size, place.previous
+    yield Layer(place.current.channels, width, 1, size)
+    if previous is not None and previous.size != size:
+        yield from _reduced(previous.channels, width, size)
     elif previous is not None and previous.channels != width:
-        yield Layer(previous.channels, width, 1, px)
+        yield Layer(previous.channels, width, 1, size)
     for step in (step for pair in place.cell.pairs for step in pair):
-        inp, stride = place.reads(step.state)
-        yield from _operation(step.operation, inp, width, px if step.state < 2 else place.output.px, stride)
+        in_channels, stride = place.reads(step.state)
+        yield from _operation(step.operation, in_channels, width, size if step.state < 2 else place.output.size, stride)
     for state in place.cell.joined:
-        inp, stride = place.reads(state)
+        in_channels, stride = place.reads(state)
         if stride > 1:
-            yield from _reduced(inp, width, place.output.px)
-        elif inp != width:
-            yield Layer(inp, width, 1, place.output.px)
+            yield from _reduced(in_channels, width, place.output.size)
+        elif in_channels != width:
+            yield Layer(in_channels, width, 1, place.output.size)
 
 
-def _reduced(inp: int, out: int, px: int) -> Iterator[Layer]:
+def _reduced(in_channels: int, out_channels: int, size: int) -> Iterator[Layer]:
     """Yield a factorized reduction; the first half is the smaller one of an odd number of channels."""
-    yield Layer(inp, out // 2, 1, px)
-    yield Layer(inp, out - out // 2, 1, px)
+    yield Layer(in_channels, out_channels // 2, 1, size)
+    yield Layer(in_channels, out_channels - out_channels // 2, 1, size)
 
 
-def _operation(name: str, inp: int, out: int, px: int, stride: int) -> Iterator[Layer]:
+def _operation(name: str, in_channels: int, out_channels: int, size: int, stride: int) -> Iterator[Layer]:
     kind, kernels = OPERATIONS[name]
-    last = strided(px, stride)
+    last = strided(size, stride)
     if kind == "separable":
         for height, width in kernels:
-            yield Layer(inp, inp, height * width, last, groups=inp, norm=False)
-            yield Layer(inp, out, 1, last)
-            inp = out
+            yield Layer(in_channels, in_channels, height * width, last, groups=in_channels, norm=False)
+            yield Layer(in_channels, out_channels, 1, last)
+            in_channels = out_channels
     elif kind == "bottleneck":
-        mid, rows = bottleneck(out), px
-        yield Layer(inp, mid, 1, px)
+        mid, rows = bottleneck(out_channels), size
+        yield Layer(in_channels, mid, 1, size)
         for height, width in kernels:
             # A 1 x 7 strides along the rows only and leaves their number to the 7 x 1.
-            rows, px = (strided(rows, stride if height > 1 else 1), strided(px, stride if width > 1 else 1))
-            yield Layer(mid, mid, height * width, px, height=rows)
-        yield Layer(mid, out, 1, last)
-    elif kind == "pointwise" or (stride > 1 and kind == "identity") or inp != out:
-        yield Layer(inp, out, 1, last)
+            rows, size = (strided(rows, stride if height > 1 else 1), strided(size, stride if width > 1 else 1))
+            yield Layer(mid, mid, height * width, size, height=rows)
+        yield Layer(mid, out_channels, 1, last)
+    elif kind == "pointwise" or (stride > 1 and kind == "identity") or in_channels != out_channels:
+        yield Layer(in_channels, out_channels, 1, last)

@@ -146,7 +146,11 @@ REDUCTION = {
 
 
 def cell(variant: str, reduces: bool) -> Cell:
-    """Return the normal or the reduction cell of AmoebaNet-A, B, C or D. Raises ParameterError for another variant."""
+    """Return the normal or the reduction cell of AmoebaNet-A, B, C or D.
+
+    Raises:
+        ParameterError: another variant.
+    """
     if variant not in NORMAL:
         raise ParameterError("variant", variant, nearest(str(variant), NORMAL))
     return (REDUCTION if reduces else NORMAL)[variant]

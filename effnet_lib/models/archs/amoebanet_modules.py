@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Pair = int | tuple[int, int]
 
 
-def conv(inp: int, out: int, kernel: Pair = 1, stride: Pair = 1, groups: int = 1) -> nn.Conv2d:
+def conv(in_channels: int, out_channels: int, kernel: Pair = 1, stride: Pair = 1, groups: int = 1) -> nn.Conv2d:
     """Return a convolution without bias that pads as TensorFlow's SAME does."""
-    return create_conv2d(inp, out, kernel, stride=stride, padding="same", groups=groups)
+    return create_conv2d(in_channels, out_channels, kernel, stride=stride, padding="same", groups=groups)
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
@@ -27,9 +27,15 @@ def norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=3e-4)
 
 
-def act_conv_norm(inp: int, out: int, kernel: Pair = 1, stride: Pair = 1, own: bool = False) -> nn.Sequential:
-    """Return ReLU, convolution and norm; only an `own` input, which nothing else reads, is overwritten by the ReLU."""
-    return nn.Sequential(nn.ReLU(inplace=own), conv(inp, out, kernel, stride), norm(out))
+def act_conv_norm(
+    in_channels: int, out_channels: int, kernel: Pair = 1, stride: Pair = 1, own: bool = False
+) -> nn.Sequential:
+    """Return ReLU, convolution and norm.
+
+    Args:
+        own: nothing else reads the input, and the ReLU may overwrite it.
+    """
+    return nn.Sequential(nn.ReLU(inplace=own), conv(in_channels, out_channels, kernel, stride), norm(out_channels))
 
 
 class SamePool(nn.Module):
@@ -43,8 +49,8 @@ class SamePool(nn.Module):
         self.kind, self.kernel, self.stride = kind, kernel, stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        px = x.shape[-1]
-        total = max((-(-px // self.stride) - 1) * self.stride + self.kernel - px, 0)
+        size = x.shape[-1]
+        total = max((-(-size // self.stride) - 1) * self.stride + self.kernel - size, 0)
         # An odd total leaves one more row behind than before: the window that torch adds by rounding sizes up.
         options = {"padding": total // 2, "ceil_mode": total % 2 == 1}
         if self.kind == "max":
@@ -55,39 +61,40 @@ class SamePool(nn.Module):
 class FactorizedReduction(nn.Module):
     """Halve a map with two 1 x 1 convolutions, the second on the map shifted by a pixel; one norm over both."""
 
-    def __init__(self, inp: int, out: int):
+    def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.even = nn.Conv2d(inp, out // 2, 1, stride=2, bias=False)
-        self.odd = nn.Conv2d(inp, out - out // 2, 1, stride=2, bias=False)
-        self.norm = norm(out)
+        self.even = nn.Conv2d(in_channels, out_channels // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(in_channels, out_channels - out_channels // 2, 1, stride=2, bias=False)
+        self.norm = norm(out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shifted = functional.pad(x, (-1, 1, -1, 1))
         return self.norm(torch.cat((self.even(x), self.odd(shifted)), 1))
 
 
-def operation(name: str, inp: int, out: int, stride: int) -> nn.Module:
-    """Return an operation of a cell (a key of `OPERATIONS`) from `inp` to `out` channels."""
+def operation(name: str, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Return an operation of a cell (a key of `OPERATIONS`) as a module."""
     kind, kernels = OPERATIONS[name]
     parts = []
     if kind == "separable":
         for i, kernel in enumerate(kernels):
-            parts += [nn.ReLU(inplace=i > 0), conv(inp, inp, kernel, stride, groups=inp), conv(inp, out), norm(out)]
-            inp, stride = out, 1
+            depthwise = conv(in_channels, in_channels, kernel, stride, groups=in_channels)
+            parts += [nn.ReLU(inplace=i > 0), depthwise, conv(in_channels, out_channels), norm(out_channels)]
+            in_channels, stride = out_channels, 1
     elif kind == "bottleneck":
-        mid = bottleneck(out)
-        parts += act_conv_norm(inp, mid)
+        mid = bottleneck(out_channels)
+        parts += act_conv_norm(in_channels, mid)
         for kernel in kernels:
             parts += act_conv_norm(mid, mid, kernel, tuple(stride if side > 1 else 1 for side in kernel), own=True)
-        parts += act_conv_norm(mid, out, own=True)
-    elif kind == "pointwise" or (kind == "identity" and (stride > 1 or inp != out)):
-        parts += act_conv_norm(inp, out, 1, stride)
+        parts += act_conv_norm(mid, out_channels, own=True)
+    elif kind == "pointwise" or (kind == "identity" and (stride > 1 or in_channels != out_channels)):
+        parts += act_conv_norm(in_channels, out_channels, 1, stride)
     elif kind == "identity":
         return nn.Identity()
     else:
         parts.append(SamePool(kind, kernels[0][0], stride))
-        if inp != out:
-            parts += [conv(inp, out), norm(out)]
+        if in_channels != out_channels:
+            parts += [conv(in_channels, out_channels), norm(out_channels)]
     return nn.Sequential(*parts)
 
 
@@ -100,7 +107,7 @@ class CellModule(nn.Module):
         width, previous = place.width, place.previous
         self.input = act_conv_norm(place.current.channels, width)
         self.skip = nn.Identity()
-        if previous is not None and previous.px != place.current.px:
+        if previous is not None and previous.size != place.current.size:
             self.skip = nn.Sequential(nn.ReLU(), FactorizedReduction(previous.channels, width))
         elif previous is not None and previous.channels != width:
             self.skip = act_conv_norm(previous.channels, width)
@@ -109,18 +116,18 @@ class CellModule(nn.Module):
         )
         self.matched = nn.ModuleDict()
         for state in self.joined:
-            inp, stride = place.reads(state)
+            in_channels, stride = place.reads(state)
             if stride > 1:
-                self.matched[str(state)] = FactorizedReduction(inp, width)
-            elif inp != width:
-                self.matched[str(state)] = nn.Sequential(conv(inp, width), norm(width))
+                self.matched[str(state)] = FactorizedReduction(in_channels, width)
+            elif in_channels != width:
+                self.matched[str(state)] = nn.Sequential(conv(in_channels, width), norm(width))
         reads = {step.state: i for i, pair in enumerate(self.pairs) for step in pair}
         self.last_reads = {state: i for state, i in reads.items() if state not in self.joined}
 
     @staticmethod
     def _droppable(step: Step, place: Place, rate: float) -> nn.Module:
-        inp, stride = place.reads(step.state)
-        module = operation(step.operation, inp, place.width, stride)
+        in_channels, stride = place.reads(step.state)
+        module = operation(step.operation, in_channels, place.width, stride)
         return nn.Sequential(module, DropPath(rate)) if rate and not isinstance(module, nn.Identity) else module
 
     def forward(self, current: torch.Tensor, previous: torch.Tensor | None) -> torch.Tensor:
@@ -160,7 +167,7 @@ class AmoebaNetModule(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Scale the variance of weights by what one input value feeds: of a depthwise convolution, its taps alone."""
+    """Scale the variance of weights by what an input value feeds: of a depthwise convolution, its kernel alone."""
     if isinstance(module, nn.Conv2d):
         feeds = module.out_channels // module.groups * math.prod(module.kernel_size)
         nn.init.normal_(module.weight, std=math.sqrt(2 / feeds))

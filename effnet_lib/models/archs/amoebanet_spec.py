@@ -1,12 +1,9 @@
 """What an AmoebaNet is made of, for both its closed form and its modules: feature maps, places of cells, widths."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .amoebanet_cells import Cell
 from .layers import strided
-
-if TYPE_CHECKING:
-    pass
 
 STEM = 32
 
@@ -15,7 +12,7 @@ class Map(NamedTuple):
     """Feature maps: channels and height = width."""
 
     channels: int
-    px: int
+    size: int
 
 
 class Place(NamedTuple):
@@ -34,12 +31,12 @@ class Place(NamedTuple):
     @property
     def skipped(self) -> Map:
         """State 1: the earlier map brought to this cell's width and input size."""
-        return self.current if self.previous is None else Map(self.width, self.current.px)
+        return self.current if self.previous is None else Map(self.width, self.current.size)
 
     @property
     def output(self) -> Map:
         """The concatenated states."""
-        return Map(len(self.cell.joined) * self.width, strided(self.current.px, self.stride))
+        return Map(len(self.cell.joined) * self.width, strided(self.current.size, self.stride))
 
     def reads(self, state: int) -> tuple[int, int]:
         """Return the channels of a state and the stride of the operations that read it."""

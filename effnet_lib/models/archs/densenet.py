@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ...core.errors import ParameterError, nearest
-from ..scaling import MIN_PX
-from .layers import Layer, strided
+from .layers import Layer, SquareInput, strided
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +15,7 @@ BOTTLENECK = 4
 
 
 @dataclass(frozen=True)
-class DenseNet:
+class DenseNet(SquareInput):
     """One network: input px, classes, layers of each dense block, and channels that a layer adds (k).
 
     timm's `densenet264d` is another network, of growth 48 and with a deep stem.
@@ -24,40 +23,37 @@ class DenseNet:
 
     family: ClassVar[str] = "densenet"
 
-    px: int
-    classes: int
     blocks: tuple[int, ...]
     growth: int = 32
-
-    def __post_init__(self):
-        object.__setattr__(self, "blocks", tuple(self.blocks))
-        if self.px < MIN_PX:
-            raise ParameterError("px", self.px, f"an input of >= {MIN_PX} px")
 
     @property
     def final_px(self) -> int:
         """Height = width of the last feature map."""
-        px = strided(self.px, 2, 2)
+        size = strided(self.px, 2, 2)
         for _ in self.blocks[1:]:
-            px //= 2
-        return px
+            size //= 2
+        return size
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer; each convolution after the stem follows a norm of its input."""
-        channels, px = 2 * self.growth, strided(self.px, 2, 2)
+        channels, size = 2 * self.growth, strided(self.px, 2, 2)
         yield Layer(3, channels, 49, strided(self.px, 2))
         for i, repeats in enumerate(self.blocks):
             if i:
-                yield Layer(channels, channels // 2, 1, px, norm=False, before=True)
-                channels, px = channels // 2, px // 2  # the pooling is not padded: it drops an odd row and column
+                yield Layer(channels, channels // 2, 1, size, norm=False, before=True)
+                channels, size = channels // 2, size // 2  # the pooling is not padded: it drops an odd row and column
             for _ in range(repeats):
-                yield Layer(channels, BOTTLENECK * self.growth, 1, px, before=True)
-                yield Layer(BOTTLENECK * self.growth, self.growth, 9, px, norm=False)
+                yield Layer(channels, BOTTLENECK * self.growth, 1, size, before=True)
+                yield Layer(BOTTLENECK * self.growth, self.growth, 9, size, norm=False)
                 channels += self.growth
         yield Layer(channels, self.classes, bias=True, norm=False, before=True)
 
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
-        """Build the network through timm. There are no paths to drop: a `drop_path` above 0 raises ParameterError."""
+        """Build the network through timm.
+
+        Raises:
+            ParameterError: `drop_path` is above 0, as there are no paths to drop.
+        """
         from timm.models.densenet import DenseNet as TimmDenseNet
 
         if drop_path:
@@ -70,8 +66,12 @@ class DenseNet:
         return []
 
 
-def published(name: str, px: int = 224, classes: int = 1000) -> DenseNet:
-    """Return densenet169 or densenet264 with k = 32 (table 1). Raises ParameterError for any other name."""
+def published(name: str, image_size: int = 224, classes: int = 1000) -> DenseNet:
+    """Return densenet169 or densenet264 with k = 32 (table 1).
+
+    Raises:
+        ParameterError: any other name, or an input under 32 px.
+    """
     if name not in BLOCKS:
         raise ParameterError("name", name, nearest(str(name), BLOCKS))
-    return DenseNet(px, classes, BLOCKS[name])
+    return DenseNet(image_size, classes, BLOCKS[name])

@@ -5,64 +5,38 @@ Without squeeze-excitation, ReLU6 instead of SiLU; stem, head, and the first and
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ...core.errors import ParameterError
-from ..scaling import REFERENCE, RoundingRule
-from . import timm_blocks
-from .efficientnet import HEAD, STEM, TABLE1, Stage
-from .mobilenet_v2 import MobileNetV2
+from ..scaling import PUBLISHED, REFERENCE, RoundingRule, Scaling
+from .efficientnet import HEAD, STEM, TABLE1
+from .timm_blocks import InvertedBottlenecks
 
-if TYPE_CHECKING:
-    from torch import nn
-
-# Name: width, depth, px.
-TABLE = {
-    "lite0": (1.0, 1.0, 224),
-    "lite1": (1.0, 1.1, 240),
-    "lite2": (1.1, 1.2, 260),
-    "lite3": (1.2, 1.4, 280),
-    "lite4": (1.4, 1.8, 300),
-}
+IMAGE_SIZES = (224, 240, 260, 280, 300)  # of lite0 to lite4; depth and width are those of B0 to B4
+TABLE = {f"lite{i}": (PUBLISHED[i], image_size) for i, image_size in enumerate(IMAGE_SIZES)}
 
 
 @dataclass(frozen=True)
-class Lite(timm_blocks.Inverted):
-    """One rounded network; equal networks are equal objects. Padded as TensorFlow does."""
+class Lite(InvertedBottlenecks):
+    """One rounded network, padded as TensorFlow does."""
 
     family: ClassVar[str] = "efficientnet_lite"
-
-    px: int
-    classes: int
-    stem: int
-    stages: tuple[Stage, ...]
-    head: int
-
-    _block = staticmethod(MobileNetV2._block)  # the same inverted bottleneck
-
-    def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
-        """Build the network through timm; block i = 0, 1, ... of n is dropped at rate drop_path * i / n."""
-        from torch import nn
-
-        kinds = [("ds" if stage.expand == 1 else "ir", stage) for stage in self.stages]
-        blocks = [f"{kind}_r{s.repeats}_k{s.kernel}_s{s.stride}_e{s.expand}_c{s.channels}" for kind, s in kinds]
-        return timm_blocks.build(blocks, self.stem, self.head, self.classes, nn.ReLU6, dropout, drop_path, "same")
+    padding = "same"
 
 
-def published(name: str, classes: int = 1000, px: int | None = None, rule: RoundingRule = REFERENCE) -> Lite:
-    """Return lite0 to lite4, at its own input size or another. Raises ParameterError for any other name."""
+def published(name: str, classes: int = 1000, image_size: int | None = None, rule: RoundingRule = REFERENCE) -> Lite:
+    """Return lite0 to lite4.
+
+    Args:
+        image_size: input height = width in pixels; the network's own where it is None.
+
+    Raises:
+        ParameterError: any other name.
+    """
     if name not in TABLE:
         raise ParameterError("name", name, "one of " + ", ".join(TABLE))
-    width, depth, own = TABLE[name]
-    last = len(TABLE1) - 1
-    stages = tuple(
-        Stage(
-            row.expand,
-            row.kernel,
-            row.stride,
-            rule.channels(row.channels, width),
-            row.repeats if number in (0, last) else rule.repeats(row.repeats, depth),
-        )
-        for number, row in enumerate(TABLE1)
-    )
-    return Lite(px or own, classes, STEM, stages, HEAD)
+    row, own = TABLE[name]
+    first, *body, last = TABLE1
+    ends, middle = Scaling(width=row.width), Scaling(row.depth, row.width)
+    stages = rule.stages([first], ends) + rule.stages(body, middle) + rule.stages([last], ends)
+    return Lite(image_size or own, classes, STEM, stages, HEAD)

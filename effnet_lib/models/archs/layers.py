@@ -1,21 +1,29 @@
-"""The layer type that closed-form counts need, what training keeps of a layer, and output sizes."""
+"""The layer type that closed-form counts need, what training keeps of a layer, output sizes, and the input's check."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from ...core.errors import ParameterError
+from ..scaling import MIN_PX
 
 
 class Layer(NamedTuple):
-    """A convolution, or a linear layer as a 1 x 1 convolution on one pixel.
+    """Describe a convolution, or a linear layer as a 1 x 1 convolution on one pixel.
 
-    `taps` is kernel height x width, `px` the output height = width, `repeats` how many identical copies
-    follow each other, `norm` whether a batch norm (2 parameters a channel) follows. `height` is the output height
-    where it is not `px`, `before` says whether a batch norm precedes the layer, `shared` whether its copies have one
-    set of weights (and biases) in common, but each its own norms.
+    Args:
+        kernel_elements: kernel height x width.
+        size: output height = width in pixels.
+        norm: whether a batch norm (2 parameters a channel) follows.
+        repeats: how many identical copies follow each other.
+        height: output height where it is not `size`.
+        before: whether a batch norm precedes the layer.
+        shared: whether the copies have one set of weights (and biases) in common, but each its own norms.
     """
 
-    inp: int
-    out: int
-    taps: int = 1
-    px: int = 1
+    in_channels: int
+    out_channels: int
+    kernel_elements: int = 1
+    size: int = 1
     groups: int = 1
     bias: bool = False
     norm: bool = True
@@ -27,42 +35,62 @@ class Layer(NamedTuple):
     @property
     def normed(self) -> int:
         """Channels of the batch norms of all copies."""
-        return self.repeats * (self.out * self.norm + self.inp * self.before)
+        return self.repeats * (self.out_channels * self.norm + self.in_channels * self.before)
 
     @property
     def weights(self) -> int:
         """Weights of the convolutions of all copies, biases not among them; shared ones count once."""
-        return (1 if self.shared else self.repeats) * self.taps * (self.inp // self.groups) * self.out
+        copies = 1 if self.shared else self.repeats
+        return copies * self.kernel_elements * (self.in_channels // self.groups) * self.out_channels
 
     @property
     def params(self) -> int:
         """Trained values of all copies."""
-        return self.weights + (1 if self.shared else self.repeats) * self.out * self.bias + 2 * self.normed
+        return self.weights + (1 if self.shared else self.repeats) * self.out_channels * self.bias + 2 * self.normed
 
     @property
-    def values(self) -> int:
-        """Output elements of all copies for one picture."""
-        return self.repeats * self.out * self.px * (self.height or self.px)
+    def activations(self) -> int:
+        """Output elements of all copies for one image."""
+        return self.repeats * self.out_channels * self.size * (self.height or self.size)
 
     @property
     def madds(self) -> int:
-        """Multiply-adds of all copies for one picture; norms have none that count."""
-        return self.values * self.taps * (self.inp // self.groups)
+        """Multiply-adds of all copies for one image; norms have none that count."""
+        return self.activations * self.kernel_elements * (self.in_channels // self.groups)
 
 
 class SavedTensors(NamedTuple):
-    """What training holds of one layer, in values a picture.
+    """Say what training holds of one layer, in values an image.
 
-    `values` is what autograd saves in the forward pass, every tensor once; `gradients` is what the backward
-    pass of this layer adds at most to what is saved of this layer and of those before it.
+    Args:
+        values: what autograd saves in the forward pass, every tensor once.
+        gradients: what this layer's backward pass adds at most to what is saved of it and of the layers before it.
     """
 
     values: int
     gradients: int = 0
 
 
-def strided(px: int, *strides: int) -> int:
-    """Return the output size of padded convolutions: ceil(px / stride) each, "SAME" and k // 2 padding alike."""
+def strided(size: int, *strides: int) -> int:
+    """Return the output size of padded convolutions: ceil(size / stride) each, "SAME" and k // 2 padding alike."""
     for stride in strides:
-        px = -(-px // stride)
-    return px
+        size = -(-size // stride)
+    return size
+
+
+@dataclass(frozen=True)
+class SquareInput:
+    """Begin a network of fixed widths: its input's height = width in pixels, and its classes.
+
+    Raises:
+        ParameterError: the input is smaller than `min_px`.
+    """
+
+    min_px: ClassVar[int] = MIN_PX
+
+    px: int
+    classes: int
+
+    def __post_init__(self):
+        if self.px < self.min_px:
+            raise ParameterError("px", self.px, f"an input of >= {self.min_px} px")

@@ -1,4 +1,4 @@
-"""PolyNet as a torch module, from the tables of `polynet`; the stem is the one that timm has for Inception-v4."""
+"""PolyNet as a torch module, from the tables of `polynet_spec`; the stem is the one that timm has for Inception-v4."""
 
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from .polynet import PolyNet
 
 
-def _conv(inp: int, out: int, kernel: tuple[int, int], stride: int = 1) -> nn.Conv2d:
+Pair = int | tuple[int, int]
+
+
+def _conv(in_channels: int, out_channels: int, kernel: tuple[int, int], stride: int = 1) -> nn.Conv2d:
     padding = (kernel[0] // 2, kernel[1] // 2) if stride == 1 else 0
-    return nn.Conv2d(inp, out, kernel, stride, padding, bias=False)
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=False)
 
 
 class SharedConv(nn.Module):
     """A convolution and ReLU whose batch norm is another one in each order of a polynomial."""
 
-    def __init__(self, inp: int, out: int, kernel: tuple[int, int], stride: int, orders: int):
+    def __init__(self, in_channels: int, out_channels: int, kernel: tuple[int, int], stride: int, orders: int):
         super().__init__()
-        self.conv = _conv(inp, out, kernel, stride)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(out) for _ in range(orders))
+        self.conv = _conv(in_channels, out_channels, kernel, stride)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(out_channels) for _ in range(orders))
 
     def forward(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
         return self.norms[order](self.conv(x)).relu_()
@@ -33,34 +36,34 @@ class SharedConv(nn.Module):
 class Paths(nn.Module):
     """Parallel rows of convolutions, concatenated; `pool` adds a max-pooling of stride 2 beside them."""
 
-    def __init__(self, inp: int, paths: tuple[Path, ...], orders: int = 1, pool: bool = False):
+    def __init__(self, in_channels: int, paths: tuple[Path, ...], orders: int = 1, pool: bool = False):
         super().__init__()
         self.rows = nn.ModuleList()
         for path in paths:
-            inputs = (inp, *(conv.out for conv in path))
+            inputs = (in_channels, *(conv.out_channels for conv in path))
             convs = (SharedConv(before, *conv, orders) for before, conv in zip(inputs, path, strict=False))
             self.rows.append(nn.ModuleList(convs))
         self.pool = nn.MaxPool2d(3, 2) if pool else None
 
     def forward(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
-        found = []
+        outputs = []
         for row in self.rows:
             y = x
             for conv in row:
                 y = conv(y, order)
-            found.append(y)
+            outputs.append(y)
         if self.pool is not None:
-            found.append(self.pool(x))
-        return torch.cat(found, 1)
+            outputs.append(self.pool(x))
+        return torch.cat(outputs, 1)
 
 
 class Residual(nn.Module):
-    """What modules have in common: x + scale * (the terms), then ReLU."""
+    """What the modules have in common: x + scale * (the terms), then ReLU."""
 
     def __init__(self, channels: int, paths: tuple[Path, ...], terms: int, scale: float, drop_path: float):
         super().__init__()
         self.scale = scale
-        joined = sum(path[-1].out for path in paths)
+        joined = sum(path[-1].out_channels for path in paths)
         closing = (ConvNormAct(joined, channels, apply_act=False) for _ in range(terms))
         self.closing = nn.ModuleList(closing)
         self.drop_path = DropPath(drop_path)
@@ -139,6 +142,6 @@ class PolyNetModule(nn.Module):
         return self.fc(self.dropout(self.forward_features(x).mean((2, 3))))
 
 
-def _unpadded(inp: int, out: int, kernel_size: int | tuple[int, int], padding: int | tuple[int, int] = 0, **kwargs):
+def _unpadded(in_channels: int, out_channels: int, kernel_size: Pair, padding: Pair = 0, **kwargs) -> ConvNormAct:
     """Return a convolution with norm and ReLU, not padded unless told: Inception's default, which timm's is not."""
-    return ConvNormAct(inp, out, kernel_size, padding=padding, **kwargs)
+    return ConvNormAct(in_channels, out_channels, kernel_size, padding=padding, **kwargs)

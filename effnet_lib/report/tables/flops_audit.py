@@ -5,7 +5,6 @@ nearest stands beside it. Needs no torch, and builds nothing.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from itertools import combinations, product
@@ -27,13 +26,13 @@ Network = Callable[[RoundingRule], Architecture]
 
 
 def _departures(rule: RoundingRule) -> list[str]:
-    px = "px floored" if rule.resolution == "floor" else f"px in multiples of {rule.resolution}"
+    resolution = "px floored" if rule.resolution == "floor" else f"px in multiples of {rule.resolution}"
     said = {
         "depth": "depth to the nearest",
         "divisor": f"channels in multiples of {rule.divisor}",
-        "keep90": "no 90 % rule",
-        "head_stem": "stem and head fixed",
-        "resolution": px,
+        "round_limit": "no 90 % rule",
+        "fix_stem": "stem and head fixed",
+        "resolution": resolution,
     }
     return [words for name, words in said.items() if getattr(rule, name) != getattr(REFERENCE, name)]
 
@@ -47,19 +46,29 @@ def describe(rule: RoundingRule) -> str:
 RULES = sorted(
     (
         RoundingRule(*choice)
-        for choice in product(
-            ("ceil", "round"), (8, 4, 16), (True, False), ("scaled", "fixed"), ("round", "floor", 8, 16)
-        )
+        for choice in product(("ceil", "round"), (8, 4, 16), (0.9, None), (False, True), ("round", "floor", 8, 16))
     ),
     key=lambda rule: len(_departures(rule)),
 )
 
 
+def _columns(rule: RoundingRule) -> dict[str, Any]:
+    """Return a rule under the column names of the published table."""
+    return {
+        "depth": rule.depth,
+        "divisor": rule.divisor,
+        "keep90": bool(rule.round_limit),
+        "head_stem": "fixed" if rule.fix_stem else "scaled",
+        "resolution": rule.resolution,
+    }
+
+
 def verdict(counted: int, text: str, unit: int) -> str:
     """Compare a count with the printed `text`, a number of `unit`s.
 
-    It agrees where rounding it (halves up) to as many decimals gives that text: "1.8" agrees with 1.75 to 1.8499...
-    Otherwise it is within 5 % of the printed value, or disagrees.
+    Returns:
+        `AGREES` where rounding the count (halves up) to as many decimals gives that text: "1.8" agrees with 1.75 to
+        1.8499... Otherwise `WITHIN` 5 % of the printed value, or `DISAGREES`.
     """
     exact, stated = Decimal(counted) / unit, Decimal(text)
     if exact.quantize(stated, ROUND_HALF_UP) == stated:
@@ -68,10 +77,12 @@ def verdict(counted: int, text: str, unit: int) -> str:
 
 
 class Printed(NamedTuple):
-    """One printed number: where it stands, its text, and the network that it is of under a rounding rule.
+    """A printed number: where it stands, its text, and the network that it is of under a rounding rule.
 
-    `baseline` is what the network was scaled from; `quantity` "params" (printed in millions) or "madds" (the paper's
-    FLOPS, in billions); `assumed` says that the paper prints no coefficients.
+    Args:
+        baseline: what the network was scaled from.
+        quantity: "params" (printed in millions) or "madds" (the paper's FLOPS, in billions).
+        assumed: the paper prints no coefficients.
     """
 
     table: int
@@ -141,18 +152,19 @@ def _scaling(row: dict[str, str]) -> Scaling:
 
 def _counted(rules: list[RoundingRule]) -> Iterator[tuple[Printed, dict[RoundingRule, int]]]:
     counts = cache(count)  # most rules round most networks alike
-    for one in printed_numbers():
-        yield one, {rule: getattr(counts(one.network(rule)), one.quantity) for rule in rules}
+    for number in printed_numbers():
+        yield number, {rule: getattr(counts(number.network(rule)), number.quantity) for rule in rules}
 
 
 def by_rule() -> pd.DataFrame:
-    """Return a row for every printed number and rounding rule: the rule's fields, the count, how they compare.
+    """Return a row for every printed number and rounding rule: the rule, the count, how they compare.
 
-    `count` is a whole number, `ours` the same in the unit of the print, the deviation is in percent of the print.
+    Returns:
+        `count` is a whole number, `ours` the same in the unit of the print, the deviation is in percent of the print.
     """
     return pd.DataFrame(
-        one.place() | asdict(rule) | {"count": counted} | one.compared(counted)
-        for one, counts in _counted(RULES)
+        number.place() | _columns(rule) | {"count": counted} | number.compared(counted)
+        for number, counts in _counted(RULES)
         for rule, counted in counts.items()
     )
 
@@ -160,29 +172,31 @@ def by_rule() -> pd.DataFrame:
 def audit() -> pd.DataFrame:
     """Return a row for every printed number: the verdict on the library's own rule, and the rule that comes nearest.
 
-    `printed` is a text of `digits` decimals, `ours` and `best` are in its unit (millions of parameters, billions of
-    multiply-adds), deviations in percent of the print. `assumed`: the coefficients are not printed.
-    `exchanged_with`: another row of the same baseline, where both disagree and neither would with the prints swapped.
+    Returns:
+        `printed` is a text of `digits` decimals, `ours` and `best` are in its unit (millions of parameters, billions of
+        multiply-adds), deviations in percent of the print. `assumed`: the coefficients are not printed.
+        `exchanged_with`: another row of the same baseline, where both disagree and neither would with the prints
+        swapped.
     """
-    rows, found = [], list(_counted(RULES))
-    exchanged = _exchanged([(one, counts[REFERENCE]) for one, counts in found])
-    for one, counts in found:
-        best = min(RULES, key=lambda rule: one.distance(counts[rule]))
-        row = one.place() | {"digits": len(one.text.partition(".")[2])} | one.compared(counts[REFERENCE])
-        row |= {"best_rule": describe(best)} | one.compared(counts[best], "best")
-        rows.append(row | {"exchanged_with": exchanged.get(one.model, ""), "assumed": one.assumed})
+    rows, counted = [], list(_counted(RULES))
+    exchanged = _exchanged([(number, counts[REFERENCE]) for number, counts in counted])
+    for number, counts in counted:
+        best = min(RULES, key=lambda rule: number.distance(counts[rule]))
+        row = number.place() | {"digits": len(number.text.partition(".")[2])} | number.compared(counts[REFERENCE])
+        row |= {"best_rule": describe(best)} | number.compared(counts[best], "best")
+        rows.append(row | {"exchanged_with": exchanged.get(number.model, ""), "assumed": number.assumed})
     return pd.DataFrame(rows)
 
 
-def _exchanged(found: list[tuple[Printed, int]]) -> dict[str, str]:
+def _exchanged(counted: list[tuple[Printed, int]]) -> dict[str, str]:
     pairs = {}
-    for (one, ours), (two, theirs) in combinations(found, 2):
-        if (one.table, one.baseline, one.quantity) == (two.table, two.baseline, two.quantity):
-            unit = UNITS[one.quantity]
-            as_printed = (verdict(ours, one.text, unit), verdict(theirs, two.text, unit))
-            swapped = (verdict(ours, two.text, unit), verdict(theirs, one.text, unit))
+    for (first, ours), (second, theirs) in combinations(counted, 2):
+        if (first.table, first.baseline, first.quantity) == (second.table, second.baseline, second.quantity):
+            unit = UNITS[first.quantity]
+            as_printed = (verdict(ours, first.text, unit), verdict(theirs, second.text, unit))
+            swapped = (verdict(ours, second.text, unit), verdict(theirs, first.text, unit))
             if as_printed == (DISAGREES, DISAGREES) and DISAGREES not in swapped:
-                pairs |= {one.model: two.model, two.model: one.model}
+                pairs |= {first.model: second.model, second.model: first.model}
     return pairs
 
 
