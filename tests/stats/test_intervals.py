@@ -20,6 +20,7 @@ from effnet_lib.stats.intervals import (
     pooled_sd,
     seed_correlation,
 )
+from effnet_lib.stats.paired_outcomes import SCALES
 
 
 def networks(rng, models=4, seeds=3, images=500, luck=0.0, run=0.03):
@@ -134,7 +135,7 @@ def test_logit_contrast_agrees_with_points_for_small_effects_and_stays_finite_at
         intervals.points_to_logits(1.0, 100.0)
 
 
-@pytest.mark.parametrize("scale", intervals.SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 def test_image_order_never_matters(scale):
     rng = np.random.default_rng(7)
     outcomes, _ = networks(rng, images=300, luck=0.3)
@@ -148,7 +149,7 @@ def test_image_order_never_matters(scale):
 @given(
     seed=st.integers(0, 2**32 - 1),
     raw=st.lists(st.floats(-4, 4, allow_subnormal=False), min_size=3, max_size=3),
-    scale=st.sampled_from(intervals.SCALES),
+    scale=st.sampled_from(SCALES),
 )
 def test_turning_the_weights_turns_the_contrast(seed, raw, scale):
     outcomes, _ = networks(np.random.default_rng(seed), images=40, luck=0.5)
