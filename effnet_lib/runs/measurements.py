@@ -30,11 +30,15 @@ class Task(Protocol):
         """Return about how long it takes on one core."""
 
     def measure(self) -> dict[str, Any]:
-        """Measure and return the JSON-ready result. May raise an EffnetError; nothing is stored then."""
+        """Measure and return the JSON-ready result.
+
+        Raises:
+            EffnetError: There is no result, and nothing is stored.
+        """
 
 
 def key_of(kind: str, spec: dict[str, Any]) -> str:
-    """Return the key of a measurement, 64 hex digits; `spec` is JSON-ready."""
+    """Return the key of a measurement, 64 hex digits, from its kind and its JSON-ready spec."""
     return payload_key({"kind": kind, "spec": spec})
 
 
@@ -66,7 +70,11 @@ def is_measurement(text: str) -> bool:
 
 
 def parse_measurement(text: str, shipped: bool = False) -> Measurement:
-    """Read and check one file's text. Raises StoreError for anything but a whole measurement, see `Record.parse`."""
+    """Read and check one file's text.
+
+    Raises:
+        StoreError: It is no whole measurement, see `Record.parse`.
+    """
     return Measurement.parse(text, shipped)
 
 
@@ -78,11 +86,11 @@ class MeasurementStore(RecordStore[Measurement]):
     def all(self, kind: str) -> Iterator[Measurement]:
         """Yield every readable measurement of a kind, your own first; a key that both layers hold, once."""
         seen = set()
-        for found in self.own():
-            if found.kind == kind:
-                seen.add(found.key)
-                yield found
+        for measurement in self.own():
+            if measurement.kind == kind:
+                seen.add(measurement.key)
+                yield measurement
         for path in sorted(self.published.glob("*.json")) if self.shipped else ():
-            found = self._read(path, True) if is_measurement(path.read_text()) else None
-            if found and found.kind == kind and found.key not in seen:
-                yield found
+            measurement = self._read(path, True) if is_measurement(path.read_text()) else None
+            if measurement and measurement.kind == kind and measurement.key not in seen:
+                yield measurement

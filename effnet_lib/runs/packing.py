@@ -12,7 +12,7 @@ QUALITY = 80  # of the thumbnails' JPEG
 
 
 def pack(values: np.ndarray, low: float = 0.0, high: float = 1.0, bits: int = 16) -> str:
-    """Pack numbers from `low` to `high` into base64 of unsigned integers of 8 or 16 bits; NaN has its own code.
+    """Pack numbers from `low` to `high` into base64 of unsigned integers of 8 or 16 bits.
 
     The largest code stands for NaN, so the error is at most (high - low) / 131068 at 16 bits.
     """
@@ -24,7 +24,11 @@ def pack(values: np.ndarray, low: float = 0.0, high: float = 1.0, bits: int = 16
 
 
 def unpack(text: str, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0, bits: int = 16) -> np.ndarray:
-    """Return what `pack` packed, float64 of a shape. Raises StoreError where the number of values is another one."""
+    """Return what `pack` packed, float64 of a shape.
+
+    Raises:
+        StoreError: The number of values is not the shape's.
+    """
     kind = np.dtype("<u2" if bits == 16 else "u1")
     codes = np.frombuffer(base64.b64decode(text, validate=True), kind)
     if codes.size != np.prod(shape):
@@ -34,10 +38,10 @@ def unpack(text: str, shape: tuple[int, ...], low: float = 0.0, high: float = 1.
     return np.where(codes == most, np.nan, values).reshape(shape)
 
 
-def thumbnail(pixels: np.ndarray, px: int) -> str:
-    """Return a picture (h, w, 3) uint8 as base64 of a JPEG of at most `px` pixels a side."""
+def thumbnail(pixels: np.ndarray, image_size: int) -> str:
+    """Return an image (h, w, 3) uint8 as base64 of a JPEG of at most `image_size` pixels a side."""
     image = Image.fromarray(pixels)
-    image.thumbnail((px, px), Image.Resampling.LANCZOS)
+    image.thumbnail((image_size, image_size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=QUALITY)
     return base64.b64encode(buffer.getvalue()).decode()
@@ -49,13 +53,17 @@ def image(text: str) -> np.ndarray:
 
 
 def pack_bits(correct: np.ndarray) -> str:
-    """Pack booleans into base64, 8 a byte, first picture in the highest bit."""
+    """Pack booleans into base64, 8 a byte, the first image in the highest bit."""
     return base64.b64encode(np.packbits(np.asarray(correct, bool)).tobytes()).decode()
 
 
 def unpack_bits(text: str, count: int) -> np.ndarray:
-    """Return the `count` booleans that `pack_bits` packed. Raises StoreError if their number is wrong."""
+    """Return the `count` booleans that `pack_bits` packed.
+
+    Raises:
+        StoreError: The text holds another number of bytes.
+    """
     raw = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
     if len(raw) != -(-count // 8):
-        raise StoreError(f"correct={len(raw)} bytes cannot hold one bit for each of {count} pictures")
+        raise StoreError(f"correct={len(raw)} bytes cannot hold one bit for each of {count} images")
     return np.unpackbits(raw)[:count].astype(bool)

@@ -11,7 +11,12 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas")
 
 
 def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
-    """Return where, when and with what a record is made; the host is named by a hash only."""
+    """Return where, when and with what a record is made; the host is named by a hash only.
+
+    Args:
+        device: A device of torch, such as "cpu" or "cuda:0".
+        fingerprint: Of the data's content.
+    """
     import torch
 
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor_name()

@@ -20,13 +20,18 @@ SEMANTICS = 1  # raise by hand when code changes what a run means
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One network to train once: architecture, recipe, data set id, seed, pictures a forward pass."""
+    """Describe one network to train once.
+
+    Args:
+        data: The data set's declared id.
+        micro_batch: Images a forward pass; 0 is the recipe's batch.
+    """
 
     arch: Architecture
     recipe: Recipe
     data: str
     seed: int
-    micro_batch: int = 0  # 0: the recipe's batch
+    micro_batch: int = 0
 
     def payload(self) -> dict[str, Any]:
         """Return the JSON-ready data that the key is made of."""

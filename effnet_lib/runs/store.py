@@ -72,7 +72,11 @@ class RunRecord(Record):
 
 
 def parse_record(text: str, shipped: bool = False) -> RunRecord:
-    """Read and check one file's text. Raises StoreError for anything but a whole record, see `Record.parse`."""
+    """Read and check one file's text.
+
+    Raises:
+        StoreError: It is no whole record of a run, see `Record.parse`.
+    """
     return RunRecord.parse(text, shipped)
 
 
@@ -85,7 +89,11 @@ class RunStore(RecordStore[RunRecord]):
     record, folder, noun, subject = RunRecord, "records", "record", "run"
 
     def check_writable(self) -> None:
-        """Raise StoreError, before anything is trained, where no record could be written."""
+        """Make the folder of results, before anything is trained.
+
+        Raises:
+            StoreError: No record could be written there.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.root).close()

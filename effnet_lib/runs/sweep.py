@@ -35,9 +35,9 @@ def run_all(
         Stopped: SIGINT or SIGTERM came; every running run is saved.
     """
     options = _checked(options or SweepOptions())
-    found = {spec: store.find(spec) for spec in specs}
-    todo = [spec for spec, record in found.items() if record is None]
-    for record in filter(None, found.values()):
+    records = {spec: store.find(spec) for spec in specs}
+    todo = [spec for spec, record in records.items() if record is None]
+    for record in filter(None, records.values()):
         tidy(store, record.key)
     sweep = Sweep(todo, dataset_of, store, options, time.monotonic() + options.budget)
     if todo:

@@ -103,7 +103,7 @@ class Sweep:
         return replace(spec, micro_batch=micro)
 
     def ended(self, spec: RunSpec, how: str, executed: RunSpec | None = None) -> None:
-        """Note and say how a run ended; `executed` is what it was split into."""
+        """Note and say how a run ended; `executed` is the run with the micro-batches that it was split into."""
         self.report.add(spec, how)
         record = self.store.find(spec) if how == STORED else None
         took = f" {record.top1:.1f} % in {record.result['train_seconds']:.0f} s" if record else ""

@@ -10,17 +10,21 @@ from .spec import RunSpec
 
 
 def cost(spec: RunSpec, dataset: DataSet) -> float:
-    """Return the multiply-adds of a run's training, backward pass counted twice."""
+    """Return the multiply-adds of a run's training, the backward pass counted as two forward passes."""
     return 3.0 * count(spec.arch).madds * dataset.train_images * spec.recipe.epochs
 
 
 def estimator(
     records: Iterable, dataset_of: Callable[[RunSpec], DataSet], device: str = "cpu", fallback: float = 5e9
 ) -> Callable[[RunSpec], float]:
-    """Return a function that predicts a run's seconds from your own records on the same kind of device.
+    """Return a function that predicts a run's seconds from records on the same kind of device.
 
-    The median of the five records nearest in multiply-adds a picture counts: networks of another size reach another
-    share of a processor's speed. `fallback` is in multiply-adds a second; a server core reaches 5 to 7 G.
+    The median of the five records nearest in multiply-adds an image counts: networks of another size reach another
+    share of a processor's speed.
+
+    Args:
+        records: The run records at hand, those on other kinds of device included.
+        fallback: Multiply-adds a second where there is no record; a server core reaches 5 to 7 G.
     """
     measured = []
     for record in records:
@@ -31,7 +35,7 @@ def estimator(
 
     def seconds(spec: RunSpec) -> float:
         size = math.log(count(spec.arch).madds)
-        nearest = [speed for _, speed in sorted(measured, key=lambda one: abs(one[0] - size))[:5]]
+        nearest = [speed for _, speed in sorted(measured, key=lambda pair: abs(pair[0] - size))[:5]]
         return cost(spec, dataset_of(spec)) / (statistics.median(nearest) if nearest else fallback)
 
     return seconds

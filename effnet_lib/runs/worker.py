@@ -33,10 +33,16 @@ def execute(
     deadline: float = math.inf,
     group: "Group | None" = None,
 ) -> str:
-    """Run one spec unless it is stored or running elsewhere; say how it ended (stored, failed, paused, busy).
+    """Execute one run unless it is stored or running elsewhere.
 
-    `deadline` in time.monotonic() seconds. `group` are the processes that train it together, this one their leader.
-    A failure is noted in the store with its reason in one line. A noted signal (`stopping.listening`) pauses the run.
+    A failure is noted in the store with its reason in one line. A noted signal (`signals.listening`) pauses the run.
+
+    Args:
+        deadline: time.monotonic() seconds at which it pauses.
+        group: The processes that train it together, this one their leader.
+
+    Returns:
+        How it ended: stored, failed, paused or busy.
     """
     try:
         with store.lock(spec.key).acquire(timeout=0.2):  # `is_running` holds it for an instant

@@ -26,11 +26,15 @@ NOT_ENOUGH = "not enough evidence"
 def verdict(estimate: Estimate, delta: float = DELTA, level: float = ALPHA) -> str:
     """Return the verdict on one effect from the bounds of its two-sided 90 % interval.
 
-    "holds": lower bound > 0 and upper bound >= `delta`; "does not hold": upper bound < `delta`; otherwise,
-    and always with fewer than two seeds, "not enough evidence". `delta` is the minimum effect in the
-    estimate's unit. A `level` below 0.05 (a correction) asks in addition that the deciding bound stands at
-    that level.
-    Raises ParameterError for a `delta` that is not positive or a `level` outside (0, 0.05].
+    "holds": lower bound > 0 and upper bound >= `delta`; "does not hold": upper bound < `delta`; otherwise, and always
+    with fewer than two seeds, "not enough evidence".
+
+    Args:
+        delta: The least effect that matters, in the estimate's unit.
+        level: Below 0.05 (a correction), the deciding bound must stand at that level too.
+
+    Raises:
+        ParameterError: `delta` is not positive, or `level` is outside (0, 0.05].
     """
     if not (delta > 0 and isfinite(delta)):
         raise ParameterError("delta", delta, "a positive number in the estimate's unit")
@@ -46,11 +50,13 @@ def verdict(estimate: Estimate, delta: float = DELTA, level: float = ALPHA) -> s
 
 
 def all_hold(parts: Sequence[Estimate], delta: float = DELTA, level: float = ALPHA) -> str:
-    """Return the verdict on "every one of these effects", an intersection-union test.
+    """Return the verdict on "each of these effects", an intersection-union test.
 
-    "holds" where each part holds at `level`, uncorrected; "does not hold" where any part is refuted at
-    `level` divided by the number of parts (three single dimensions: alpha / 3). Raises ParameterError without
-    parts.
+    "holds" where each part holds at `level`, uncorrected; "does not hold" where any part is refuted at `level` divided
+    by the number of parts (three single dimensions: alpha / 3).
+
+    Raises:
+        ParameterError: There are no parts.
     """
     if not parts:
         raise ParameterError("parts", list(parts), "at least one estimate")
@@ -72,8 +78,11 @@ def agree_in_sign(decided: str, *others: Estimate) -> str:
 def seeds_to_decide(estimate: Estimate | Sequence[Estimate], delta: float = DELTA, level: float = ALPHA) -> int | None:
     """Return the smallest number of seeds, from those measured up, whose verdict would be decided.
 
-    Value, seed spread and picture error are taken as they are now. None where no number up to 1000 decides
-    (the pictures are too few, or the value lies too near `delta` or 0) or where the seed spread is unknown.
+    Value, seed spread and image error are taken as they are now.
+
+    Returns:
+        None where no number up to 1000 decides (the images are too few, or the value lies too near `delta` or 0) or
+        where the seed spread is unknown.
     """
     parts = _parts(estimate)
     if any(part.value is None or part.dof < 1 for part in parts):
@@ -85,7 +94,7 @@ def seeds_to_decide(estimate: Estimate | Sequence[Estimate], delta: float = DELT
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """Return Holm's adjusted p values, in the order given, at most 1."""
+    """Return Holm's (1979) adjusted p values, in the order given, at most 1."""
     p = np.asarray(p, dtype=float)
     order = np.argsort(p, kind="stable")
     # The smallest of m is multiplied by m, the next by m - 1, ...; none may fall below the one before it.
@@ -99,9 +108,12 @@ def holm(p: Sequence[float]) -> np.ndarray:
 class Claim:
     """State one sentence of the paper, what it prints, and the effect that tests it.
 
-    `estimate`: one effect, or several for "every one of them". `longer`: the effect(s) at the second training
-    budget where the claim asks for one (None: it does not; `Estimate()`: not measured yet). `delta` is in
-    `unit`, the estimate's.
+    Args:
+        estimate: The effect, or several for "each of them".
+        printed: What the paper prints.
+        delta: The least effect that matters, in `unit`, the estimate's.
+        longer: The effect(s) at the second training budget where the claim asks for that (None: it does not;
+            `Estimate()`: not measured yet).
     """
 
     claim: str
@@ -116,9 +128,11 @@ class Claim:
 class JudgedClaim:
     """Hold a claim with its verdict.
 
-    `estimate` is the effect reported (of several: the one that refutes, else the smallest); `p` is Holm's
-    adjusted one-sided p, None where undecided before the correction; `needs` the seeds that would decide;
-    `note` why an undecided claim has no such number.
+    Args:
+        estimate: The effect reported; of several that which refutes, else the smallest.
+        p: Holm's adjusted one-sided p, None where undecided before the correction.
+        needs: The seeds that would decide.
+        note: Why an undecided claim has no such number.
     """
 
     source: Claim

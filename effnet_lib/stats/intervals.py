@@ -1,13 +1,12 @@
-"""Intervals for differences between models: pooled seed spread with the seed as a block, and paired pictures.
+"""Intervals for differences between models: pooled seed spread with the seed as a block, and paired images.
 
-Every input is `outcomes`: model name -> seed -> one bool a validation picture (right or wrong), the same
-pictures in the same order everywhere. Accuracies are top-1 in percent, differences in points.
+Every input is `outcomes`: model name -> seed -> one bool a validation image (correct or not), the same images in
+the same order everywhere. Accuracies are top-1 in percent, differences in points.
 Source: the project's protocol 1, section "One rule for every verdict".
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import combinations
 from math import hypot, isfinite, sqrt
 
@@ -17,60 +16,21 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtrit
 
 from ..core.errors import ParameterError
-
-SCALES = ("points", "logit")
-
-
-class PairedOutcomes:
-    """Hold the bits of all models of one artefact, checked once.
-
-    `bits[model][seed]` is a bool array of shape (pictures,); models may lack seeds.
-    Raises ParameterError for an array that is not one-dimensional, not 0/1, empty, or of another length.
-    """
-
-    def __init__(self, bits: Mapping[str, Mapping[int, np.ndarray]]):
-        self.bits: dict[str, dict[int, np.ndarray]] = {}
-        self.images = 0
-        for model, runs in bits.items():
-            self.bits[model] = {s: self._checked(f"{model}[{s}]", row) for s, row in runs.items()}
-
-    def _checked(self, name: str, values: np.ndarray) -> np.ndarray:
-        row = np.asarray(values)
-        if row.ndim != 1 or not row.size or not np.isin(row, (0, 1)).all():
-            raise ParameterError(name, f"{row.dtype}{row.shape}", "one bool a picture, shape (pictures,)")
-        self.images = self.images or row.size
-        if row.size != self.images:
-            raise ParameterError(name, f"{row.size} pictures", f"{self.images} pictures, as the others")
-        return row.astype(bool)
-
-    @classmethod
-    def of(cls, outcomes: "PairedOutcomes | Mapping[str, Mapping[int, np.ndarray]]") -> "PairedOutcomes":
-        """Return `outcomes` itself where it is checked already, else check it."""
-        return outcomes if isinstance(outcomes, cls) else cls(outcomes)
-
-    @cached_property
-    def accuracy(self) -> pd.DataFrame:
-        """Top-1 in percent, one row a model, one column a seed, NaN where a run is missing."""
-        seeds = sorted({seed for runs in self.bits.values() for seed in runs})
-        rows = [[100 * runs[s].mean() if s in runs else np.nan for s in seeds] for runs in self.bits.values()]
-        return pd.DataFrame(rows, index=list(self.bits), columns=seeds, dtype=float)
-
-    def common_seeds(self, models: list[str]) -> list[int]:
-        """Return the seeds that every one of `models` has, sorted; none where a model is missing."""
-        runs = [set(self.bits.get(model, {})) for model in models]
-        return sorted(set.intersection(*runs)) if runs else []
-
-    def table(self, scale: str = "points") -> pd.DataFrame:
-        """Return the accuracies in percent, or as logits clipped by half a picture at 0 and 100 %."""
-        return _on_scale(self.accuracy / 100, scale, self.images)
+from .paired_outcomes import PairedOutcomes, on_scale
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Hold one measured effect with its two standard errors, all in one unit.
+    """Hold a measured effect with its two standard errors, all in the same unit.
 
-    `n` is the seeds that all `models` of the contrast share, `dof` the pooled degrees of freedom of the seed
-    part. `Estimate()` is an effect without data. With n < 2 or dof < 1 there is a value but no interval.
+    `Estimate()` is an effect without data. With n < 2 or dof < 1 there is a value but no interval.
+
+    Args:
+        se_seed: Standard error of the seeds, None where their spread is unknown.
+        se_image: Standard error of the images.
+        dof: Pooled degrees of freedom of the seed part.
+        n: Seeds that all models of the contrast share.
+        models: Number of models in the contrast.
     """
 
     value: float | None = None
@@ -87,14 +47,14 @@ class Estimate:
 
     @property
     def se(self) -> float | None:
-        """The standard error, seeds and pictures together; None without an interval."""
+        """The standard error, seeds and images together; None without an interval."""
         return hypot(self.se_seed, self.se_image) if self.testable else None
 
     def half(self, alpha: float) -> float:
         """Return the distance from the value to a one-sided bound at level `alpha` (below 0.5).
 
-        sqrt((t * se_seed)^2 + (z * se_picture)^2): each part with its own quantile, as the seed part knows
-        its spread from `dof` degrees of freedom, the picture part from thousands of pictures.
+        sqrt((t * se_seed)^2 + (z * se_image)^2): each part with its own quantile, as the seed part knows its spread
+        from `dof` degrees of freedom, the image part from thousands of images.
         """
         return hypot(stdtrit(self.dof, alpha) * self.se_seed, ndtri(alpha) * self.se_image)
 
@@ -106,10 +66,10 @@ class Estimate:
         return self.value - half, self.value + half
 
     interval95 = property(interval, doc="The interval that figures draw.")
-    interval90 = property(lambda self: self.interval(0.90), doc="The one whose bounds verdicts use.")
+    interval90 = property(lambda self: self.interval(0.90), doc="The interval whose bounds verdicts use.")
 
     def p_above(self, null: float) -> float:
-        """Return the one-sided p of "the effect is above `null`", the inverse of `half`; 1.0 without any.
+        """Return the one-sided p of "the effect is above `null`", the inverse of `half`; 1.0 without an interval.
 
         So p < 0.05 exactly where the lower bound of the 90 % interval is above `null`.
         """
@@ -129,9 +89,9 @@ class Estimate:
         return replace(self, value=None if self.value is None else -self.value)
 
     def at(self, n: int) -> "Estimate":
-        """Return the same effect as `n` seeds would show it: same value, seed spread and picture error.
+        """Return the same effect as `n` seeds would show it: same value, seed spread and image error.
 
-        A further seed adds one run for each model and one block to fit: `models` - 1 degrees of freedom.
+        A further seed adds a run for each model and a block to fit: `models` - 1 degrees of freedom.
         """
         more = (n - self.n) * (self.models - 1)
         return replace(self, n=n, dof=self.dof + more, se_seed=self.se_seed * sqrt(self.n / n))
@@ -140,8 +100,13 @@ class Estimate:
 def pooled_sd(accuracy: pd.DataFrame) -> tuple[float, int]:
     """Return the seed standard deviation left by model + seed, and its degrees of freedom.
 
-    `accuracy` is models x seeds in any unit, NaN where a run is missing; least squares over the runs that are
-    there, dof = runs - rank. (nan, 0) where nothing is left over. Every model of the artefact belongs in it.
+    Least squares over the runs that are there, dof = runs - rank.
+
+    Args:
+        accuracy: Models x seeds in any unit, NaN where a run is missing; every model of the artefact belongs in it.
+
+    Returns:
+        (nan, 0) where nothing is left over.
     """
     values = accuracy.to_numpy(dtype=float)
     rows, columns = np.nonzero(np.isfinite(values))
@@ -157,8 +122,11 @@ def pooled_sd(accuracy: pd.DataFrame) -> tuple[float, int]:
 def seed_correlation(accuracy: pd.DataFrame) -> float | None:
     """Return the correlation between models over common seeds: what common random numbers bought.
 
-    Pooled covariance over pooled variance of all pairs, so that Var(difference) = 2 sd^2 (1 - rho). (At two
+    Pooled covariance over pooled variance of all pairs, so that Var(difference) = 2 sd^2 (1 - correlation). (At two
     seeds every correlation is +1 or -1: their mean says little.) None where no pair shares two.
+
+    Args:
+        accuracy: Models x seeds, NaN where a run is missing.
     """
     covariance = variance = 0.0
     for a, b in combinations(accuracy.to_numpy(dtype=float), 2):
@@ -173,11 +141,19 @@ def seed_correlation(accuracy: pd.DataFrame) -> float | None:
 def contrast(outcomes: PairedOutcomes | Mapping, weights: Mapping[str, float], scale: str = "points") -> Estimate:
     """Estimate sum(weight * accuracy) over the seeds that all weighted models share.
 
-    The unit is points, or logits for scale="logit" (mean over seeds of logit accuracies). The seed part is
-    pooled sd^2 * sum(w^2) / n, the sd from all models of `outcomes`; the weights sum to zero, so the seed's
-    own level cancels. The picture part resamples pictures jointly for all models. It is on the safe side: the
-    luck of one run with one picture is in both parts. `Estimate()` where a model or a common seed is missing.
-    Raises ParameterError for an unknown scale, or weights that are no contrast.
+    The seed part is pooled sd^2 * sum(w^2) / n, the sd from all models of `outcomes`; the weights sum to zero, so the
+    seed's own level cancels. The image part resamples images jointly for all models. It is on the safe side: the luck
+    of a single run with a single image is in both parts.
+
+    Args:
+        weights: Model name -> weight; they sum to zero.
+        scale: "points", or "logit" for the mean over seeds of logit accuracies.
+
+    Returns:
+        The estimate in the unit of `scale`; `Estimate()` where a model or a common seed is missing.
+
+    Raises:
+        ParameterError: An unknown scale, or weights that are no contrast.
     """
     outcomes, weights = PairedOutcomes.of(outcomes), _checked_weights(weights)
     table, models = outcomes.table(scale), list(weights)
@@ -199,10 +175,13 @@ def contrast(outcomes: PairedOutcomes | Mapping, weights: Mapping[str, float], s
 def image_bootstrap(
     outcomes: PairedOutcomes | Mapping, weights: Mapping[str, float], scale: str = "points", resamples: int = 2000
 ) -> np.ndarray:
-    """Draw the contrast over resampled pictures, shape (resamples,), in the unit of `scale`.
+    """Draw the contrast over resampled images, shape (resamples,), in the unit of `scale`.
 
-    Pictures are drawn jointly for all models and seeds. Pictures with one pattern of right and wrong are
-    interchangeable, so patterns are drawn by their frequency: the order of the pictures never matters.
+    Images are drawn jointly for all models and seeds. Images with the same pattern of correct and wrong are
+    interchangeable, so patterns are drawn by their frequency: the order of the images never matters.
+
+    Raises:
+        ParameterError: As `contrast` does, and where the models share no seed.
     """
     outcomes, weights = PairedOutcomes.of(outcomes), _checked_weights(weights)
     seeds = outcomes.common_seeds(list(weights))
@@ -212,7 +191,7 @@ def image_bootstrap(
     patterns, counts = np.unique(bits, axis=1, return_counts=True)
     size = outcomes.images
     drawn = np.random.default_rng(0).multinomial(size, counts / size, size=resamples)
-    values = _on_scale(drawn @ patterns.T.astype(float) / size, scale, size)
+    values = on_scale(drawn @ patterns.T.astype(float) / size, scale, size)
     return values @ np.repeat(list(weights.values()), len(seeds)) / len(seeds)
 
 
@@ -227,7 +206,7 @@ def points_to_logits(points: float, accuracy: float) -> float:
 def _image_se(outcomes: PairedOutcomes, weights: Mapping[str, float], scale: str) -> float:
     if scale == "logit":
         return float(image_bootstrap(outcomes, weights, scale).std(ddof=1))
-    # In points the contrast is a mean over pictures, whose bootstrap variance is exactly var(ddof=0) / N.
+    # In points the contrast is a mean over images, whose bootstrap variance is exactly var(ddof=0) / N.
     seeds, bits = outcomes.common_seeds(list(weights)), outcomes.bits
     each = sum(w * np.mean([bits[model][s] for s in seeds], axis=0) for model, w in weights.items())
     return 100 * float(each.std()) / sqrt(outcomes.images)
@@ -240,14 +219,3 @@ def _checked_weights(weights: Mapping[str, float]) -> dict[str, float]:
     if not kept or not isfinite(size) or abs(sum(kept.values())) > 1e-9 * size:
         raise ParameterError("weights", dict(weights), "finite weights, not all zero, that sum to zero")
     return kept
-
-
-def _on_scale(accuracy, scale: str, images: int):
-    if scale not in SCALES:
-        raise ParameterError("scale", scale, "one of " + ", ".join(SCALES))
-    if scale == "points":
-        return 100 * accuracy
-    # Half a picture from either end: 0 of N right becomes 1 / (2 N), so that the logit stays finite.
-    margin = 0.5 / max(images, 1)
-    clipped = np.clip(accuracy, margin, 1 - margin)
-    return np.log(clipped / (1 - clipped))

@@ -1,4 +1,7 @@
-"""What taking a given model costs against the best: multiple comparisons with the best."""
+"""What taking a given model costs against the best of many.
+
+Source: unconstrained multiple comparisons with the best (Edwards and Hsu 1983; Hsu 1996, chapter 4).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +21,10 @@ def dunnett(others: int, dof: float, level: float = 0.95, two_sided: bool = True
     """Return the quantile of the largest of `others` t statistics that share one control, all of equal size.
 
     Such statistics are correlated by 1/2: T_j = (Z_j - Z_0) / sqrt(2) / s. Given Z_0 and s they are independent, so the
-    multivariate t is a double integral, done by quadrature: exact to about 1e-6, no random numbers. `dof` may be inf.
+    multivariate t is a double integral, done by quadrature: exact to about 1e-6, no random numbers.
+
+    Args:
+        dof: Degrees of freedom, perhaps inf.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     weights = weights / weights.sum()
@@ -35,10 +41,13 @@ def dunnett(others: int, dof: float, level: float = 0.95, two_sided: bool = True
 
 @dataclass(frozen=True)
 class Regret:
-    """What one network of a search loses against the best, in points; at least 0, and 0 means that it is the best.
+    """Hold what a network of a search loses against the best, in points.
 
-    `differences`: other network -> (its accuracy minus this one's, low, high), intervals that hold together at 95 %,
-    None for both bounds with fewer than two seeds. `best`: the network with the highest mean.
+    Args:
+        value: At least 0; 0 means that it is the best.
+        best: The network with the highest mean.
+        differences: Other network -> (its accuracy minus this network's, low, high), intervals that hold together at
+            95 %, None for both bounds with fewer than two seeds.
     """
 
     value: float
@@ -52,20 +61,23 @@ def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret |
 
     Every difference is taken over the seeds that both share; its half width is d * sd * sqrt(2 / n) for the seeds (sd
     pooled over all networks, seed as a block; d Dunnett's two-sided quantile) and the same quantile at infinite dof
-    times the paired picture error, added as squares. All differences hold together, so the largest lower and the
-    largest upper bound, both at least 0, hold for the regret. None where `name` shares no seed with another network.
+    times the paired image error, added as squares. All differences hold together, so the largest lower and the largest
+    upper bound, both at least 0, hold for the regret.
+
+    Returns:
+        None where `name` shares no seed with another network.
     """
-    found = {other: contrast(outcomes, {other: 1.0, name: -1.0}) for other in outcomes.bits if other != name}
-    found = {other: effect for other, effect in found.items() if effect.value is not None}
-    if not found:
+    effects = {other: contrast(outcomes, {other: 1.0, name: -1.0}) for other in outcomes.bits if other != name}
+    effects = {other: effect for other, effect in effects.items() if effect.value is not None}
+    if not effects:
         return None
     # The same pooled dof everywhere, so one quantile serves; a pair of single seeds has no interval, and then none has.
-    testable = all(effect.testable for effect in found.values())
+    testable = all(effect.testable for effect in effects.values())
     differences, lows, highs = {}, [0.0], [0.0]
     if testable:
-        dof = next(iter(found.values())).dof
-        seed_d, image_d = dunnett(len(found), dof, level), dunnett(len(found), inf, level)
-    for other, effect in found.items():
+        dof = next(iter(effects.values())).dof
+        seed_d, image_d = dunnett(len(effects), dof, level), dunnett(len(effects), inf, level)
+    for other, effect in effects.items():
         low = high = None
         if testable:
             half = hypot(seed_d * effect.se_seed, image_d * effect.se_image)

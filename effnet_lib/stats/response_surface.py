@@ -1,7 +1,6 @@
-"""The statistics of a search: regret against the best of many, and the quadratic response surface.
+"""The quadratic response surface of a search over scaling coefficients, and where its top may be.
 
-Regret: unconstrained multiple comparisons with the best (Edwards and Hsu 1983; Hsu 1996, chapter 4). Surface: Box and
-Hunter 1954. Accuracies are top-1 in percent, differences in points.
+Source: Box and Hunter 1954. Accuracies are top-1 in percent, differences in points.
 """
 
 from dataclasses import dataclass
@@ -17,10 +16,13 @@ LIMIT = log(2)  # log of alpha * beta^2 * gamma^2 (equation 3)
 
 @dataclass(frozen=True)
 class Surface:
-    """A quadratic in x = log alpha and z = log gamma: c + g.v + v.H.v / 2, by least squares over `n` networks.
+    """Hold a quadratic in x = log alpha and z = log gamma: c + g.v + v.H.v / 2, by least squares over `n` networks.
 
-    beta follows from the constraint: 2 log beta = log 2 - log alpha - 2 log gamma. `covariance` is that of the six
-    coefficients, None where nothing is left over (n = 6).
+    beta follows from the constraint (equation 3): 2 log beta = log 2 - log alpha - 2 log gamma.
+
+    Args:
+        coefficients: Of 1, x, z, x^2, z^2 and x z.
+        covariance: Of the six coefficients, None where nothing is left over (n = 6).
     """
 
     coefficients: np.ndarray
@@ -29,6 +31,7 @@ class Surface:
 
     @property
     def hessian(self) -> np.ndarray:
+        """H, shape (2, 2)."""
         _, _, _, xx, zz, xz = self.coefficients
         return np.array([[2 * xx, xz], [xz, 2 * zz]])
 
@@ -64,7 +67,10 @@ class Surface:
     def may_be_maximum(self, x: np.ndarray, z: np.ndarray, level: float = 0.95) -> np.ndarray | None:
         """Say where the data leave room for the top, by Box and Hunter: the slope there is not clearly other than 0.
 
-        slope . Var(slope)^-1 . slope <= 2 F(2, n - 6). None where the fit leaves nothing over.
+        slope . Var(slope)^-1 . slope <= 2 F(2, n - 6).
+
+        Returns:
+            Bools of the shape of `x` and `z`; None where the fit leaves nothing over.
         """
         if self.covariance is None:
             return None
@@ -84,10 +90,17 @@ def _design(x: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def fit(alpha: np.ndarray, gamma: np.ndarray, accuracy: np.ndarray, weights: np.ndarray) -> Surface | None:
-    """Fit the surface to one mean accuracy (percent) a network, `weights` their numbers of seeds.
+    """Fit the surface by weighted least squares; the residual spread holds seeds, rounding and lack of fit alike.
 
-    None where fewer than six networks, or six on one conic, leave the quadratic open. The residual spread holds seeds,
-    rounding and lack of fit alike. Raises ParameterError for a coefficient below 1.
+    Args:
+        accuracy: A mean in percent for each network.
+        weights: Their numbers of seeds.
+
+    Returns:
+        None where fewer than six networks, or six on a conic, leave the quadratic open.
+
+    Raises:
+        ParameterError: A coefficient is below 1.
     """
     for name, values in (("alpha", alpha), ("gamma", gamma)):
         if np.min(values, initial=1.0) < 1:

@@ -1,7 +1,7 @@
-"""Intervals for scores that are numbers, picture by picture, where `intervals` is for right or wrong.
+"""Intervals for scores that are numbers, image by image, where `intervals` is for correct or wrong.
 
-Every input is `scores`: model name -> seed -> one value a picture (n,), the same pictures everywhere; NaN where a
-picture has no such score, in all models alike. The unit of evidence is the trained network: its mean over pictures.
+Every input is `scores`: model name -> seed -> one value an image (n,), the same images everywhere; NaN where an
+image has no such score, in all models alike. The unit of evidence is the trained network: its mean over images.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Scores = Mapping[str, Mapping[int, np.ndarray]]
 
 
 def means(scores: Scores) -> pd.DataFrame:
-    """Return the mean over pictures in percent: a row a model, a column a seed, NaN where a run is missing."""
+    """Return the mean over images in percent: a row a model, a column a seed, NaN where a run is missing."""
     seeds = sorted({seed for runs in scores.values() for seed in runs})
     rows = [[100 * np.nanmean(runs[s]) if s in runs else np.nan for s in seeds] for runs in scores.values()]
     return pd.DataFrame(rows, index=list(scores), columns=seeds, dtype=float)
@@ -25,9 +25,12 @@ def means(scores: Scores) -> pd.DataFrame:
 def contrast(scores: Scores, weights: Mapping[str, float]) -> Estimate:
     """Estimate sum(weight * mean score) in points over the seeds that all weighted models share.
 
-    Seeds are crossed with pictures. The seed part is the standard deviation that model and seed leave over, pooled
-    over all models given; the picture part that of the paired difference (or, for one model, of its score) over
-    pictures, averaged over seeds first. `Estimate()` where a model or a common seed is missing.
+    Seeds are crossed with images. The seed part is the standard deviation that model and seed leave over, pooled over
+    all models given; the image part that of the paired difference (or, for a single model, of its score) over images,
+    averaged over seeds first.
+
+    Returns:
+        `Estimate()` where a model or a common seed is missing.
     """
     runs = [set(scores.get(model, {})) for model in weights]
     seeds = sorted(set.intersection(*runs)) if runs else []

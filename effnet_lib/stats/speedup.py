@@ -21,7 +21,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of latencies with its 95 % interval; `Ratio()` was not measured."""
+    """Hold a ratio of latencies with its 95 % interval over `n` rounds; `Ratio()` was not measured."""
 
     value: float | None = None
     low: float | None = None
@@ -37,25 +37,27 @@ class Ratio:
 
 
 def median(values: Sequence[float], seed: int = 0) -> Ratio:
-    """Return the median of positive values with its 95 % bootstrap interval; one value has none.
+    """Return the median of positive values with its 95 % bootstrap interval; a single value has none.
 
-    Raises ParameterError for no value or one that is not positive.
+    Raises:
+        ParameterError: There is no value, or one that is not positive.
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values > 0)).all():
         raise ParameterError("values", f"{values.size} values", "at least one, all positive")
-    found = float(np.median(values))
+    middle = float(np.median(values))
     if values.size < 2:
-        return Ratio(found, n=1)
+        return Ratio(middle, n=1)
     drawn = np.random.default_rng(seed).integers(0, values.size, (RESAMPLES, values.size))
     low, high = np.quantile(np.median(values[drawn], axis=1), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Ratio(found, float(low), float(high), int(values.size))
+    return Ratio(middle, float(low), float(high), int(values.size))
 
 
 def ratio(slower: Sequence[float], faster: Sequence[float]) -> Ratio:
     """Return the median over rounds of slower / faster; both lists in the order of the rounds.
 
-    Raises ParameterError for lists of different length, and as `median` does.
+    Raises:
+        ParameterError: The lists differ in length, and as `median` does.
     """
     if len(slower) != len(faster):
         raise ParameterError("faster", f"{len(faster)} rounds", f"{len(slower)} rounds, as the other")
@@ -64,7 +66,7 @@ def ratio(slower: Sequence[float], faster: Sequence[float]) -> Ratio:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """A claim that a ratio is at least `target`, with its verdict.
+    """State that a ratio is at least `target`, with its verdict.
 
     "Holds" where the lower bound of the 95 % interval reaches the target, "does not hold" where the upper bound stays
     below, otherwise, and on a busy machine, "not enough evidence". Each bound of a two-sided 95 % interval errs in
@@ -79,6 +81,7 @@ class AtLeast:
 
     @property
     def verdict(self) -> str:
+        """Whether it holds, in the words of `claims`."""
         if self.found.low is None or self.busy:
             return NOT_ENOUGH
         if self.found.low >= self.target:

@@ -79,7 +79,7 @@ def autocast(device: str, precision: str) -> Iterator[None]:
 def built(arch: Architecture, device: str, recipe=SHORT) -> nn.Module:
     """Build as the training loop does."""
     with torch.device(device):
-        return trainer.build(RunSpec(arch, recipe, "none", 0)).train()
+        return build_model.build(RunSpec(arch, recipe, "none", 0)).train()
 
 
 def crops(arch: Architecture, batch: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:

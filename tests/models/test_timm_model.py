@@ -93,3 +93,7 @@ def test_importing_the_module_registers_it():
     asked = "print(timm.is_model('effnet_scaled'), len(timm.list_models('effnet*')))"
     assert output(f"import timm, effnet_lib; {asked}") == "False 0"
     assert output(f"import timm, effnet_lib.models.timm_model; {asked}") == "True 1"
+
+
+def test_the_command_line_imports_neither_timm_nor_torch():
+    assert output("import sys, effnet_lib.apps.cli; print(*{'timm', 'torch'} & set(sys.modules))") == ""

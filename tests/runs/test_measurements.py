@@ -85,7 +85,7 @@ def test_a_failure_stores_nothing_and_keeps_what_was_measured_before():
     work = plan(artefact("one", "2"))
     with pytest.raises(EffnetError, match="word='2' is no word"):
         work.run()
-    assert [one.result["letters"] for one in work.results().values()] == [3]
+    assert [one.result["letters"] for one in work.records().values()] == [3]
 
 
 def test_two_processes_never_make_the_same_measurement():

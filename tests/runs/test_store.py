@@ -103,7 +103,7 @@ def test_bits_come_back(bits):
                 unpack_bits(packed, other)
 
 
-def test_a_bit_a_image_fits_491_bytes():
+def test_a_bit_an_image_fits_491_bytes():
     assert len(pack_bits(np.ones(3925, bool))) == 4 * -(-491 // 3)
 
 
@@ -145,7 +145,7 @@ DAMAGE = {
     "a wrong bit": lambda text: edited(text, lambda body: body["result"].update(correct="gA==")),
     "too many bits": lambda text: edited(text, lambda body: body["result"].update(correct="wAA=")),
     "bits not base64": lambda text: edited(text, lambda body: body["result"].update(correct="w!")),
-    "no picture": lambda text: edited(text, lambda body: body["result"].update(correct="", val_pictures=0)),
+    "no image": lambda text: edited(text, lambda body: body["result"].update(correct="", val_pictures=0)),
     "top1 NaN": lambda text: edited(text, lambda body: body["result"].update(top1=float("nan"))),
     "top1 a string": lambda text: edited(text, lambda body: body["result"].update(top1="66.7")),
     "provenance a list": lambda text: edited(text, lambda body: body.update(provenance=[])),

@@ -66,7 +66,7 @@ def test_seeds_to_decide_is_the_first_that_the_verdict_decides(value, spread, im
 
 
 def test_no_number_of_seeds_helps_where_images_are_too_few_or_nothing_repeats():
-    # Pictures alone: 0.5 +- 1.645 * 1.0 spans both 0 and 1, however many seeds.
+    # Images alone: 0.5 +- 1.645 * 1.0 spans both 0 and 1, however many seeds.
     assert claims.seeds_to_decide(effect(0.5, 0.5, image=1.0)) is None
     assert claims.seeds_to_decide(Estimate()) is None
     assert claims.seeds_to_decide(Estimate(3.0, None, 0.1, dof=0, n=1)) is None

@@ -1,4 +1,4 @@
-"""Intervals that cover, pooled over an incomplete table of runs and paired over pictures."""
+"""Intervals that cover, pooled over an incomplete table of runs and paired over images."""
 
 from math import hypot, sqrt
 
@@ -20,10 +20,11 @@ from effnet_lib.stats.intervals import (
     pooled_sd,
     seed_correlation,
 )
+from effnet_lib.stats.paired_outcomes import SCALES
 
 
 def networks(rng, models=4, seeds=3, images=500, luck=0.0, run=0.03):
-    """Draw bits from a latent score: picture + the model's taste + seed block + run + luck of one run."""
+    """Draw bits from a latent score: image + the model's taste + seed block + run + luck of one run."""
     skill = np.linspace(0.6, 0.8, models)
     score = (
         skill[:, None, None]
@@ -84,7 +85,7 @@ def test_seed_part_covers_at_three_seeds():
 
 @pytest.mark.parametrize("luck, low, high", [(0.0, 0.93, 0.97), (0.4, 0.95, 1.0)])
 def test_interval_covers_new_seeds_and_new_images(luck, low, high):
-    # The luck of one run with one picture counts in both parts, so there the interval errs on the wide side.
+    # The luck of one run with one image counts in both parts, so there the interval errs on the wide side.
     rng = np.random.default_rng(3)
     hits = 0
     for _ in range(1000):
@@ -127,14 +128,14 @@ def test_logit_contrast_agrees_with_points_for_small_effects_and_stays_finite_at
     assert logits.value / unit == pytest.approx(points.value, rel=0.02)
     assert logits.se_seed / unit == pytest.approx(points.se_seed, rel=0.1)
     assert logits.se_image / unit == pytest.approx(points.se_image, rel=0.06)
-    all_right, none_right = np.ones(100, bool), np.zeros(100, bool)
-    ends = contrast({"a": {0: all_right}, "b": {0: none_right}}, {"a": 1, "b": -1}, scale="logit")
-    assert ends.value == pytest.approx(2 * np.log(199))  # half a picture of 100 from either end
+    all_correct, none_correct = np.ones(100, bool), np.zeros(100, bool)
+    ends = contrast({"a": {0: all_correct}, "b": {0: none_correct}}, {"a": 1, "b": -1}, scale="logit")
+    assert ends.value == pytest.approx(2 * np.log(199))  # half an image of 100 from either end
     with pytest.raises(ParameterError, match="accuracy"):
         intervals.points_to_logits(1.0, 100.0)
 
 
-@pytest.mark.parametrize("scale", intervals.SCALES)
+@pytest.mark.parametrize("scale", SCALES)
 def test_image_order_never_matters(scale):
     rng = np.random.default_rng(7)
     outcomes, _ = networks(rng, images=300, luck=0.3)
@@ -148,7 +149,7 @@ def test_image_order_never_matters(scale):
 @given(
     seed=st.integers(0, 2**32 - 1),
     raw=st.lists(st.floats(-4, 4, allow_subnormal=False), min_size=3, max_size=3),
-    scale=st.sampled_from(intervals.SCALES),
+    scale=st.sampled_from(SCALES),
 )
 def test_turning_the_weights_turns_the_contrast(seed, raw, scale):
     outcomes, _ = networks(np.random.default_rng(seed), images=40, luck=0.5)
@@ -177,7 +178,7 @@ def test_outcomes_refuse_what_is_not_bits(bad):
 
 def test_bad_input_is_named():
     bits = np.array([True, False])
-    with pytest.raises(ParameterError, match="3 pictures"):
+    with pytest.raises(ParameterError, match="3 images"):
         PairedOutcomes({"a": {0: bits}, "b": {0: np.ones(3, bool)}})
     outcomes = {"a": {0: bits}, "b": {0: ~bits}}
     for weights in ({"a": 1}, {"a": 1, "b": 1}, {"a": np.nan, "b": 1}, {}, {"a": 0}):

@@ -22,9 +22,15 @@ WEIGHTS = 300_000_000  # bytes of weights that travel to the driver; B7 has 266 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the run of `key` ended on a node: its record's JSON text and its weights as safetensors, or the reason.
+    """Tell how a run ended on a node.
 
-    `asked` says that the process was asked to stop, by the driver or by whoever runs the node.
+    Args:
+        key: Of the run as it was executed, perhaps in smaller micro-batches.
+        record: Its JSON text.
+        weights: As safetensors; empty where they are too large to travel.
+        reason: Why it failed.
+        said: Lines of progress.
+        asked: The process was asked to stop, by the driver or by whoever runs the node.
     """
 
     how: str
@@ -37,15 +43,17 @@ class Outcome:
 
 
 def train(spec: RunSpec, dataset: DataSet, execution: Execution, seconds: float) -> Outcome:
-    """Train one run here for at most so many seconds, from the checkpoint that an earlier try left in the scratch.
+    """Train one run here, from the checkpoint that an earlier try left in the scratch.
 
-    A relative folder of the data set lies below this node's EFFNET_DATA.
+    Args:
+        dataset: A relative folder lies below this node's EFFNET_DATA.
+        seconds: After so many the run pauses.
     """
     deadline, said = time.monotonic() + seconds, []
     with signals.listening(patient=True):  # ray.cancel and a node's SIGTERM both pause the run
         try:
             scratch = _scratch()
-            os.environ["EFFNET_RESULTS"] = str(scratch.root)  # decoded pictures are the node's own as well
+            os.environ["EFFNET_RESULTS"] = str(scratch.root)  # decoded images are the node's own as well
             if dataset.folder:
                 dataset = replace(dataset, folder=paths.data_root() / dataset.folder)
             options = SweepOptions(workers=1, execution=execution, say=said.append)
