@@ -62,7 +62,7 @@ def main() -> None:
             began = time.process_time()  # of this process: what others take from the machine is not counted
             work()
             seconds[name].append(time.process_time() - began)
-    bare, mapped = (statistics.median(found) for found in seconds.values())
+    bare, mapped = (statistics.median(taken) for taken in seconds.values())
     began = time.perf_counter()
     to_pixels(class_maps(model, images).grids, where)
     whole = time.perf_counter() - began

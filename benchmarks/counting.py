@@ -30,14 +30,14 @@ def scalings() -> list[Scaling]:
 
 
 def build(arch: EfficientNet, device: str) -> Built:
-    """Build a network and one picture of its size."""
+    """Build a network and an image of its size."""
     with torch.device(device):
         return arch.build().eval(), torch.zeros(1, 3, arch.px, arch.px)
 
 
 @torch.no_grad()
 def forward(network: Built) -> torch.Tensor:
-    """Run the network on its picture."""
+    """Run the network on its image."""
     return network[0](network[1])
 
 

@@ -1,4 +1,4 @@
-"""What JPEG costs a picture of 32 px: a linear probe on photographs as they are, and through that encoding.
+"""What JPEG costs an image of 32 px: a linear probe on photographs as they are, and through that encoding.
 
     python benchmarks/encoding.py [--train 4000] [--test 2000]      about 10 minutes on a core; needs imagenette-224
 
@@ -18,14 +18,14 @@ from effnet_lib.measure.transfer import linear_probe
 from effnet_lib.measure.transfer.features import BATCH, folded
 from effnet_lib.models import pretrained
 
-PX, QUALITY, HALVED = 32, 75, 2
+IMAGE_SIZE, QUALITY, HALVED = 32, 75, 2
 
 
 def main() -> None:
     """Print top-1 of both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--train", type=int, default=4000, help="training pictures (default: 4000)")
-    parser.add_argument("--test", type=int, default=2000, help="test pictures (default: 2000)")
+    parser.add_argument("--train", type=int, default=4000, help="training images (default: 4000)")
+    parser.add_argument("--test", type=int, default=2000, help="test images (default: 2000)")
     given = parser.parse_args()
     torch.set_num_threads(1)
     network = pretrained.load("lite0")
@@ -33,7 +33,7 @@ def main() -> None:
     folder = datasets.declare("imagenette-224").folder
 
     def reduced(path, lossy: bool) -> np.ndarray:
-        image = image_folder.read(path).convert("RGB").resize((PX, PX), Image.Resampling.LANCZOS)
+        image = image_folder.read(path).convert("RGB").resize((IMAGE_SIZE,) * 2, Image.Resampling.LANCZOS)
         if lossy:
             held = io.BytesIO()
             image.save(held, "JPEG", quality=QUALITY, subsampling=HALVED)
@@ -43,19 +43,19 @@ def main() -> None:
     def features(part: str, images: int, lossy: bool) -> tuple[np.ndarray, np.ndarray]:
         files, labels, _ = image_folder.list_images(folder, part)
         rows = np.sort(np.random.default_rng(1).permutation(len(files))[:images])
-        found = []
+        seen = []
         for start in range(0, len(rows), BATCH):
             shown = torch.from_numpy(np.stack([reduced(files[row], lossy) for row in rows[start : start + BATCH]]))
             with torch.inference_mode():
-                seen = model.forward_features(network.standardise(shown))
-                found.append(model.forward_head(seen, pre_logits=True).numpy())
-        return np.concatenate(found), np.asarray(labels)[rows]
+                maps = model.forward_features(network.standardise(shown))
+                seen.append(model.forward_head(maps, pre_logits=True).numpy())
+        return np.concatenate(seen), np.asarray(labels)[rows]
 
     for lossy in (False, True):
         train, labels = features("train", given.train, lossy)
-        test, right = features("val", given.test, lossy)
+        test, truth = features("val", given.test, lossy)
         fitted = linear_probe.fit(train, labels, test)
-        print(f"{'JPEG' if lossy else 'lossless':9} {100 * (fitted.predicted == right).mean():.2f} %, C = {fitted.c:g}")
+        print(f"{'JPEG' if lossy else 'lossless':9} {100 * (fitted.predicted == truth).mean():.2f} %, C = {fitted.c:g}")
 
 
 if __name__ == "__main__":

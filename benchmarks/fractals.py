@@ -29,9 +29,9 @@ def main() -> None:
     print(f"NumPy {np.__version__}, {images} images of {CHAINS * STEPS:,} points, one thread")
     print(f"class creation: {1e3 * setup / SPEC.classes:.1f} ms a class (not counted below)\n")
     print(f"{'px':>4} {'images / core-s':>16} {'ms / image':>11}")
-    for px in (32, 48, 64, 96, 128, 224):
-        seconds = core_seconds(lambda px=px: generate(SPEC, "train", px)) - setup
-        print(f"{px:>4} {images / seconds:>16.0f} {1e3 * seconds / images:>11.2f}")
+    for size in (32, 48, 64, 96, 128, 224):
+        seconds = core_seconds(lambda size=size: generate(SPEC, "train", size)) - setup
+        print(f"{size:>4} {images / seconds:>16.0f} {1e3 * seconds / images:>11.2f}")
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ STEPS, ROUNDS = 6, 7
 CASES = ((0.5, 0.5, 48), (0.5, 0.5, 64), (0.25, 0.5, 96))
 
 
-def ours(width: float, depth: float, px: int):
+def ours(width: float, depth: float, image_size: int):
     """Return a function that trains STEPS steps as a run does."""
-    spec = RunSpec(efficientnet.scale(Scaling(depth, width), px, 10), SHORT, "imagenette-224", 0)
-    side = min(224, round(input_pipeline.SOURCE_FACTOR * px))
+    spec = RunSpec(efficientnet.scale(Scaling(depth, width), image_size, 10), SHORT, "imagenette-224", 0)
+    side = min(224, round(input_pipeline.SOURCE_FACTOR * image_size))
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (1024, side, side, 3), np.uint8)
     cpu, given = torch.device("cpu"), Part(pixels, np.arange(1024), rng.integers(0, 10, 1024))
@@ -57,11 +57,12 @@ def ours(width: float, depth: float, px: int):
     return steps
 
 
-def plain(width: float, depth: float, px: int):
+def plain(width: float, depth: float, image_size: int):
     """Return a function that trains STEPS steps of the same timm network in the plainest loop."""
-    model = efficientnet.scale(Scaling(depth, width), px, 10).build().to(memory_format=torch.channels_last).train()
+    arch = efficientnet.scale(Scaling(depth, width), image_size, 10)
+    model = arch.build().to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, foreach=True)
-    x = torch.randn(SHORT.batch, 3, px, px).to(memory_format=torch.channels_last)
+    x = torch.randn(SHORT.batch, 3, image_size, image_size).to(memory_format=torch.channels_last)
     y = torch.randint(0, 10, (SHORT.batch,))
 
     def steps() -> None:
@@ -75,7 +76,7 @@ def plain(width: float, depth: float, px: int):
 
 
 def throughput(call) -> float:
-    """Return pictures per second of processor time."""
+    """Return images per second of processor time."""
     start = time.process_time()
     call()
     return STEPS * SHORT.batch / (time.process_time() - start)
@@ -92,7 +93,7 @@ def _busy(case, queue) -> None:
 
 
 def together(case, workers: int) -> float:
-    """Return pictures per second of wall time of several workers at once."""
+    """Return images per second of wall time of several workers at once."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     processes = [context.Process(target=_busy, args=(case, queue)) for _ in range(workers)]
@@ -107,7 +108,7 @@ def together(case, workers: int) -> float:
 def main() -> None:
     """Print both tables."""
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, one thread, batch {SHORT.batch}; pictures per core-second, median of {ROUNDS}")
+    print(f"torch {torch.__version__}, one thread, batch {SHORT.batch}; images per core-second, median of {ROUNDS}")
     print(f"{'network':28} {'ours':>8} {'plain':>8} {'ratio':>7}")
     for case in CASES:
         a, b = ours(*case), plain(*case)

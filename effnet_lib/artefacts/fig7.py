@@ -19,9 +19,10 @@ from ..models import complexity, pretrained
 from ..models.archs import Architecture
 from ..models.scaling import Scaling
 from ..report.tables import activation_maps
+from ..runs.measurements import Task
 from ..stats.claims import NOT_ENOUGH, Claim, JudgedClaim, judge
 from ..stats.score_intervals import contrast
-from ..study.measurement_plan import Measurements, Task
+from ..study.measurement_plan import Measurements
 from ..study.parameters import auto_or_flag, listed, text
 from ..study.profiles import Profile
 from ..study.registry import Artefact

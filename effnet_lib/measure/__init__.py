@@ -1,1 +1,5 @@
-"""What is measured of trained networks: one measurement a module, and no drawing."""
+"""What is measured beyond training: latency, maps and transfer, which know nothing of each other.
+
+Here live the measurements themselves, tasks that say what they cost and return JSON-ready results with their source.
+Neither plans nor profiles (study), nor tables and drawings (report).
+"""

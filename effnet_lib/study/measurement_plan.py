@@ -1,37 +1,16 @@
 """The plan of an artefact that measures: its measurements, and the networks that they need trained first."""
 
-from typing import Any, ClassVar, Protocol
-
 import pandas as pd
 from filelock import Timeout
 
 from ..core.errors import RunFailed
 from ..core.text import time_words
-from ..runs.measurements import Measurement, key_of
+from ..runs.measurements import Measurement, Task, key_of
 from ..runs.provenance import provenance
 from .plan import Plan
 from .registry import Artefact
 from .study import Study
 from .training_plan import TrainingPlan
-
-
-class Task(Protocol):
-    """One measurement to make: hashable, and made once for each key."""
-
-    kind: str
-    any_profile: ClassVar[bool]  # whether its result is the same in every profile, so no evidence of one
-
-    @property
-    def label(self) -> str: ...
-    def spec(self) -> dict[str, Any]:
-        """Return the JSON-ready data that, with the kind, defines the result; the key is made of it."""
-
-    def seconds(self) -> float:
-        """Return about how long it takes on one core."""
-
-    def measure(self) -> dict[str, Any]:
-        """Measure and return the JSON-ready result. May raise an EffnetError; nothing is stored then."""
-
 
 Measurements = dict[Task, Measurement]
 

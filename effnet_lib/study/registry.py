@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from ..runs.measurements import Task
     from ..runs.spec import RunSpec
     from ..stats.claims import JudgedClaim
-    from .measurement_plan import Task
     from .parameters import Parameters
     from .profiles import Profile
     from .study import QueueStage, ScaledModel, Study

@@ -187,7 +187,7 @@ def test_fewer_than_five_seeds_never_give_a_verdict(seeds):
 def test_images_are_chosen_by_rule():
     work = work_of()
     gallery = activation_maps.Gallery(invented(work))
-    chosen, right = gallery.chosen(), gallery.right()
+    chosen, right = gallery.chosen(), gallery.correct()
     assert len(set(chosen)) == 5 and chosen == activation_maps.Gallery(invented(work)).chosen()
     assert right[:, chosen[:3]].all() and (right[:, chosen[3:]].sum(0) == 1).all()
     gallery.grids["width"][chosen[0]] = np.nan  # a map that says nothing is never a picture

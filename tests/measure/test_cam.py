@@ -48,7 +48,7 @@ def test_the_mean_of_a_map_and_the_bias_are_the_logit(network, images):
 
 
 def scaled(maps: np.ndarray) -> np.ndarray:
-    """As the package scales: no negative values, 0 to 1 in each picture."""
+    """As the package scales: no negative values, 0 to 1 in each image."""
     maps = np.maximum(maps, 0)
     maps = maps - maps.min(axis=(1, 2), keepdims=True)
     return maps / (maps.max(axis=(1, 2), keepdims=True) + 1e-7)
@@ -124,12 +124,12 @@ def test_a_network_without_a_pooled_linear_head_is_refused(images):
         cam.class_maps(flat, images)
 
 
-def test_a_map_that_says_nothing_is_an_error_and_never_a_image():
+def test_a_map_that_says_nothing_is_an_error_and_never_drawn():
     good, constant, against = np.arange(9.0).reshape(3, 3) - 4, np.ones((3, 3)), -np.arange(1.0, 10).reshape(3, 3)
     bad = {"constant": constant, "against": against, "empty": np.zeros((3, 3)), "nan": good * np.nan}
     assert list(cam.says_something(np.stack([good, *bad.values()]))) == [True, False, False, False, False]
     for name, one in bad.items():
-        with pytest.raises(cam.MapError, match=f"picture {name} is constant or empty"):
+        with pytest.raises(cam.MapError, match=f"image {name} is constant or empty"):
             cam.relevance(np.stack([good, one]), ["good", name])
     shown = cam.relevance(good[None])[0]
     assert shown.min() == 0 and shown.max() == 1 and shown[2, 2] == 1
@@ -138,14 +138,14 @@ def test_a_map_that_says_nothing_is_an_error_and_never_a_image():
 # Where cells lie ----------------------------------------------------------------------------------------------
 
 
-def impulse(model: nn.Module, px: int, row: int, column: int) -> np.ndarray:
+def impulse(model: nn.Module, image_size: int, row: int, column: int) -> np.ndarray:
     """Return the middle (y, x) of the pixels that can change one cell, measured by their gradients."""
     for part in model.modules():
         if hasattr(part, "se"):
             part.se = nn.Identity()  # squeeze-excitation lets every cell see everything
     kept = []
     handle = model.bn2.register_forward_hook(lambda module, given, out: kept.append(out))
-    x = torch.randn(1, 3, px, px, requires_grad=True)
+    x = torch.randn(1, 3, image_size, image_size, requires_grad=True)
     model(x)
     handle.remove()
     kept[0][0, :, row, column].sum().backward()
@@ -153,14 +153,14 @@ def impulse(model: nn.Module, px: int, row: int, column: int) -> np.ndarray:
     return np.array([np.flatnonzero(seen.any(axis)).mean() for axis in (1, 0)])
 
 
-@pytest.mark.parametrize("px, padding", [(224, "symmetric"), (225, "symmetric"), (224, "same"), (225, "same")])
-def test_cells_lie_where_their_receptive_fields_do(px, padding):
+@pytest.mark.parametrize("image_size, padding", [(224, "symmetric"), (225, "symmetric"), (224, "same"), (225, "same")])
+def test_cells_lie_where_their_receptive_fields_do(image_size, padding):
     stages = tuple(Stage(e, k, s, c, 1) for e, k, s, c in [(1, 3, 1, 8), (6, 5, 2, 8), (6, 3, 2, 8)])
-    model = EfficientNet(px, 3, 8, stages, 8, padding).build().eval()
-    where = cells(model, px)
-    assert where.count == 28 + (px == 225) and where.step == 8
+    model = EfficientNet(image_size, 3, 8, stages, 8, padding).build().eval()
+    where = cells(model, image_size)
+    assert where.count == 28 + (image_size == 225) and where.step == 8
     row, column = 12, 15  # far from every border
-    assert np.allclose(impulse(model, px, row, column), where.offset + 8 * np.array([row, column]), atol=0.01)
+    assert np.allclose(impulse(model, image_size, row, column), where.offset + 8 * np.array([row, column]), atol=0.01)
 
 
 def test_a_dilated_network_keeps_its_cells_where_they_were_and_finds_new_ones_between(network):
@@ -179,7 +179,7 @@ def test_a_dilated_network_keeps_its_cells_where_they_were_and_finds_new_ones_be
 
 
 def test_strides_are_chosen_so_that_no_map_is_coarser_than_4_x_4():
-    assert [stride_for(px) for px in (224, 97, 96, 64, 49, 48, 32, 25)] == [32, 32, 16, 16, 16, 8, 8, 8]
+    assert [stride_for(size) for size in (224, 97, 96, 64, 49, 48, 32, 25)] == [32, 32, 16, 16, 16, 8, 8, 8]
     with pytest.raises(ParameterError, match="at least 25 px"):
         stride_for(24)
 

@@ -50,10 +50,10 @@ def test_the_same_seed_gives_the_same_scenes_and_more_begin_with_them(data, some
     assert not (other.pixels == fewer.pixels).all()
 
 
-@pytest.mark.parametrize("given_px, count", [(49, 5), (0, 5), (48, 0)])
-def test_sizes_that_cannot_be_are_refused(data, given_px, count):
-    with pytest.raises(ParameterError, match=r"image_size=|count="):
-        scenes(data, count, given_px)
+@pytest.mark.parametrize("size, count", [(49, 5), (0, 5), (48, 0)])
+def test_sizes_that_cannot_be_are_refused(data, size, count):
+    with pytest.raises(ParameterError, match=r"px=|count="):
+        scenes(data, count, size)
 
 
 def test_photographs_are_tiled_and_shown_at_twice_the_size(tiny_data, data):
@@ -86,9 +86,9 @@ def test_a_map_of_one_object_alone_does_not_cover_all(some):
     found = localise(first, some)
     several = some.objects.sum(1) > 1
     assert (found["energy"] == 1).all() and (found["pointing"] == 1).all()
-    whole = some.wanted.mean((1, 2))  # of the map cut at 0, which is all of the picture
+    whole = some.wanted.mean((1, 2))  # of the map cut at 0, which is all of the image
     assert np.allclose(found["iou"], np.maximum(first.sum((1, 2)) / some.wanted.sum((1, 2)), whole))
-    # What is left of the strongest pixels is drawn by lot among equals: a share of the rest of the picture.
+    # What is left of the strongest pixels is drawn by lot among equals: a share of the rest of the image.
     room, rest = some.wanted.sum((1, 2)) - first.sum((1, 2)), PX**2 - first.sum((1, 2))
     assert np.allclose(found["coverage"][several], (room / rest)[several])
 
@@ -136,10 +136,10 @@ class Corner(nn.Module):
 
 
 def corners() -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
-    """Pictures that are bright in that quarter, the map that says so and the one that says the opposite."""
-    right = np.zeros((4, 32, 32), np.float32)
-    right[:, :16, :16] = 1
-    return torch.from_numpy(np.repeat(right[:, None], 3, axis=1)), right, 1 - right
+    """Images that are bright in that quarter, the map that says so and the map that says the opposite."""
+    bright = np.zeros((4, 32, 32), np.float32)
+    bright[:, :16, :16] = 1
+    return torch.from_numpy(np.repeat(bright[:, None], 3, axis=1)), bright, 1 - bright
 
 
 def test_the_true_map_beats_the_opposite_one_in_every_measure():
@@ -175,7 +175,7 @@ def test_the_interval_is_over_seeds_and_images():
     effect = contrast(found, {"compound": 1, "width": -1})
     low, high = effect.interval95
     assert (effect.n, effect.models) == (6, 2) and low < 3 < high and 0.5 < effect.value < 5.5
-    # What all models of a seed, or of a picture, share cancels.
+    # What all models of a seed, or of an image, share cancels.
     assert effect.se < 1.0 and contrast(found, {"compound": 1}).se_image == pytest.approx(0.5, abs=0.05)
     assert means(found).shape == (3, 6)
     assert contrast(found, {"compound": 1, "nobody": -1}) == Estimate()

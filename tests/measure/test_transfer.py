@@ -1,4 +1,4 @@
-"""Features, probes and fine-tuning: kept, resumed, chosen without the test pictures, refused where the data are bad."""
+"""Features, probes and fine-tuning: kept, resumed, chosen without the test images, refused where the data are bad."""
 
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -133,7 +133,7 @@ def test_a_probe_separates_what_can_be_separated_and_looks_at_no_test_label():
     fitted = linear_probe.fit(x, labels, shown)
     assert (fitted.predicted == truth).mean() > 0.95
     assert fitted.c in linear_probe.GRID and list(fitted.held_out) == sorted(linear_probe.GRID)
-    assert fitted.c == min(c for c, right in fitted.held_out.items() if right == max(fitted.held_out.values()))
+    assert fitted.c == min(c for c, top1 in fitted.held_out.items() if top1 == max(fitted.held_out.values()))
 
 
 def test_standardised_features_have_the_training_sets_mean_and_a_constant_one_is_zero():
@@ -143,7 +143,7 @@ def test_standardised_features_have_the_training_sets_mean_and_a_constant_one_is
     assert (train[:, -1] == 0).all() and (other[:, -1] == 0).all() and train.dtype == np.float32
 
 
-@pytest.mark.parametrize("labels, words", [([1, 1, 1, 1], "have 1 class"), ([0, 0, 1], "one training picture")])
+@pytest.mark.parametrize("labels, words", [([1, 1, 1, 1], "have 1 class"), ([0, 0, 1], "one training image")])
 def test_a_set_of_one_class_or_of_single_images_is_refused(labels, words):
     x = np.random.default_rng(0).normal(size=(len(labels), 3)).astype(np.float32)
     with pytest.raises(DataError, match=words):
@@ -151,8 +151,8 @@ def test_a_set_of_one_class_or_of_single_images_is_refused(labels, words):
 
 
 def test_the_mean_per_class_counts_classes_and_not_images():
-    right, labels = np.array([True] * 9 + [False]), np.array([0] * 9 + [1])
-    assert right.mean() == 0.9 and linear_probe.mean_per_class(right, labels) == 50
+    correct, labels = np.array([True] * 9 + [False]), np.array([0] * 9 + [1])
+    assert correct.mean() == 0.9 and linear_probe.mean_per_class(correct, labels) == 50
 
 
 def test_a_probe_reports_bits_and_is_the_same_whoever_asks(folder, fake):

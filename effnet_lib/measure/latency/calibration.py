@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 TINY = 1.17549435e-38  # the smallest normal number of single precision
-PIXELS = 128  # up to this side two pictures: one map of 1 x 1 has no variance
+PIXELS = 128  # up to this side two images: a single map of 1 x 1 has no variance
 
 
-def image(px: int, images: int = 1, seed: int = 0) -> "torch.Tensor":
-    """Return normalised noise, shape (pictures, 3, px, px), the same for the same seed."""
+def image(image_size: int, images: int = 1, seed: int = 0) -> "torch.Tensor":
+    """Return normalised noise, (images, 3, image_size, image_size) float32, the same for the same seed."""
     import torch
 
-    return torch.randn(images, 3, px, px, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(images, 3, image_size, image_size, generator=torch.Generator().manual_seed(seed))
 
 
-def calibrate(model: "nn.Module", px: int) -> None:
+def calibrate(model: "nn.Module", image_size: int) -> None:
     """Set the running statistics of all batch norms to those of one forward pass, at the size that is measured.
 
     A batch norm that starts its branch at zero gets ones: a branch of zeros would hide errors of a runtime. Costs
@@ -37,7 +37,7 @@ def calibrate(model: "nn.Module", px: int) -> None:
         if norm.weight is not None and not norm.weight.any():
             torch.nn.init.ones_(norm.weight)
     with torch.no_grad():
-        model(image(px, 2 if px <= PIXELS else 1, seed=1))
+        model(image(image_size, 2 if image_size <= PIXELS else 1, seed=1))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

@@ -4,6 +4,7 @@ It pins itself before it imports torch, so that every thread of every runtime in
 standard input does.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -38,7 +39,7 @@ class Prepared:
     facts: dict[str, Any]
 
     def record(self, cpu: list[float] = (), wall: list[float] = ()) -> dict[str, Any]:
-        """Return the entry's record, JSON-ready."""
+        """Return the entry's record with its seconds a round, JSON-ready."""
         names = {"network": self.entry.network, "runtime": self.entry.runtime}
         return names | self.facts | {"cpu": list(cpu), "wall": list(wall)}
 
@@ -47,14 +48,17 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     """Build a network with calibrated random weights, convert it and compare its output with PyTorch eager's.
 
     What a runtime cannot do is a fact about it and ends up in the record; peaks are bytes above what was resident.
+
+    Args:
+        limit: bytes; a network that is predicted to need more is not built.
     """
     import torch
 
     from .calibration import calibrate, image
 
-    found = network(entry.network)
-    counts = found.counts()
-    facts: dict[str, Any] = {"px": found.px, "params": counts.params, "madds": counts.madds}
+    described = network(entry.network)
+    counts, image_size = described.counts(), described.px
+    facts: dict[str, Any] = {"px": image_size, "params": counts.params, "madds": counts.madds}
     facts |= {"activations": counts.activations, "error": None, "peak_preparing": None, "peak_running": None}
     if (predicted := PROCESS + needed(entry)[0]) > limit:
         reason = f"needs about {predicted / GIB:.1f} GiB of memory, more than {limit / GIB:.1f} GiB"
@@ -63,9 +67,9 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     before, watched, began = machine.resident(), machine.reset_peak(), time.perf_counter()
     earlier = machine.peak_of_children()
     torch.manual_seed(0)  # the same weights in every runtime
-    model = found.build()
-    calibrate(model, found.px)
-    x = image(found.px)
+    model = described.build()
+    calibrate(model, image_size)
+    x = image(image_size)
     with torch.inference_mode():
         reference = model(x).numpy()
     try:
@@ -95,7 +99,13 @@ def warm(call: runtimes.Call) -> int:
 
 
 def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core: int | None, say: Say) -> dict:
-    """Measure a group in this process, pinned already to `core`; return the result, JSON-ready."""
+    """Measure a group in this process, pinned already to `core`; return the result, JSON-ready.
+
+    Args:
+        together: alternate all entries, else each with the first.
+        limit: bytes that a network may take.
+        say: is told what happens, line by line.
+    """
     before = _quiet_second(core)
     import torch
 
@@ -108,11 +118,11 @@ def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core:
     groups = [entries] if alone else [[entries[0], entry] for entry in entries[1:]]
     records, monitors = [], []
     for group in groups:
-        found, report = _group(group, rounds, limit, core, say)
+        measured, report = _group(group, rounds, limit, core, say)
         monitors.append(report)
         if not alone:
-            found[1]["yardstick"] = found[0]["cpu"]
-        records += found if alone or not records else found[1:]
+            measured[1]["yardstick"] = measured[0]["cpu"]
+        records += measured if alone or not records else measured[1:]
     during = machine.busy(machine.worst(monitors))
     earlier = [f"before it began, {reason}" for reason in machine.busy(before | {"wall_over_cpu": None})]
     made = {"threads": 1, "versions": {"python": sys.version.split()[0]} | _versions()}
@@ -133,26 +143,25 @@ def _group(group: list[Entry], rounds: int, limit: int, core: int | None, say: S
         prepared.append(prepare(entry, limit))
         if failed := prepared[-1].facts["failed"]:
             say(f"{entry.label}: {failed}")
-    able = [one for one in prepared if one.call]
-    repeats = [warm(one.call) for one in able]
+    able = [made for made in prepared if made.call]
+    repeats = [warm(made.call) for made in able]
     monitor, spoke = machine.Monitor(core), [time.monotonic()]
 
     def between(number: int) -> None:
         monitor.sample()
         if time.monotonic() - spoke[0] > HEARTBEAT:
             spoke[0] = time.monotonic()
-            say(f"{', '.join(one.entry.network for one in able)}: round {number + 1} of {rounds}")
+            say(f"{', '.join(made.entry.network for made in able)}: round {number + 1} of {rounds}")
 
     monitor.start()
-    times = alternate([one.call for one in able], rounds, repeats, between)
+    times = alternate([made.call for made in able], rounds, repeats, between)
     report = monitor.report()
-    rows = {id(one): one.record(times.cpu[i], times.wall[i]) for i, one in enumerate(able)}
-    found = [rows.get(id(one)) or one.record() for one in prepared]
-    for one in able:
-        middle = sorted(rows[id(one)]["cpu"])[rounds // 2]
-        say(f"{one.entry.label}: {1e3 * middle:.1f} ms of CPU time")
-        one.call = None
-    return found, report
+    timed = dict(zip(map(id, able), zip(times.cpu, times.wall, strict=True), strict=True))
+    records = [made.record(*timed.get(id(made), ())) for made in prepared]
+    for made, cpu in zip(able, times.cpu, strict=True):
+        say(f"{made.entry.label}: {1e3 * sorted(cpu)[rounds // 2]:.1f} ms of CPU time")
+        made.call = None
+    return records, report
 
 
 def _quiet_second(core: int | None) -> dict:
@@ -165,20 +174,16 @@ def _quiet_second(core: int | None) -> dict:
 def trim() -> None:
     """Give freed memory back to the system, so that one network's peak does not hide in another's leavings."""
     gc.collect()
-    try:
+    with contextlib.suppress(OSError, AttributeError):  # another C library keeps its own counsel
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):  # another C library keeps its own counsel
-        return
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    installed = {}
     for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        with contextlib.suppress(PackageNotFoundError):
+            installed[name] = version(name)
+    return installed
 
 
 def _end_with_parent() -> None:
@@ -202,10 +207,9 @@ def main(text: str) -> None:
     with machine.pinned(job["core"]) as place:
         if place.refusal:
             write(say=f"not pinned: {place.refusal}")
-        found = measure(
-            entries, job["rounds"], job["together"], job["limit"], place.core, lambda words: write(say=words)
-        )
-    write(result=found | {"core": place.core, "refusal": place.refusal})
+        how = (job["rounds"], job["together"], job["limit"], place.core)
+        result = measure(entries, *how, say=lambda words: write(say=words))
+    write(result=result | {"core": place.core, "refusal": place.refusal})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Latency for one picture on one core: which networks in which runtimes, how alternated, in a process of its own."""
+"""Latency for one image on one core: which networks in which runtimes, how alternated, in a process of its own."""
 
 import gc
 import json
@@ -46,17 +46,21 @@ class Entry:
 
 
 def network(name: str) -> Network:
-    """Return a network by name, profile smoke's shrunken AmoebaNet included. Raises ParameterError as `comparators`."""
+    """Return a network by name, profile smoke's shrunken AmoebaNet included.
+
+    Raises:
+        ParameterError: as `zoo.network`.
+    """
     return SMALL if name == SMALL.name else known(name)
 
 
 def size(name: str) -> tuple[float, float]:
     """Return about how many parameters and multiply-adds a network has, without building it where the paper says."""
-    found = network(name)
+    described = network(name)
     rows = paper.table(2).set_index("model")
-    if found.arch is None and name in rows.index:
+    if described.arch is None and name in rows.index:
         return rows.loc[name, "params_millions"] * 1e6, rows.loc[name, "flops_billions"] * 1e9
-    counts = found.counts()
+    counts = described.counts()
     return counts.params, counts.madds
 
 
@@ -76,10 +80,14 @@ def needed(entry: Entry) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Latency:
-    """Measure a group of entries: alternated in one process, or one by one, each beside the first as a yardstick.
+    """Measure a group of entries, in a process of its own.
 
-    `together`: a ratio needs its networks in the same rounds; a survey of many would not fit into memory. Rounds are
-    part of the key: `-p rounds 40` after 20 measures again.
+    Attributes:
+        rounds: part of the key: `-p rounds 40` after 20 measures again.
+        together: alternate all entries, as a ratio needs its networks in the same rounds; else each beside the first
+            as a yardstick, since many would not fit into memory.
+        limit: bytes; an entry that is predicted to need more is recorded as failed.
+        core: to be pinned to; None is the idlest.
     """
 
     group: str
@@ -119,7 +127,11 @@ class Latency:
         return int(PROCESS + max((there + most for there, (most, _) in zip(before, each, strict=True)), default=0))
 
     def refuse(self) -> None:
-        """Raise RunFailed, with both numbers, where less memory is free than this is predicted to take."""
+        """Refuse to start where less memory is free than this is predicted to take.
+
+        Raises:
+            RunFailed: with both numbers.
+        """
         free = machine.free_memory()
         if free is not None and free < self.needs():
             raise RunFailed(
@@ -130,7 +142,9 @@ class Latency:
     def measure(self) -> dict[str, Any]:
         """Measure in a child process, which returns its memory and has its threads set before any import.
 
-        Raises ParameterError for a runtime that cannot run here, RunFailed for lack of memory or a child that died.
+        Raises:
+            ParameterError: for a runtime that cannot run here.
+            RunFailed: for lack of memory, or a child that died.
         """
         for runtime in dict.fromkeys(entry.runtime for entry in self.entries):
             check(runtime)
@@ -177,7 +191,7 @@ class Times:
 
 
 def turn(number: int, entries: int) -> list[int]:
-    """Return the order of a round: forwards and backwards in turn, so that no entry always comes after the same one."""
+    """Return the order of a round: forwards and backwards in turn, so that no entry always follows the same entry."""
     forwards = list(range(entries))
     return forwards if number % 2 == 0 else forwards[::-1]
 
@@ -190,10 +204,17 @@ def alternate(
     cpu: Callable[[], float] = time.process_time,
     wall: Callable[[], float] = time.perf_counter,
 ) -> Times:
-    """Time each call once a round, `repeats` times in a row where it is short; `between` is told before each round.
+    """Time each call once a round.
 
-    CPU time is the whole process's: a runtime may compute in a thread of its own. Raises ParameterError for fewer than
-    one round.
+    CPU time is the whole process's: a runtime may compute in a thread of its own.
+
+    Args:
+        repeats: how often each call is made in a row, where it is short.
+        between: is told the round's number before each round.
+        cpu, wall: clocks, in seconds.
+
+    Raises:
+        ParameterError: for fewer than 1 round.
     """
     if rounds < 1:
         raise ParameterError("rounds", rounds, "a whole number of at least 1")

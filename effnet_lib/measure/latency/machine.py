@@ -32,9 +32,12 @@ class Pinned:
 
 @contextlib.contextmanager
 def pinned(core: int | None = None) -> Iterator[Pinned]:
-    """Hold the calling thread, and those that it starts, to one core; the old affinity comes back afterwards.
+    """Hold the calling thread, and those that it starts, to a core; the old affinity comes back afterwards.
 
-    `core` None takes the idlest of those allowed. A refused call does not stop the measurement: it is reported.
+    A refused call does not stop the measurement: it is reported.
+
+    Args:
+        core: None is the idlest of the cores that are allowed.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield Pinned(None, "this system has no call that pins a process")
@@ -65,7 +68,7 @@ def idlest(cores: set[int], seconds: float = 0.5) -> int:
 
 def core_times() -> dict[int, dict[str, float]]:
     """Return the seconds that each core was busy (its host's steal apart) and stolen since the start; {} elsewhere."""
-    tick, found = os.sysconf("SC_CLK_TCK"), {}
+    tick, times = os.sysconf("SC_CLK_TCK"), {}
     try:
         lines = (PROC / "stat").read_text().splitlines()
     except OSError:
@@ -75,8 +78,8 @@ def core_times() -> dict[int, dict[str, float]]:
         if name.startswith("cpu") and name != "cpu":
             # user (with guests), nice, system, idle, iowait, irq, softirq, steal
             user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
-            found[int(name[3:])] = {"busy": (user + nice + system + irq + softirq) / tick, "steal": steal / tick}
-    return found
+            times[int(name[3:])] = {"busy": (user + nice + system + irq + softirq) / tick, "steal": steal / tick}
+    return times
 
 
 def frequency(core: int | None) -> float | None:
@@ -109,8 +112,8 @@ class Monitor:
 
     def sample(self) -> None:
         """Note the frequency; called once a round."""
-        if found := frequency(self.core):
-            self.frequencies.append(found)
+        if mhz := frequency(self.core):
+            self.frequencies.append(mhz)
 
     def report(self) -> dict[str, Any]:
         """Return what was seen since `start`, JSON-ready: shares of the core's time, counts, MHz."""
@@ -125,7 +128,7 @@ class Monitor:
         if self.core in moved:
             others = _share(moved[self.core]["busy"] - cpu, wall)
             steal = _share(moved[self.core]["steal"], wall)
-            rest = [one["busy"] for core, one in moved.items() if core != self.core]
+            rest = [times["busy"] for core, times in moved.items() if core != self.core]
             neighbours = _share(sum(rest) / len(rest), wall) if rest else 0.0
         return {
             "seconds": round(wall, 2),
@@ -162,23 +165,23 @@ def busy(report: dict[str, Any]) -> list[str]:
 
 
 def worst(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return one report with the busiest reading of each kind, for a measurement in several parts."""
+    """Return a report with the busiest reading of each kind, for a measurement in several parts."""
     kinds = ("others_on_core", "steal", "neighbours", "wall_over_cpu")
-    found = {kind: max((report[kind] or 0 for report in reports), default=0) for kind in kinds}
+    busiest = {kind: max((report[kind] or 0 for report in reports), default=0) for kind in kinds}
     ranges = [report["mhz"] for report in reports if report["mhz"]]
-    return found | {"mhz": [min(low for low, _ in ranges), max(high for _, high in ranges)] if ranges else None}
+    return busiest | {"mhz": [min(low for low, _ in ranges), max(high for _, high in ranges)] if ranges else None}
 
 
 def free_memory() -> int | None:
     """Return the bytes that can be had without swapping, a container's own limit included; None where unknown."""
-    found = []
+    limits = []
     with contextlib.suppress(OSError, IndexError, ValueError):
         lines = dict(line.split(":") for line in (PROC / "meminfo").read_text().splitlines())
-        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+        limits.append(int(lines["MemAvailable"].split()[0]) * 1024)
     with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
         limit = int((SYS / "fs/cgroup/memory.max").read_text())
-        found.append(limit - int((SYS / "fs/cgroup/memory.current").read_text()))
-    return min(found, default=None)
+        limits.append(limit - int((SYS / "fs/cgroup/memory.current").read_text()))
+    return min(limits, default=None)
 
 
 def resident() -> int | None:

@@ -1,6 +1,6 @@
-"""What runs a network for one picture on one thread: PyTorch in three ways, ONNX Runtime, OpenVINO.
+"""What runs a network for one image on one thread: PyTorch in three ways, ONNX Runtime, OpenVINO.
 
-Each turns a built, calibrated network into a function without arguments that computes one picture; its output is
+Each turns a built, calibrated network into a function without arguments that computes one image; its output is
 compared with PyTorch eager's before anything is timed.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.errors import ParameterError, RunFailed, nearest
+from ...core.errors import ParameterError, RunFailed, nearest, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,14 +31,16 @@ EXTRA = "pip install -e '.[latency]'"
 
 @dataclass(frozen=True)
 class Runtime:
-    """A runtime: what it is called in tables, the packages that it needs, how equal its outputs are to be.
+    """What a runtime is called in tables, how it gets ready, what it needs, how equal its outputs are to be.
 
-    `tolerance`: most of the largest absolute difference over the largest absolute logit. Single precision: 1e-3, where
-    reordered sums over a hundred layers give 1e-6 to 1e-4. bfloat16 keeps 8 bits, 0.4 % a rounding; random weights
-    amplify that with depth, to 0.05 in B1 and 0.2 in ResNet-152. 0.4 lets these pass and still tells another network,
-    whose logits are unrelated and differ by about 1.4.
-    `copies`: of the weights while getting ready, PyTorch's own and an exporter's included; `kept`: those that stay
-    (both measured; pages of a mapped file, which the system may take back, are not counted).
+    Attributes:
+        tolerance: the most that the largest absolute difference over the largest absolute logit may be. Single
+            precision: 1e-3, where reordered sums over a hundred layers give 1e-6 to 1e-4. bfloat16 keeps 8 bits, 0.4 %
+            a rounding; random weights amplify that with depth, to 0.05 in B1 and 0.2 in ResNet-152. 0.4 lets these
+            pass and still tells another network, whose logits are unrelated and differ by about 1.4.
+        copies: of the weights while getting ready, PyTorch's own and an exporter's included (measured; pages of a
+            mapped file, which the system may take back, are not counted).
+        kept: copies that stay (measured likewise).
     """
 
     words: str
@@ -138,8 +140,11 @@ def aside(export: Callable[[], None], model: "nn.Module") -> None:
     """Export a network in a forked process, then empty it here.
 
     Exporters keep what they made for as long as their process lives: two copies of the weights, 4.4 GB of GPipe's. A
-    fork shares the network's own. Raises RunFailed with the export's last line. Elsewhere than on Linux, where a fork
-    of a process with torch is not safe, the export happens here.
+    fork shares the network's own. Elsewhere than on Linux a fork of a process with torch is not safe, and the export
+    happens here.
+
+    Raises:
+        RunFailed: with the export's last line.
     """
     if sys.platform == "linux":
         receiver, sender = multiprocessing.Pipe(duplex=False)
@@ -173,11 +178,6 @@ def _export_and_tell(export: Callable[[], None], sender: Any) -> None:
             sender.send("")
 
 
-def one_line(problem: BaseException) -> str:
-    """Return an error's kind and message in one line of at most 200 characters."""
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
-
-
 ONNX = ("onnx", "onnxruntime", "onnxscript")
 OPENVINO = ("openvino",)
 RUNTIMES: dict[str, Runtime] = {
@@ -193,8 +193,9 @@ RUNTIMES: dict[str, Runtime] = {
 def check(name: str, parameter: str = "runtimes") -> Runtime:
     """Return a runtime that can run here.
 
-    Raises ParameterError for an unknown name, with the nearest; for one whose packages are missing, with the extra that
-    brings them; for torch.compile without a C++ compiler.
+    Raises:
+        ParameterError: for an unknown name, with the nearest; for missing packages, with the extra that brings them;
+            for torch.compile without a C++ compiler.
     """
     if name not in RUNTIMES:
         raise ParameterError(parameter, name, nearest(str(name), RUNTIMES))
@@ -222,7 +223,8 @@ def error_of(output: "np.ndarray", reference: "np.ndarray") -> float:
 def ready(name: str, model: "nn.Module", x: "torch.Tensor", reference: "np.ndarray") -> tuple[Call, float]:
     """Return a network's call in a runtime and the error of its output against PyTorch eager's.
 
-    Raises RunFailed, with the reason in one line, where it cannot be converted or its outputs are not equal.
+    Raises:
+        RunFailed: with the reason in a line, where it cannot be converted or its outputs are not equal.
     """
     runtime = RUNTIMES[name]
     try:

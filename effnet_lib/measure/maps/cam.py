@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...core.errors import EffnetError, ParameterError, nearest
-from .geometry import Cells
+from .geometry import Cells, squares
 
 if TYPE_CHECKING:
     import torch
@@ -37,14 +37,18 @@ class MapError(EffnetError):
 
 
 class Maps(NamedTuple):
-    """Evidence for one class in each picture, (n, cells, cells) float32, and the logits (n, classes) of the pass."""
+    """Evidence for a class in each image, (n, cells, cells) float32, and the logits (n, classes) of the pass."""
 
     grids: np.ndarray
     logits: np.ndarray
 
 
 def check_method(name: str, value: object) -> str:
-    """Accept the name of a method. Raises ParameterError with the nearest one."""
+    """Return `value` where it is the name of a method.
+
+    Raises:
+        ParameterError: with the nearest name, for any other value of the parameter called `name`.
+    """
     if not isinstance(value, str) or value not in METHODS:
         raise ParameterError(name, value, nearest(str(value), METHODS))
     return value
@@ -53,7 +57,8 @@ def check_method(name: str, value: object) -> str:
 def head_of(model: "nn.Module") -> "nn.Linear":
     """Return the linear layer that ends a network after global average pooling.
 
-    Raises ParameterError for a network that ends otherwise: CAM is not defined for it.
+    Raises:
+        ParameterError: for a network that ends otherwise, for which CAM is not defined.
     """
     from torch import nn
 
@@ -66,9 +71,10 @@ def head_of(model: "nn.Module") -> "nn.Linear":
 
 
 def layer_of(model: "nn.Module", layer: str = "") -> "nn.Module":
-    """Return a layer by name; by default the one after whose activation the features are pooled.
+    """Return a layer by name; by default the layer after whose activation the features are pooled.
 
-    Raises ParameterError, with the nearest name, for a layer that does not exist.
+    Raises:
+        ParameterError: with the nearest name, for a layer that does not exist.
     """
     named = dict(model.named_modules())
     name = layer or ("bn2" if "bn2" in named else str(model.feature_info[-1]["module"]))
@@ -86,27 +92,32 @@ def class_maps(
     layer: str = "",
     batch: int = BATCH,
 ) -> Maps:
-    """Return the map of one class for each picture, in cells, without any scaling or cut.
+    """Return the map of a class for each image, in cells, without any scaling or cut.
 
-    `pictures` (n, 3, px, px), standardised, on any device; they are sent to the network's. `classes` (n,): of which
-    class; None: the predicted one. The mean of a CAM plus the class's bias is the class's logit. Methods of the package
-    come as it makes them: no negative values, 0 to 1 in each picture.
-    Raises ParameterError for an unknown method or layer, or a network without pooled linear head.
+    The mean of a CAM plus the class's bias is the class's logit (Zhou et al. 2016, equation 2). Maps of the package
+    come as it makes them: no negative values, 0 to 1 in each image.
+
+    Args:
+        images: (n, 3, h, w), standardised, on any device; they are sent to the network's.
+        classes: (n,); None is the predicted class of each image.
+
+    Raises:
+        ParameterError: for an unknown method or layer, or a network without pooled linear head.
     """
     import torch
 
     check_method("method", method)
     head, features_of = head_of(model), layer_of(model, layer)
     model.eval()
-    device, found = next(model.parameters()).device, []
+    device, mapped = next(model.parameters()).device, []
     for start in range(0, len(images), batch):
         part = images[start : start + batch].to(device)
         wanted = None if classes is None else classes[start : start + batch].to(device)
         if method == "cam":
-            found.append(_cam(model, head, features_of, part, wanted, layer))
+            mapped.append(_cam(model, head, features_of, part, wanted, layer))
         else:
-            found.append(_packaged(model, features_of, part, wanted, METHODS[method]))
-    grids, logits = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+            mapped.append(_packaged(model, features_of, part, wanted, METHODS[method]))
+    grids, logits = (torch.cat(parts).cpu().numpy() for parts in zip(*mapped, strict=True))
     return Maps(grids, logits)
 
 
@@ -138,7 +149,7 @@ def _packaged(model, features_of, images, classes, name: str) -> "tuple[torch.Te
     if classes is None:
         with torch.inference_mode():
             classes = model(images).argmax(1)
-    targets = [ClassifierOutputTarget(int(one)) for one in classes]
+    targets = [ClassifierOutputTarget(int(label)) for label in classes]
     quiet = contextlib.redirect_stderr(io.StringIO()) if name == "ScoreCAM" else contextlib.nullcontext()  # its bars
     tool = getattr(pytorch_grad_cam, name)(model=model, target_layers=[features_of])
     try:
@@ -155,9 +166,9 @@ def _packaged(model, features_of, images, classes, name: str) -> "tuple[torch.Te
 
 
 def to_pixels(grids: np.ndarray, cells: Cells, frame: int | None = None) -> np.ndarray:
-    """Enlarge maps (n, cells, cells) to the pixels of the picture, or of a `frame`: (n, frame, frame) float32.
+    """Enlarge maps (n, cells, cells) to the pixels of the image, or of a `frame`: (n, frame, frame) float32.
 
-    Linear between the cells' centres as they lie in the picture (`cells.Cells`), and constant beyond the outermost.
+    Linear between the cells' centres as they lie in the image (`geometry.Cells`), and constant beyond the outermost.
     """
     weight = cells.weights(frame or cells.px).numpy()
     return np.einsum("yh,nhw,xw->nyx", weight, np.asarray(grids, np.float32), weight, optimize=True)
@@ -168,8 +179,6 @@ def pooled(pixels: np.ndarray, count: int) -> np.ndarray:
 
     So a fine map says no more than a coarse one. A square's border may cut a pixel, which then counts by its area.
     """
-    from .geometry import squares
-
     frame = pixels.shape[-1]
     edges = np.arange(count + 1) * frame / count
     pixel = np.arange(frame)
@@ -188,13 +197,17 @@ def says_something(maps: np.ndarray) -> np.ndarray:
 
 
 def relevance(maps: np.ndarray, names: "list[str] | None" = None) -> np.ndarray:
-    """Return what a picture shows of maps (n, h, w): evidence against the class cut at 0, the largest value made 1.
+    """Return what a figure shows of maps (n, h, w): evidence against the class cut at 0, the largest value made 1.
 
-    Raises MapError, which names the picture, for a map that is constant, without evidence or not finite.
+    Args:
+        names: of the images, for the error.
+
+    Raises:
+        MapError: naming the image, for a map that is constant, without evidence or not finite.
     """
     bad = np.flatnonzero(~says_something(maps))
     if bad.size:
         which = names[bad[0]] if names else f"number {bad[0]}"
-        raise MapError(f"the map of picture {which} is constant or empty: there is nothing to show ({bad.size} in all)")
+        raise MapError(f"the map of image {which} is constant or empty: there is nothing to show ({bad.size} in all)")
     cut = np.maximum(maps, 0)
     return cut / cut.max(axis=(1, 2), keepdims=True)

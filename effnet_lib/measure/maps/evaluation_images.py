@@ -1,4 +1,4 @@
-"""What Figure 7's maps are made of: the pictures and scenes, the same for every network, and their thumbnails."""
+"""What Figure 7's maps are made of: the images and scenes, the same for every network, and their thumbnails."""
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -13,23 +13,26 @@ from ...data.image_folder import list_images
 from ...data.localisation_scenes import Scenes, scale, scenes
 from ...runs.packing import pack_bits, thumbnail
 
-DRAWN = 64  # pictures whose maps are kept: those that may be drawn
+DRAWN = 64  # images whose maps are kept: those that may be drawn
 OUTLINE = 56  # pixels a side of the outlines of their objects
 THUMBNAIL = 112  # pixels of their thumbnails
-SEED = 0  # of scenes and pictures: the same for every network
+SEED = 0  # of scenes and images: the same for every network
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured of every network alike: it is part of the key.
+    """What is measured of every network alike. The names are in stored keys.
 
-    `pictures`: how many scenes, and as many pictures. `px`: at which pictures (and tiles of scenes) are held, that of
-    the largest network. `scene_stride`, `picture_stride`: output strides. `grid`: cells a side of the coarsest map, to
-    which all are pooled. `layer` "": the one that the classifier pools.
+    Attributes:
+        pictures: how many scenes, and as many images.
+        px: side at which images (and tiles of scenes) are held, that of the largest network.
+        scene_stride, picture_stride: output strides, of networks on scenes and on images.
+        grid: cells a side of the coarsest map, to which all are pooled.
+        layer: "" is the layer that the classifier pools.
     """
 
     data: str
-    pictures: int  # the name is in stored keys
+    pictures: int
     px: int
     scene_stride: int
     picture_stride: int
@@ -41,7 +44,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Material:
-    """What maps are made of: scenes with masks, and the pictures (n, px, px, 3) uint8 that are drawn, with classes."""
+    """What maps are made of: scenes with masks, and the images (n, h, w, 3) uint8 that are drawn, with classes (n,)."""
 
     scenes: Scenes
     images: np.ndarray
@@ -49,26 +52,30 @@ class Material:
 
     @property
     def same(self) -> bool:
-        """Whether the pictures are the scenes themselves."""
+        """Whether the images are the scenes themselves."""
         return self.images is self.scenes.pixels
 
 
 @lru_cache(maxsize=1)
-def material(dataset: DataSet, count: int, px: int) -> Material:
-    """Return what every network is measured on: of fractals the scenes, of photographs also whole ones, by the seed."""
-    found = scenes(dataset, count, scale(dataset) * px, SEED)
+def material(dataset: DataSet, count: int, image_size: int) -> Material:
+    """Return what every network is measured on: of fractals the scenes, of photographs also whole ones, by the seed.
+
+    Raises:
+        DataError: where the validation part has fewer than `count` photographs.
+    """
+    drawn = scenes(dataset, count, scale(dataset) * image_size, SEED)
     if dataset.fractals:
-        return Material(found, found.pixels, found.target)
-    part = load(dataset, "val", px)
+        return Material(drawn, drawn.pixels, drawn.target)
+    part = load(dataset, "val", image_size)
     if len(part) < count:
-        raise DataError(f"dataset={dataset.id}: {len(part)} validation pictures; the maps need {count}")
+        raise DataError(f"dataset={dataset.id}: {len(part)} validation images; the maps need {count}")
     rows = np.random.default_rng([7, SEED]).permutation(len(part))[:count]
-    return Material(found, part.pixels[part.rows[rows]], part.labels[rows])
+    return Material(drawn, part.pixels[part.rows[rows]], part.labels[rows])
 
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """Keeps the pictures that may be drawn, so that a figure redraws without the data."""
+    """Keeps the images that may be drawn, so that a figure redraws without the data."""
 
     dataset: DataSet
     settings: Settings
@@ -77,21 +84,22 @@ class Thumbnails:
 
     @property
     def label(self) -> str:
-        return "thumbnails of the pictures"
+        return "thumbnails of the images"
 
     def spec(self) -> dict[str, Any]:
-        """Return what defines the result: the data and how many pictures at which size."""
+        """Return what defines the result: the data and how many images at which size."""
         return {name: asdict(self.settings)[name] for name in ("data", "pictures", "px", "version")}
 
     def seconds(self) -> float:
+        """Return about how long it takes on one core."""
         return 5.0
 
     def measure(self) -> dict[str, Any]:
-        """Return thumbnails, classes and, where the pictures are scenes, where the objects of the class are."""
+        """Return thumbnails, classes and, where the images are scenes, where the objects of the class are."""
         made = material(self.dataset, self.settings.pictures, self.settings.px)
         shown = slice(0, DRAWN)
         result = {
-            "thumbnails": [thumbnail(one, THUMBNAIL) for one in made.images[shown]],
+            "thumbnails": [thumbnail(image, THUMBNAIL) for image in made.images[shown]],
             "classes": made.classes.tolist(),
             "names": _names(self.dataset),
             "provenance": {"data_fingerprint": content_fingerprint(self.dataset)},

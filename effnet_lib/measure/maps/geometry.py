@@ -1,4 +1,4 @@
-"""Where the cells of a feature map lie in the picture, and how to get more cells from the same weights.
+"""Where the cells of a feature map lie in the image, and how to get more cells from the same weights.
 
 A 3 x 3 convolution of stride 2 that pads one pixel on both sides centres its output i on input 2i, so cell i of a map
 of stride s is centred on pixel s * i: not on the middle of the i-th square of s pixels, which is (s - 1) / 2 further
@@ -19,7 +19,10 @@ STRIDES = (32, 16, 8)
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of a map along one side: cell i is centred on pixel `offset + step * i` of a picture of `px` pixels."""
+    """Cells of a map along one side: cell i is centred on pixel `offset + step * i` of an image of `px` pixels.
+
+    The names are in stored records.
+    """
 
     count: int
     step: float
@@ -27,9 +30,13 @@ class Cells:
     px: int
 
     def weights(self, frame: int) -> "torch.Tensor":
-        """Return the linear interpolation from cells to the pixels of a `frame`, (frame, count) float32, rows sum to 1.
+        """Return the linear interpolation from cells to pixels; beyond the outermost centres a map is constant.
 
-        The frame shows the same picture at another number of pixels. Beyond the outermost centres a map is constant.
+        Args:
+            frame: pixels a side at which the same image is shown.
+
+        Returns:
+            (frame, count) float32, rows sum to 1.
         """
         import torch
 
@@ -39,7 +46,7 @@ class Cells:
 
 
 def squares(count: int, frame: int) -> Cells:
-    """Return `count` cells a side that are equal squares of a frame: what pooled maps are made of."""
+    """Return `count` cells a side that are equal squares of a frame in pixels: what pooled maps are made of."""
     step = frame / count
     return Cells(count, step, (step - 1) / 2, frame)
 
@@ -47,7 +54,8 @@ def squares(count: int, frame: int) -> Cells:
 def strided(model: "nn.Module") -> "list[nn.Module]":
     """List the convolutions of the path that sets a map's geometry, in forward order: stem and depthwise ones.
 
-    Raises ParameterError for a network that is not one of timm's rows of blocks (EfficientNet, MobileNet).
+    Raises:
+        ParameterError: for a network that is not one of timm's rows of blocks (EfficientNet, MobileNet).
     """
     if not (hasattr(model, "conv_stem") and hasattr(model, "blocks")):
         raise ParameterError(
@@ -56,9 +64,9 @@ def strided(model: "nn.Module") -> "list[nn.Module]":
     return [model.conv_stem, *(block.conv_dw for stage in model.blocks for block in stage)]
 
 
-def cells(model: "nn.Module", px: int) -> Cells:
-    """Return the cells of a network's last feature map for square pictures of `px` pixels."""
-    size, jump, offset = px, 1, 0.0
+def cells(model: "nn.Module", image_size: int) -> Cells:
+    """Return the cells of a network's last feature map for square images of `image_size` pixels."""
+    size, jump, offset = image_size, 1, 0.0
     for conv in strided(model):
         (kernel, _), (stride, _), (dilation, _) = conv.kernel_size, conv.stride, conv.dilation
         reach = dilation * (kernel - 1)
@@ -69,15 +77,18 @@ def cells(model: "nn.Module", px: int) -> Cells:
             before = conv.padding[0]
         offset += jump * (reach / 2 - before)
         size, jump = out, jump * stride
-    return Cells(size, jump, offset, px)
+    return Cells(size, jump, offset, image_size)
 
 
 def dilate(model: "nn.Module", output_stride: int) -> "nn.Module":
     """Turn the last strides into dilations, in place, so that the last map has at most `output_stride`; return it.
 
-    The weights stay: cells of the original map are found again among the new ones, with the same values but for
-    squeeze-excitation, which averages over all cells (Yu & Koltun 2016; timm's `output_stride` would, in addition,
-    give a skip to a block that loses its stride). Raises ParameterError for another stride than 32, 16 or 8.
+    The weights stay: the original map's cells are among the new ones, with the same values but for squeeze-excitation,
+    which averages over all cells (Yu & Koltun 2016; timm's `output_stride` would, in addition, give a skip to a block
+    that loses its stride).
+
+    Raises:
+        ParameterError: for another stride than 32, 16 or 8.
     """
     if output_stride not in STRIDES:
         raise ParameterError("output_stride", output_stride, ", ".join(map(str, STRIDES)))
@@ -94,13 +105,16 @@ def dilate(model: "nn.Module", output_stride: int) -> "nn.Module":
     return model
 
 
-def stride_for(px: int, least: int = 4) -> int:
-    """Return the largest output stride at which a picture of `px` pixels gets `least` cells a side.
+def stride_for(image_size: int, least: int = 4) -> int:
+    """Return the largest output stride at which an image gets at least `least` cells a side.
 
-    Every stride of 2 halves the side and rounds up, so at stride s there are ceil(px / s). Raises ParameterError where
-    even stride 8 does not suffice.
+    Every stride of 2 halves the side and rounds up, so at stride s there are ceil(image_size / s).
+
+    Raises:
+        ParameterError: where even stride 8 does not suffice.
     """
     for stride in STRIDES:
-        if -(-px // stride) >= least:
+        if -(-image_size // stride) >= least:
             return stride
-    raise ParameterError("px", px, f"at least {STRIDES[-1] * (least - 1) + 1} px, for {least} cells a side at stride 8")
+    accepted = f"at least {STRIDES[-1] * (least - 1) + 1} px, for {least} cells a side at stride 8"
+    raise ParameterError("image_size", image_size, accepted)

@@ -16,17 +16,23 @@ WORDS = {
     "iou": "IoU at the best threshold",
     "coverage": "coverage of the least seen object",
 }
-PRIOR_SD = 0.25  # of the centre prior, in sides of the picture
+PRIOR_SD = 0.25  # of the centre prior, in sides of the image
 
 
 def localise(maps: np.ndarray, scenes: Scenes) -> dict[str, np.ndarray]:
-    """Return each measure for each scene, (n,) float64 of 0 to 1, of maps (n, px, px) in the scenes' pixels.
+    """Measure on each scene how well its map points at the objects of the class.
 
-    energy: share of the positive evidence that lies on objects of the class (Wang et al., Score-CAM, 2020). pointing:
-    whether the peak does (Zhang et al. 2018); among equal peaks, their share. iou: of the map above its best threshold
-    with these objects (Zhou et al. 2016 use a box). coverage: of the map's strongest pixels, as many as the objects
-    have together, the share of the least covered object: 1 only where *all* objects are found, and what the paper's
-    "unable to capture all objects" says. It is not a number (NaN) in scenes with one object of the class.
+    Args:
+        maps: (n, h, w), in the scenes' pixels.
+
+    Returns:
+        Measure -> (n,) float64 of 0 to 1.
+        energy: share of the positive evidence that lies on the objects (Wang et al., Score-CAM, 2020).
+        pointing: whether the peak does (Zhang et al. 2018); among equal peaks, their share.
+        iou: of the map above its best threshold with the objects (Zhou et al. 2016 use a box).
+        coverage: of the map's strongest pixels, as many as the objects have together, the share of the least covered
+            object: 1 only where the map finds *all*, and what the paper's "unable to capture all objects" (section
+            6) says; NaN in scenes with one object of the class.
     """
     flat = np.where(says_something(maps)[:, None, None], np.maximum(maps, 0), 1.0).reshape(len(maps), -1)
     flat = flat.astype(np.float64)
@@ -59,13 +65,13 @@ def _least_covered(values: np.ndarray, objects: np.ndarray) -> float:
     room = int(objects.any(axis=0).sum())
     threshold = np.partition(values, -room)[-room]
     above, equal = values > threshold, values == threshold
-    # Equal pixels share what room is left: a uniform map covers each object by the objects' share of the picture.
+    # Equal pixels share what room is left: a uniform map covers each object by the objects' share of the image.
     taken = above + equal * (room - above.sum()) / equal.sum()
     return float(((objects * taken).sum(axis=1) / objects.sum(axis=1)).min())
 
 
-def controls(px: int) -> dict[str, np.ndarray]:
-    """Return maps that look at no picture, (px, px) each: uniform, and a Gaussian in the middle (the centre prior)."""
-    place = (np.arange(px) + 0.5) / px - 0.5
+def controls(size: int) -> dict[str, np.ndarray]:
+    """Return maps that look at no image, (size, size) each: uniform, and a Gaussian in the middle (centre prior)."""
+    place = (np.arange(size) + 0.5) / size - 0.5
     bump = np.exp(-0.5 * (place / PRIOR_SD) ** 2)
-    return {"uniform": np.ones((px, px)), "centre prior": bump[:, None] * bump}
+    return {"uniform": np.ones((size, size)), "centre prior": bump[:, None] * bump}

@@ -22,38 +22,42 @@ MOST = 12  # photographs of a folder
 
 
 def photographs(images: str | None) -> list[Path]:
-    """Return the pictures of a file or folder, at most 12 in the order of their names; None: scikit-image's.
+    """Return the image files of a path, at most 12 in the order of their names.
 
-    Empty where none are asked for and scikit-image is not installed. Raises DataError for a path with no picture, or
-    with a file that claims to be one and is not.
+    Args:
+        images: a file or a folder; None is scikit-image's photographs, or nothing where it is not installed.
+
+    Raises:
+        DataError: for a path without an image, or with an image file that cannot be decoded.
     """
     if images is None:
-        found = importlib.util.find_spec("skimage")  # looks for it, and executes nothing of it
-        if found is None or not found.submodule_search_locations:
+        package = importlib.util.find_spec("skimage")  # looks for it, and executes nothing of it
+        if package is None or not package.submodule_search_locations:
             return []
-        folder = Path(found.submodule_search_locations[0]) / "data"
+        folder = Path(package.submodule_search_locations[0]) / "data"
         return [folder / name for name in OWN if (folder / name).is_file()]
     path = Path(images).expanduser()
     if not path.exists():
         raise DataError(f"images={images!r}: there is no such file or folder")
     listed = sorted(path.iterdir()) if path.is_dir() else [path]
-    found = [one for one in listed if one.suffix.lower() in EXTENSIONS and one.is_file()][:MOST]
-    if not found:
+    files = [file for file in listed if file.suffix.lower() in EXTENSIONS and file.is_file()][:MOST]
+    if not files:
         raise DataError(
             f"images={images!r} holds no picture; images takes a file or a folder of {', '.join(EXTENSIONS)}"
         )
-    for one in found:
+    for file in files:
         try:
-            read(one)
+            read(file)
         except DataError as error:
             raise DataError(f"images: {str(error).removeprefix('dataset: ')}") from None
-    return found
+    return files
 
 
 def class_index(label: str | None) -> int | None:
-    """Return the number of an ImageNet class by its WordNet id or one of its English names; None: none is asked for.
+    """Return the number of an ImageNet class by its WordNet id or one of its English names; None for None.
 
-    Raises ParameterError with the nearest name.
+    Raises:
+        ParameterError: with the nearest name.
     """
     if label is None:
         return None
@@ -69,16 +73,16 @@ def class_index(label: str | None) -> int | None:
 def _names() -> dict[str, int]:
     from ...models.pretrained import class_names
 
-    found: dict[str, int] = {}
+    index_of: dict[str, int] = {}
     for index, (synset, words) in enumerate(zip(*class_names(), strict=True)):
         for name in (synset, words, *words.split(", ")):
-            found.setdefault(name.lower(), index)
-    return found
+            index_of.setdefault(name.lower(), index)
+    return index_of
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """Maps one photograph with each network: of the class asked for, or of the one that the network predicts."""
+    """Maps one photograph with each network: of the class asked for, or of the class that the network predicts."""
 
     path: Path
     method: str = "cam"
@@ -99,13 +103,19 @@ class Photograph:
         return {"picture": content, "models": list(self.models), "version": 1} | given
 
     def seconds(self) -> float:
+        """Return about how long it takes on one core."""
         return 1.7 * len(self.models)
 
     def measure(self) -> dict[str, Any]:
-        """Map the photograph. Raises DataError where weights or picture are missing, MapError for a map of nothing."""
+        """Map the photograph.
+
+        Raises:
+            DataError: where weights or the photograph are missing.
+            MapError: where a map says nothing.
+        """
         import torch
 
-        image, found = read(self.path), {}
+        image, mapped = read(self.path), {}
         for name in self.models:
             network = _network(name)
             wanted = None if self.label_index is None else torch.tensor([self.label_index])
@@ -114,7 +124,7 @@ class Photograph:
             odds = torch.from_numpy(maps.logits).softmax(1)[0]
             best = int(odds.argmax())
             shown = best if self.label_index is None else self.label_index
-            found[name] = {
+            mapped[name] = {
                 "predicted": network.labels[best].split(", ")[0],
                 "probability": round(float(odds[best]), 4),
                 "mapped": network.labels[shown].split(", ")[0],
@@ -123,7 +133,7 @@ class Photograph:
                 "grid": pack(relevance(maps.grids, [f"{self.path.name} ({name})"]), bits=8),
                 "thumbnail": thumbnail(np.asarray(network.pixels(image)), THUMBNAIL),
             }
-        return {"name": self.path.stem, "models": found}
+        return {"name": self.path.stem, "models": mapped}
 
 
 @lru_cache(maxsize=8)

@@ -1,8 +1,8 @@
-"""What a network with published weights sees in pictures: pooled features, computed once and kept.
+"""What a network with published weights sees in images: pooled features, computed once and kept.
 
 Features are kept under results/cache/features, named by content (the data's fingerprint, the weights' checksum, the
-input size), in files of at most 100 pictures: a stopped extraction goes on, and a larger one begins with what a smaller
-one has left.
+input size), in files of at most 100 images: a stopped extraction goes on, and a larger extraction begins with what a
+smaller one has left.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,13 +35,13 @@ from ...models import pretrained
 if TYPE_CHECKING:
     from torch import nn
 
-SHARD = 100  # pictures a file: 0.5 MB, 2 to 5 s of work for one core; what a kill costs at most
-BATCH = 16  # pictures a forward pass: larger ones fall out of a core's cache (42, 37 and 9 a second at 16, 32 and 64)
+SHARD = 100  # images a file: 0.5 MB, 2 to 5 s of work for one core; what a kill costs at most
+BATCH = 16  # images a forward pass: larger ones fall out of a core's cache (42, 37 and 9 a second at 16, 32 and 64)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A network and one part ("train" or "val") of a data set that is here; `px` is the network's own input size."""
+    """A network and a part ("train" or "val") of a data set that is here; `px` is the network's own input size."""
 
     network: str
     dataset: DataSet
@@ -52,11 +53,11 @@ class Source:
 
     @property
     def whole(self) -> bool:
-        """Whether the whole centre square is shown: of pictures smaller than the input, a crop would lose content."""
+        """Whether the whole centre square is shown: of images smaller than the input, a crop would lose content."""
         return self.dataset.fractals is not None or 0 < self.dataset.native_px < self.px
 
     def labels(self) -> np.ndarray:
-        """Return the part's labels, (n,) int64, in the order of its pictures."""
+        """Return the part's labels, (n,) int64, in the order of its images."""
         if self.dataset.fractals:
             return np.repeat(np.arange(self.dataset.classes), getattr(self.dataset.fractals, f"{self.part}_per_class"))
         return image_folder.list_images(self.dataset.folder, self.part)[1]
@@ -69,7 +70,7 @@ class Source:
 
 
 class Extractor:
-    """A network and the pictures of a part, ready to turn rows into features."""
+    """A network and the images of a part, ready to turn rows into features."""
 
     def __init__(self, source: Source):
         import torch
@@ -84,27 +85,32 @@ class Extractor:
             self.files = image_folder.list_images(source.dataset.folder, source.part)[0]
 
     def pixels(self, row: int) -> np.ndarray:
-        """Return a picture as the network's (px, px, 3) uint8. Raises DataError that names an undecodable one."""
+        """Return an image at the network's input size, (h, w, 3) uint8.
+
+        Raises:
+            DataError: naming an image that cannot be decoded.
+        """
         if self.files is None:
             return self.held[row]
-        image, px = image_folder.read(self.files[row]), self.source.px
+        image, size = image_folder.read(self.files[row]), self.source.px
         if not self.source.whole:
-            return pretrained.central(image, px)
+            return pretrained.central(image, size)
         side = min(image.size)
         left, top = (image.width - side) / 2, (image.height - side) / 2
-        return np.asarray(image.resize((px, px), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side)))
+        square = (left, top, left + side, top + side)
+        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=square))
 
     def features(self, rows: np.ndarray) -> np.ndarray:
         """Return the pooled features of some rows, (n, d) float32."""
         import torch
 
-        found = []
+        batches = []
         with torch.inference_mode():
             for start in range(0, len(rows), BATCH):
                 pixels = np.stack([self.pixels(row) for row in rows[start : start + BATCH]])
                 x = self.network.standardise(torch.from_numpy(pixels))
-                found.append(self.model.forward_head(self.model.forward_features(x), pre_logits=True).numpy())
-        return np.concatenate(found)
+                batches.append(self.model.forward_head(self.model.forward_features(x), pre_logits=True).numpy())
+        return np.concatenate(batches)
 
 
 def folded(model: "nn.Module") -> "nn.Module":
@@ -127,8 +133,12 @@ def folded(model: "nn.Module") -> "nn.Module":
 def features(source: Source, rows: np.ndarray, workers: int = 0) -> np.ndarray:
     """Return the features of some rows of a part, (n, d) float32, computing those that are not kept yet.
 
-    `workers` processes of one thread each do it; 0: this process. Raises DataError for a picture that cannot be
-    decoded and for weights that are missing or altered, RunFailed where a worker dies.
+    Args:
+        workers: processes, of one thread each; 0 is this process.
+
+    Raises:
+        DataError: for an image that cannot be decoded, and for weights that are missing or altered.
+        RunFailed: where a worker dies.
     """
     fingerprint = datasets.content_fingerprint(source.dataset)
     folder = source.folder(fingerprint, pretrained.checksum(source.network))
@@ -153,7 +163,7 @@ def _keep(folder: Path, rows: np.ndarray, values: np.ndarray) -> None:
 
 
 def _kept(folder: Path) -> dict[int, np.ndarray]:
-    """Return every kept row's features; a damaged file is set aside with a warning, its pictures are done again."""
+    """Return every kept row's features; a damaged file is set aside with a warning, its images are done again."""
     known: dict[int, np.ndarray] = {}
     for path in sorted(folder.glob("*.npz")):
         try:
@@ -167,14 +177,12 @@ def _kept(folder: Path) -> dict[int, np.ndarray]:
 
 # Worker processes ---------------------------------------------------------------------------------------------
 
-_mine: Source | Extractor | None = None
-
 
 def _with_workers(source: Source, shards: Sequence[np.ndarray], folder: Path, workers: int) -> None:
     context = forkserver.server()
-    pool: Executor = ProcessPoolExecutor(workers, context, _begin, (source,))
+    pool: Executor = ProcessPoolExecutor(workers, context, _begin)
     try:
-        waiting = [pool.submit(_shard, folder, shard) for shard in shards]
+        waiting = [pool.submit(_shard, source, folder, shard) for shard in shards]
         for done in as_completed(waiting):
             done.result()
     except BrokenProcessPool as error:
@@ -183,7 +191,7 @@ def _with_workers(source: Source, shards: Sequence[np.ndarray], folder: Path, wo
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(source: Source) -> None:
+def _begin() -> None:
     """Prepare a worker: one thread, deaf to Ctrl-C (the parent tells it to end), gone when the parent is."""
     import torch
 
@@ -192,12 +200,12 @@ def _begin(source: Source) -> None:
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     torch.set_num_threads(1)
-    global _mine
-    _mine = source
 
 
-def _shard(folder: Path, rows: np.ndarray) -> None:
-    global _mine
-    if not isinstance(_mine, Extractor):  # here and not in `_begin`, so that its errors come back as they are
-        _mine = Extractor(_mine)
-    _keep(folder, rows, _mine.features(rows))
+def _shard(source: Source, folder: Path, rows: np.ndarray) -> None:
+    _keep(folder, rows, _extractor(source).features(rows))
+
+
+@lru_cache(maxsize=1)
+def _extractor(source: Source) -> Extractor:  # not made in `_begin`: there its errors would be lost
+    return Extractor(source)

@@ -1,4 +1,4 @@
-"""Full fine-tuning of published weights on another data set, through the trainer that trains everything else.
+"""Full fine-tuning of published weights on another data set, through the execution that trains everything else.
 
 Settings of Kornblith et al., "Do Better ImageNet Models Transfer Better?" (CVPR 2019): SGD with Nesterov momentum 0.9,
 cosine to zero, batch 256, 20,000 steps, batch-norm momentum max(1 - 10/s, 0.9) for s steps an epoch.
@@ -35,31 +35,33 @@ KORNBLITH = Recipe(
 
 
 def recipe(train_images: int, epochs: int = 10, steps: int | None = None, scratch: bool = False) -> Recipe:
-    """Return the recipe for a set of so many pictures; `steps` (rounded to whole epochs) goes before `epochs`.
+    """Return the recipe of Kornblith et al. for a set of so many images.
 
-    From scratch (the control) the rate starts with a warm-up and gradients are clipped, as random weights need.
+    Args:
+        steps: instead of `epochs`; rounded to whole epochs.
+        scratch: the control, with a warm-up and clipped gradients, as random weights need.
     """
     each = max(1, train_images // BATCH)
-    found = replace(
+    tuned = replace(
         KORNBLITH,
         batch=min(BATCH, train_images),
         epochs=max(1, round(steps / each)) if steps else epochs,
         bn_momentum=max(0.0, min(10 / each, 0.1)),  # torch counts the weight of the new value
     )
-    return replace(found, lr=0.1, warmup=0.1, clip=1.0, zero_gamma=True) if scratch else found
+    return replace(tuned, lr=0.1, warmup=0.1, clip=1.0, zero_gamma=True) if scratch else tuned
 
 
-def architecture(name: str, classes: int, px: int | None = None) -> Architecture:
-    """Return a published network as data, with another classifier and perhaps another input size."""
+def architecture(name: str, classes: int, image_size: int | None = None) -> Architecture:
+    """Return a published network as data, with another classifier; `image_size` None is its own input size."""
     if name in pretrained.LITE:
-        return efficientnet_lite.published(name, classes, px)
-    found = efficientnet.published(name, classes)
-    return replace(found, px=px or found.px)
+        return efficientnet_lite.published(name, classes, image_size)
+    arch = efficientnet.published(name, classes)
+    return replace(arch, px=image_size or arch.px)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What `training.loop.train` trains: a published network on a data set; `weights` "" is from scratch."""
+    """What `training.trainer.train` trains: a published network on a data set; `weights` "" is from scratch."""
 
     network: str
     arch: Architecture
@@ -89,7 +91,8 @@ class Job:
     def prepare(self, model: "nn.Module") -> None:
         """Put the published weights into a fresh network, all but the classifier's, whose classes are others.
 
-        Raises DataError for weights that do not fit.
+        Raises:
+            DataError: for weights that do not fit.
         """
         if not self.weights:
             return
@@ -110,7 +113,7 @@ class Job:
         nn.init.zeros_(model.classifier.bias)
         from ...training.augment import MEAN, STD
 
-        # The trainer feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
+        # The execution feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
         own, std = torch.tensor(network.mean), torch.tensor(network.std)
         model.register_buffer("input_scale", (torch.tensor(STD) / std).view(1, 3, 1, 1), persistent=False)
         model.register_buffer("input_shift", ((torch.tensor(MEAN) - own) / std).view(1, 3, 1, 1), persistent=False)

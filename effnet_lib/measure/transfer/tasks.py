@@ -27,9 +27,12 @@ TRAINING = 3.5  # forward and backward pass in forward passes
 
 @dataclass(frozen=True)
 class Probe:
-    """A linear probe of a network on `train_pictures` of a data set (None: all), tested on `test_pictures`.
+    """A linear probe of a network with published weights.
 
-    `block`: which of the draws of training pictures, which share none.
+    Attributes:
+        train_images, test_images: None is all.
+        block: which of the draws of training images, which share none.
+        workers: processes that extract features; 0 is this one.
     """
 
     network: str
@@ -43,15 +46,15 @@ class Probe:
 
     @property
     def label(self) -> str:
-        what = f"{self.train_images or 'all'} pictures, draw {self.block}"
+        what = f"{self.train_images or 'all'} images, draw {self.block}"
         return f"{self.network} linear probe on {transfer_datasets.label(self.dataset)}, {what}"
 
     def spec(self) -> dict[str, Any]:
-        network = self.network
+        """Return what defines the result."""
         return {
-            "model": network,
-            "weights": pretrained.declared(network) or f"timm/{network}.aa_in1k",
-            "px": pretrained.input_px(network),
+            "model": self.network,
+            "weights": pretrained.declared(self.network) or f"timm/{self.network}.aa_in1k",
+            "px": pretrained.input_px(self.network),
             "data": self.dataset.id,
             "train_pictures": self.train_images,
             "block": self.block,
@@ -61,13 +64,18 @@ class Probe:
         }
 
     def seconds(self) -> float:
+        """Return about how long extraction takes."""
         train = self.train_images or self.dataset.train_images
         test = 0 if self.block else self.test_images or self.dataset.val_images  # the same ones for every draw
         arch = finetune.architecture(self.network, self.dataset.classes)
         return (train + test) * complexity.count(arch).madds / FORWARD / max(1, self.workers)
 
     def measure(self) -> dict[str, Any]:
-        """Extract what features are missing, fit, and test. Raises DataError or ParameterError, with nothing stored."""
+        """Extract what features are missing, fit, and test.
+
+        Raises:
+            DataError, ParameterError: with nothing stored.
+        """
         dataset = transfer_datasets.ensure(self.dataset)
         sources = {part: Source(self.network, dataset, part) for part in ("train", "val")}
         labels = {part: source.labels() for part, source in sources.items()}
@@ -75,13 +83,12 @@ class Probe:
             "train": _drawn("train_pictures", labels["train"], self.train_images, self.block),
             "val": _drawn("test_pictures", labels["val"], self.test_images, 0),
         }
-        found = {part: features(source, rows[part], self.workers) for part, source in sources.items()}
-        right_labels = labels["val"][rows["val"]]
-        fitted = linear_probe.fit(found["train"], labels["train"][rows["train"]], found["val"])
-        right = fitted.predicted == right_labels
+        seen = {part: features(source, rows[part], self.workers) for part, source in sources.items()}
+        truth = labels["val"][rows["val"]]
+        fitted = linear_probe.fit(seen["train"], labels["train"][rows["train"]], seen["val"])
         made = provenance("cpu", 1, datasets.content_fingerprint(dataset))
         made["versions"]["scikit-learn"] = version("scikit-learn")
-        return _result(self.dataset, self.network, right, right_labels) | {
+        return _result(self.dataset, self.network, fitted.predicted == truth, truth) | {
             "train_pictures": len(rows["train"]),
             "c": fitted.c,
             "held_out": {f"{c:g}": round(value, 3) for c, value in fitted.held_out.items()},
@@ -95,7 +102,11 @@ class Probe:
 class FineTune:
     """A network trained on all of a data set: from published weights, or from scratch as the control.
 
-    `rates` and `decays`: a grid that is searched first, on a held-out fifth of the training set; () is none.
+    Attributes:
+        px: side of an input image; None is the network's own.
+        steps: instead of `epochs`.
+        rates, decays: a grid of learning rates and weight decays that is searched first, on a held-out fifth of the
+            training set; () is none.
     """
 
     network: str
@@ -137,18 +148,22 @@ class FineTune:
         ]
 
     def spec(self) -> dict[str, Any]:
+        """Return what defines the result: the job and the grid."""
         grid = [[job.recipe.lr, job.recipe.weight_decay] for job in self.candidates()]
         return self.job().payload() | {"grid": grid, "transfer_semantics": SEMANTICS}
 
     def seconds(self) -> float:
+        """Return about how long it takes on one core, the grid included."""
         job = self.job()
         each = complexity.count(job.arch).madds * self.dataset.train_images * TRAINING / FORWARD
         return each * job.recipe.epochs * (1 + 0.8 * len(self.candidates()))
 
     def measure(self) -> dict[str, Any]:
-        """Search the grid, train, test; a stopped one goes on from its checkpoint.
+        """Search the grid, train, test; a stopped measurement goes on from its checkpoint.
 
-        Raises Stopped after a signal, with everything saved; DataError or RunFailed with nothing stored.
+        Raises:
+            Stopped: after a signal, with everything saved.
+            DataError, RunFailed: with nothing stored.
         """
         dataset = transfer_datasets.ensure(self.dataset)
         with signals.listening():
@@ -202,19 +217,18 @@ def _drawn(name: str, labels: np.ndarray, images: int | None, block: int) -> np.
         raise ParameterError(name, error.value, error.accepted) from None
 
 
-def _result(dataset: DataSet, network: str, right: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def _result(dataset: DataSet, network: str, correct: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Return what both kinds have in common: accuracies, bits, parameters without the classifier (as Table 5)."""
-    metric = (
-        transfer_datasets.SETS[dataset.id].metric if dataset.id in transfer_datasets.SETS else transfer_datasets.TOP1
-    )
-    top1, per_class = 100 * float(right.mean()), linear_probe.mean_per_class(right, labels)
+    known = transfer_datasets.SETS.get(dataset.id)
+    metric = known.metric if known else transfer_datasets.TOP1
+    top1, per_class = 100 * float(correct.mean()), linear_probe.mean_per_class(correct, labels)
     return {
         "accuracy": per_class if metric == transfer_datasets.PER_CLASS else top1,
         "metric": metric,
         "top1": top1,
         "mean_per_class": per_class,
-        "correct": pack_bits(right),
-        "test_pictures": len(right),
+        "correct": pack_bits(correct),
+        "test_pictures": len(correct),
         "params": params(network),
     }
 

@@ -22,22 +22,21 @@ def panels(title: str, subtitle: str, widths: Sequence[float]) -> tuple[Figure, 
     style.theme()
     figure, axes = plt.subplots(1, len(widths), figsize=(14.5, 4.9), width_ratios=widths, squeeze=False)
     figure.get_layout_engine().set(rect=(0, 0.05, 1, 0.83), wspace=0.03)
-    figure.text(0.008, 0.965, title, ha="left", va="center", fontsize=12, fontweight="bold")
-    figure.text(0.008, 0.91, subtitle, ha="left", va="center", fontsize=8.5, color="0.3")
+    style.headline(figure, 0.965, title)
+    style.line(figure, 0.91, subtitle)
     return figure, axes[0]
 
 
 def subtitle(study: Study, records: Records, baseline: str = "") -> str:
     """Return data set, baseline, epochs, seeds, device, date and origin of a figure's records.
 
-    `baseline`: words for another one than the profile's.
+    Args:
+        baseline: words for another baseline than the profile's.
     """
     runs = [run for group in records.values() for run in group.values()]
-    numbers = sorted({len(group) for group in records.values()})
-    seeds = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    seeds = style.span(len(group) for group in records.values())
     devices = ", ".join(sorted({run.provenance["device"] for run in runs}))
-    dates = sorted({run.provenance["date"][:10] for run in runs})
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    when = style.span(run.provenance["date"][:10] for run in runs)
     shipped = sum(run.shipped for run in runs)
     origin = "measured here" if not shipped else "shipped" if shipped == len(runs) else "measured here and shipped"
     return (
@@ -47,28 +46,44 @@ def subtitle(study: Study, records: Records, baseline: str = "") -> str:
 
 
 def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.DataFrame) -> None:
-    """Draw one dimension: differences to the baseline, single seeds, intervals, coefficients as labels."""
+    """Draw one dimension: differences to the baseline, single seeds, intervals, coefficients as labels.
+
+    Args:
+        symbol: of the coefficient: d, w or r.
+    """
     part = rows[rows["method"].isin([method, "baseline"]) & rows["gain"].notna()].sort_values("flops_ratio")
-    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
     axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
     axes.plot(part["flops_ratio"], part["gain"], LINES[method], color=COLOURS[method], linewidth=1.4, zorder=2)
-    for model, runs in records.items():
-        common = sorted(set(runs) & set(base))
-        if model.method == method and len(common) > 1:
-            x = float(part.loc[part["model"] == model.name, "flops_ratio"].iloc[0])
-            gains = [runs[seed].top1 - base[seed].top1 for seed in common]
-            axes.plot([x * 1.035] * len(gains), gains, ".", color=COLOURS[method], alpha=0.5, markersize=4, zorder=3)
+    for row in part.itertuples():
+        single_seeds(axes, row, records, 1.035)
     for row in part.itertuples():
         point(axes, row)
     _labels(axes, symbol, part)
-    style.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
+    style.ratio_axis(axes, rows["flops_ratio"])
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
+
+
+def single_seeds(axes: Axes, row, records: Records, beside: float, colour=None) -> None:
+    """Draw a model's differences to the baseline of the same seed as small dots, where there are several.
+
+    Args:
+        row: the model's row of the table.
+        records: of the model's family.
+        beside: place of the dots in FLOPS of the model's point.
+    """
+    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
+    runs = next(runs for model, runs in records.items() if model.name == row.model)
+    common = sorted(set(runs) & set(base)) if row.method != "baseline" else []
+    if len(common) > 1:
+        gains = [runs[seed].top1 - base[seed].top1 for seed in common]
+        dots = {"color": colour or COLOURS[row.method], "alpha": 0.5, "markersize": 4, "zorder": 3}
+        axes.plot([row.flops_ratio * beside] * len(gains), gains, ".", **dots)
 
 
 def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
     """Label each point with its coefficient, and the x axis with the last feature map where it grows.
 
-    A point closer than CLOSE octaves to one labelled above is labelled below: side by side they would overlap.
+    A point closer than CLOSE octaves to a point labelled above is labelled below: side by side they would overlap.
     """
     last_above, last_map = -np.inf, part["final_px"].iloc[0] if len(part) else 0
     for row in part.itertuples():
@@ -101,7 +116,7 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
 
 
 def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
-    """Draw a model: filled with its interval, or a cross where one seed gives none."""
+    """Draw a model's row of the table: filled with its interval, or a cross where a single seed gives none."""
     colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
     if row.seeds < 2 and row.method != "baseline":
         axes.plot(row.flops_ratio, row.gain, "x", color=colour, markersize=7, markeredgewidth=2, zorder=4)
@@ -119,7 +134,7 @@ def marks(row) -> str:
 
 
 def share_differences(axes: Sequence[Axes], records: Records) -> None:
-    """Give panels of differences one range, and the last of them a strip of absolute top-1."""
+    """Give panels of differences a common range, and the last of them a strip of absolute top-1."""
     low = min(panel.get_ylim()[0] for panel in axes)
     high = max(panel.get_ylim()[1] for panel in axes)
     for panel in axes:
@@ -157,7 +172,11 @@ def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> Non
 
 
 def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
-    """Explain bars, crosses and marks under the panels; `maps`: the x axes say where the last feature map grows."""
+    """Explain bars, crosses and marks under the panels.
+
+    Args:
+        maps: whether the x axes say where the last feature map grows.
+    """
     parts = []
     if rows["gain_low"].notna().any():
         parts.append("bars: 95 % interval of the difference (pooled seeds, paired pictures); small dots: single seeds")
@@ -169,8 +188,7 @@ def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True) -> None:
         parts.append(f"{UPSAMPLED} some training crops are enlarged")
     if rows["optimisation_limited"].any():
         parts.append(f"{LIMITED} training loss above the baseline's: optimisation-limited")
-    smallest = rows["final_px"].min()
-    largest = rows["final_px"].max()
+    smallest, largest = rows["final_px"].min(), rows["final_px"].max()
     larger = ", larger where written" if maps else f" to {largest}×{largest}"
     parts.append(f"last feature map {smallest}×{smallest}" + (larger if largest > smallest else ""))
-    figure.text(0.008, 0.018, "; ".join(parts), ha="left", va="center", fontsize=7.5, color="0.35")
+    style.line(figure, 0.018, "; ".join(parts), fontsize=7.5, color="0.35")

@@ -1,4 +1,4 @@
-"""Figure 7 as drawn: maps over pictures, measures against FLOPS, photographs with the Lite trio."""
+"""Figure 7 as drawn: maps over images, measures against FLOPS, photographs with the Lite trio."""
 
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ HEADS = {
     "compound": "compound scaling",
 }
 HEAT = "inferno"  # its lightness rises steadily: in grey, more evidence is still lighter
-SHARE = 0.62  # of the heat in a mixture with the picture in grey
+SHARE = 0.62  # of the heat in a mixture with the image in grey
 SHADES = 40  # of each colour in a mixture: too fine to see, and the files are smaller by a quarter than with 255
 LONGEST = 15  # letters of a class's name in a caption
 PANELS_WIDE = 12  # of photographs and their maps: of the trio three photographs; more stand in the notebook
@@ -57,24 +57,22 @@ def figure(title: str, study: "Study", measured: activation_maps.Measured, rows:
     if photographs:
         _photographs(parts[-1], photographs)
     height = whole.get_figheight()
-    whole.text(0.008, 1 - 0.2 / height, title, ha="left", va="center", fontsize=12, fontweight="bold")
-    whole.text(0.008, 1 - 0.42 / height, _subtitle(study, measured), ha="left", va="center", fontsize=8.5, color="0.3")
+    style.headline(whole, 1 - 0.2 / height, title)
+    style.line(whole, 1 - 0.42 / height, _subtitle(study, measured))
     foot = "\n".join(filter(None, [_footnote(measured, gallery), _trained(study, measured)]))
-    whole.text(0.008, 0.19 / height, foot, ha="left", va="center", fontsize=7.5, color="0.35")
+    style.line(whole, 0.19 / height, foot, fontsize=7.5, color="0.35")
     return whole
 
 
 def _subtitle(study: "Study", measured: activation_maps.Measured) -> str:
     networks, settings = activation_maps.networks(measured), activation_maps.settings(measured)
-    every = list(measured.values())
-    devices = ", ".join(sorted({one.provenance["device"] for one in every}))
-    dates = sorted({one.provenance["date"][:10] for one in every})
-    origin = "shipped" if all(one.shipped for one in every) else "measured here"
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    made = [measurement.provenance for measurement in measured.values()]
+    devices = ", ".join(sorted({provenance["device"] for provenance in made}))
+    when = style.span(provenance["date"][:10] for provenance in made)
+    origin = "shipped" if all(measurement.shipped for measurement in measured.values()) else "measured here"
     if not networks:
         return f"published ImageNet weights · {devices} · {when} · {origin}"
-    numbers = sorted({len(runs) for runs in networks.values()})
-    seeds = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    seeds = style.span(len(runs) for runs in networks.values())
     return (
         f"{study.dataset.label} · baseline {study.base} · {study.profile.recipe.epochs} epochs · "
         f"{seeds} seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · "
@@ -84,9 +82,9 @@ def _subtitle(study: "Study", measured: activation_maps.Measured) -> str:
 
 def _trained(study: "Study", measured: activation_maps.Measured) -> str:
     """Say where the networks were trained, if not where they were mapped."""
-    runs = [(task.run, one) for task, one in measured.items() if isinstance(task, NetworkMaps)]
-    trained = {record.provenance["device"] for run, _ in runs if (record := study.store.find(run))}
-    elsewhere = trained - {one.provenance["device"] for _, one in runs}
+    mapped = {task.run: made.provenance["device"] for task, made in measured.items() if isinstance(task, NetworkMaps)}
+    trained = {record.provenance["device"] for run in mapped if (record := study.store.find(run))}
+    elsewhere = trained - set(mapped.values())
     return f"networks trained on {' and '.join(sorted(trained))}" if elsewhere else ""
 
 
@@ -103,7 +101,7 @@ def _footnote(measured: activation_maps.Measured, gallery: activation_maps.Galle
         bars = "bars: 95 % over seeds and pictures" if several else "crosses: one seed, no interval"
         notes.append(f"all maps pooled to {settings.grid}x{settings.grid}; {bars}")
     if gallery.runs and not gallery.chosen():
-        notes.append("no picture is drawn: of none does every network's map say something")
+        notes.append("no image is drawn: of none does every network's map say something")
     elif gallery.runs:
         notes.append("✓ right, ✗ wrong (seed 0); map of the class named at the left")
         if gallery.outlines is not None:
@@ -112,7 +110,7 @@ def _footnote(measured: activation_maps.Measured, gallery: activation_maps.Galle
 
 
 def blend(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Mix a picture (h, w, 3) uint8, in grey, with a map (h, w) of 0 to 1 in colour: (h, w, 3) of 0 to 1."""
+    """Mix an image (h, w, 3) uint8, in grey, with a map (h, w) of 0 to 1 in colour: (h, w, 3) of 0 to 1."""
     grey = (pixels @ (0.299, 0.587, 0.114) / 255)[..., None]
     mixed = (1 - SHARE) * grey + SHARE * plt.get_cmap(HEAT)(heat)[..., :3]
     return (mixed * SHADES).round() / SHADES
@@ -127,24 +125,24 @@ def _bare(axes: Axes) -> None:
 
 
 def short(name: str) -> str:
-    """Cut a class's name to what fits under a picture."""
+    """Cut a class's name to what fits under an image."""
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def _grid(part: SubFigure, gallery: activation_maps.Gallery, shown: list[int]) -> None:
     panels = part.subplots(len(shown), 1 + len(gallery.methods), squeeze=False)
-    right = gallery.right()
+    correct = gallery.correct()
     for row, index in zip(panels, shown, strict=True):
         pixels = gallery.images[index]
         side = len(pixels)
         row[0].imshow(pixels, interpolation="none")
         row[0].set_xlabel(short(gallery.names[gallery.classes[index]]), fontsize=8)
-        for axes, method, good in zip(row[1:], gallery.methods, right[:, index], strict=True):
+        for axes, method, good in zip(row[1:], gallery.methods, correct[:, index], strict=True):
             cells = Cells(**gallery.runs[method].result["cells"])
             heat = to_pixels(gallery.grids[method][index][None], cells, side)[0]
             axes.imshow(blend(pixels, heat / heat.max()), interpolation="none")
             said = short(gallery.names[gallery.predicted[method][index]])
-            axes.set_xlabel(f"{said} {gallery.sure[method][index]:.2f} {'✓' if good else '✗'}", fontsize=7.5)
+            axes.set_xlabel(f"{said} {gallery.probability[method][index]:.2f} {'✓' if good else '✗'}", fontsize=7.5)
             if gallery.outlines is not None:
                 outline = gallery.outlines[index].astype(float)
                 at = (np.arange(len(outline)) + 0.5) * side / len(outline) - 0.5
@@ -166,11 +164,11 @@ def _measures(part: SubFigure, rows: pd.DataFrame) -> None:
                 axes.errorbar(row.flops_ratio, value, [[value - low], [high - value]], color=colour, capsize=2, lw=1)
             axes.plot(row.flops_ratio, value, MARKERS[row.row] if row.seeds > 1 else "x", color=colour, markersize=6)
         for name, line in CONTROLS.items():
-            found = rows.loc[rows["row"] == name, measure]
-            if len(found) and pd.notna(found.iloc[0]):
-                axes.axhline(found.iloc[0], color="0.45", linestyle=line, linewidth=1)
+            level = rows.loc[rows["row"] == name, measure]
+            if len(level) and pd.notna(level.iloc[0]):
+                axes.axhline(level.iloc[0], color="0.45", linestyle=line, linewidth=1)
         axes.set_title(words, loc="left", fontsize=8.5)
-        style.ratio_axis(axes, float(models["flops_ratio"].min()), float(models["flops_ratio"].max()))
+        style.ratio_axis(axes, models["flops_ratio"])
         axes.set_xlabel("")
         axes.tick_params(labelsize=7.5)
         axes.set_ylabel("points" if measure == "road" else "%", fontsize=8)
@@ -189,18 +187,18 @@ def _legend(axes: Axes, models: pd.DataFrame) -> None:
     axes.legend(loc="center", fontsize=8, frameon=False)
 
 
-def _photographs(part: SubFigure, found: list) -> None:
-    names = list(found[0].result["models"])
-    panels = part.subplots(1, len(found) * (1 + len(names)), squeeze=False)[0]
-    for number, one in enumerate(found):
+def _photographs(part: SubFigure, photographs: list) -> None:
+    names = list(photographs[0].result["models"])
+    panels = part.subplots(1, len(photographs) * (1 + len(names)), squeeze=False)[0]
+    for number, photograph in enumerate(photographs):
         own = panels[number * (1 + len(names)) : (number + 1) * (1 + len(names))]
         for axes, name in zip(own, ("original", *names), strict=True):
-            result = one.result["models"][names[-1] if name == "original" else name]
+            result = photograph.result["models"][names[-1] if name == "original" else name]
             pixels = image(result["thumbnail"])
             if name == "original":
                 axes.imshow(pixels, interpolation="none")
                 axes.set_title("original", fontsize=8)
-                axes.set_xlabel(short(one.result["name"]), fontsize=7.5)
+                axes.set_xlabel(short(photograph.result["name"]), fontsize=7.5)
                 continue
             cells = Cells(**result["cells"])
             heat = to_pixels(unpack(result["grid"], (1, cells.count, cells.count), bits=8), cells, len(pixels))[0]

@@ -1,4 +1,4 @@
-"""Table 3's picture: a family a column, measured above, printed below on ImageNet axes, the margins at the side."""
+"""Table 3's figure: a family a column, measured above, printed below on ImageNet axes, the margins at the side."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -17,7 +17,7 @@ LINE = 200  # letters of the subtitle that fit between the margins
 
 
 class Panels(NamedTuple):
-    """The panels of a figure: family -> measured, family -> printed, and one for the margins."""
+    """The panels of a figure: family -> measured, family -> printed, and the margins'."""
 
     measured: dict[str, Axes]
     printed: dict[str, Axes]
@@ -25,26 +25,27 @@ class Panels(NamedTuple):
 
 
 def panels(title: str, subtitle: str, families: tuple[str, ...]) -> tuple[Figure, Panels]:
-    """Open a figure with two panels a family and one at the right, under a title and a subtitle."""
+    """Open a figure with two panels a family and the margins' at the right, under a title and a subtitle."""
     style.theme()
     figure = plt.figure(figsize=(14.5, 8.2))
     rows = [[*(f"{kind} {family}" for family in families), "margins"] for kind in ("measured", "printed")]
     axes = figure.subplot_mosaic(rows, width_ratios=[1] * len(families) + [1.15], height_ratios=[1.25, 1])
     figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.885), wspace=0.03, hspace=0.04)
-    figure.text(0.008, 0.978, title, ha="left", va="center", fontsize=12, fontweight="bold")
-    lines = "\n".join(wrap(subtitle, LINE))
-    figure.text(0.008, 0.943, lines, ha="left", va="center", fontsize=8, color="0.3")
-    found = [{family: axes[f"{kind} {family}"] for family in families} for kind in ("measured", "printed")]
-    return figure, Panels(*found, axes["margins"])
+    style.headline(figure, 0.978, title)
+    style.line(figure, 0.943, "\n".join(wrap(subtitle, LINE)), fontsize=8)
+    columns = [{family: axes[f"{kind} {family}"] for family in families} for kind in ("measured", "printed")]
+    return figure, Panels(*columns, axes["margins"])
 
 
 def measured(panels: Mapping[str, Axes], titles: Mapping[str, str], records: Records, rows: pd.DataFrame) -> None:
-    """Draw each family's differences to its own baseline, on one range, with its own strip of absolute top-1."""
+    """Draw each family's differences to its own baseline, on a common range, with its own strip of absolute top-1."""
+    own = {family: {m: runs for m, runs in records.items() if m.family == family} for family in panels}
     for family, axes in panels.items():
         axes.set_title(titles[family], loc="left", fontsize=9, fontweight="bold")
         axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
         part = rows[(rows["family"] == family) & rows["gain"].notna()]
-        _seeds(axes, {m: runs for m, runs in records.items() if m.family == family}, part)
+        for row in part.itertuples():
+            accuracy_curves.single_seeds(axes, row, own[family], 1.05)
         for row in part.itertuples():
             accuracy_curves.point(axes, row)
             overlaid_curves.mark(axes, row)
@@ -54,30 +55,16 @@ def measured(panels: Mapping[str, Axes], titles: Mapping[str, str], records: Rec
         if not (part["method"] != "baseline").any():
             words = {"xycoords": "axes fraction", "ha": "center", "fontsize": 8, "color": "0.4"}
             axes.annotate("not measured" if part.empty else "only the baseline is measured", (0.5, 0.6), **words)
-        style.ratio_axis(axes, 1.0, max(rows["flops_ratio"]))
+        style.ratio_axis(axes, (1.0, max(rows["flops_ratio"])))
     low, high = (end([axes.get_ylim()[i] for axes in panels.values()]) for i, end in enumerate((min, max)))
     for family, axes in panels.items():
         axes.set_ylim(low, high)
-        accuracy_curves.share_differences(
-            [axes], {model: runs for model, runs in records.items() if model.family == family}
-        )
+        accuracy_curves.share_differences([axes], own[family])
     for axes in list(panels.values())[1:]:
         axes.set_ylabel("")
     for axes in list(panels.values())[:-1]:
         for strip in axes.child_axes:
             strip.set_ylabel("")
-
-
-def _seeds(axes: Axes, records: Records, rows: pd.DataFrame) -> None:
-    """Draw single seeds as small dots beside their mean, where more than one is paired with the baseline's."""
-    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
-    x_of = rows.set_index("model")["flops_ratio"]
-    for model, runs in records.items():
-        common = sorted(set(runs) & set(base))
-        if model.method != "baseline" and len(common) > 1:
-            gains = [runs[seed].top1 - base[seed].top1 for seed in common]
-            dots = {"color": COLOURS[model.method], "alpha": 0.5, "markersize": 4, "zorder": 3}
-            axes.plot([x_of[model.name] * 1.05] * len(gains), gains, ".", **dots)
 
 
 def printed(panels: Mapping[str, Axes], table3: pd.DataFrame) -> None:
@@ -98,9 +85,12 @@ def printed(panels: Mapping[str, Axes], table3: pd.DataFrame) -> None:
 
 
 def finish(figure: Figure, words: Mapping[str, str]) -> None:
-    """Say once, beside the title, what each colour and marker is (`words`: method -> text), and settle the layout.
+    """Say once, beside the title, what each colour and marker is, and settle the layout.
 
     Drawn again, a constrained layout with a panel over two rows would move by a fraction of a pixel.
+
+    Args:
+        words: method -> text.
     """
     shown = [plt.Line2D([], [], linestyle=LINES[method], **_marker(method)) for method in words]
     place = {"loc": "upper right", "bbox_to_anchor": (0.996, 0.998), "ncols": len(words), "fontsize": 8.5}

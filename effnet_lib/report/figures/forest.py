@@ -1,4 +1,4 @@
-"""Forest plots: effects with their intervals, one below the other, the minimum effect drawn."""
+"""Forest plots: effects with their intervals, a row each, the minimum effect drawn."""
 
 from collections.abc import Mapping
 
@@ -18,10 +18,12 @@ def margins(
 ) -> None:
     """Draw compound minus each method, in points, group by group.
 
-    `groups`: words -> (method -> FLOPS over the baseline's, where they belong in the labels; method -> estimate).
     Positive is in favour of compound scaling. Every row says what its method costs: whole layers and channels miss a
-    level by some per cent. `notes`: words -> method -> what its label says besides. Verdicts use the 90 % interval
-    (thick), figures the 95 % one (thin).
+    level by some per cent. Verdicts use the 90 % interval (thick); the 95 % interval is thin.
+
+    Args:
+        groups: words -> (method -> FLOPS over the baseline's, where they belong in the labels; method -> estimate).
+        notes: words -> method -> what its label says besides.
     """
     y, ticks, labels = 0.0, [], []
     for words, (costs, parts) in groups.items():
@@ -50,12 +52,12 @@ def margins(
     axes.set_title(title, loc="left", fontsize=10)
 
 
-def effects(axes: Axes, found: Mapping[str, Estimate]) -> None:
-    """Draw effects of one method one below the other, in points; right of 0 speaks for the paper."""
-    for y, estimate in enumerate(found.values()):
+def effects(axes: Axes, estimates: Mapping[str, Estimate]) -> None:
+    """Draw effects of width scaling in rows, in points; right of 0 speaks for the paper."""
+    for y, estimate in enumerate(estimates.values()):
         effect(axes, y, "width", estimate)
-    _frame(axes, list(range(len(found))), list(found), DELTA)
-    axes.set_ylim(len(found) - 0.4, -0.6)
+    _frame(axes, list(range(len(estimates))), list(estimates), DELTA)
+    axes.set_ylim(len(estimates) - 0.4, -0.6)
     axes.set_xlabel("difference in top-1 (points); right of 0 speaks for the paper")
     axes.set_title("Observation 2", loc="left", fontsize=10)
 
@@ -82,7 +84,7 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> N
 
 
 def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
-    """Draw one effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without one."""
+    """Draw an effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without an interval."""
     colour = COLOURS[method]
     if estimate.value is None:
         _at_right(axes, y, "not measured", (-2, 0), "center")

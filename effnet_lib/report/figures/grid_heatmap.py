@@ -1,6 +1,6 @@
 """The grid search's drawing: a heat map over the constraint surface, and differences to the paper's triple."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +18,7 @@ from ...stats.regret import Regret
 from ...stats.response_surface import Surface
 from ...study.coefficient_grid import PAPER, Candidate, Point
 from ...study.study import Study
+from . import style
 from .forest import effect as draw_effect
 from .style import COLOURS, HALO
 
@@ -31,68 +32,76 @@ ROUNDING = {
 def heat_map(
     axes: Axes,
     grid: Sequence[Point],
-    found: Mapping[Candidate, Mapping[int, RunRecord]],
+    searched: Mapping[Candidate, Mapping[int, RunRecord]],
     surface: Surface | None,
     winner: Candidate | None,
 ) -> None:
     """Draw top-1 over (alpha, gamma), beta following from the constraint; nothing is coloured beyond the networks.
 
-    `grid`: all distinct networks, small where untrained. `winner`: the best but the paper's, where it is decided.
+    Args:
+        grid: all distinct networks, small where untrained.
+        searched: the trained networks' records, by seed.
+        winner: the best network but the paper's, where it is decided.
     """
-    runs = pd.DataFrame(
-        [
-            (one.triple.depth, one.triple.resolution, np.mean([r.top1 for r in rs.values()]))
-            for one, rs in found.items()
-        ],
-        columns=["alpha", "gamma", "top1"],
-    )
+    listed = [
+        (network.triple.depth, network.triple.resolution, np.mean([run.top1 for run in runs.values()]))
+        for network, runs in searched.items()
+    ]
+    means = pd.DataFrame(listed, columns=["alpha", "gamma", "top1"])
     axes.set(xscale="log", yscale="log", xlim=(0.94, 2.2), ylim=(0.955, 1.47))
-    low, high = (runs["top1"].min(), runs["top1"].max()) if len(runs) else (0.0, 100.0)
+    low, high = (means["top1"].min(), means["top1"].max()) if len(means) else (0.0, 100.0)
     colours = {"cmap": sns.color_palette("viridis", as_cmap=True), "vmin": low - 0.05, "vmax": high + 0.05}
-    where = runs.groupby(["alpha", "gamma"], as_index=False)["top1"].mean()  # networks that differ in beta only
-    flat = np.log(where[["alpha", "gamma"]].to_numpy())
-    if len(flat) >= 3 and np.linalg.matrix_rank(flat - flat.mean(axis=0), tol=1e-6) == 2:
-        levels = np.linspace(colours["vmin"], colours["vmax"], 15)
-        # Neighbours on the logarithmic axes, as everything here is drawn.
-        mesh = Triangulation(where["alpha"], where["gamma"], Triangulation(*flat.T).triangles)
-        axes.tricontourf(mesh, where["top1"], levels, cmap=colours["cmap"], alpha=0.55)
-    others = [p.candidate.triple for p in grid if p.candidate not in found]
+    _shade(axes, means, **colours)
+    others = [p.candidate.triple for p in grid if p.candidate not in searched]
     axes.plot([t.depth for t in others], [t.resolution for t in others], ".", color="0.55", markersize=3, zorder=2)
-    drawn = axes.scatter(
-        runs["alpha"], runs["gamma"], 90, runs["top1"], marker="s", edgecolors="white", zorder=4, **colours
-    )
+    squares = {"marker": "s", "edgecolors": "white", "zorder": 4} | colours
+    drawn = axes.scatter(means["alpha"], means["gamma"], 90, means["top1"], **squares)
     plt.colorbar(drawn, ax=axes, label="top-1 (%)", pad=0.01, shrink=0.85)
     _constraint(axes)
     _surface(axes, surface)
-    taken: list[tuple[float, float]] = []
-    for one in found:
-        place = (float(np.log(one.triple.depth) / 0.85), float(np.log(one.triple.resolution) / 0.41))
-        near = any(abs(place[0] - x) < 0.07 and abs(place[1] - y) < 0.09 for x, y in taken)
-        taken.append(place)
-        axes.annotate(
-            f"{one.triple.width:g}",
-            (one.triple.depth, one.triple.resolution),
-            (0, 7 if near else -10 if one == winner or one.triple == PAPER else -7),
-            textcoords="offset points",
-            ha="center",
-            va="top" if not near else "bottom",
-            fontsize=7.5,
-            path_effects=HALO,
-            zorder=6,
-        )
-    ring = {"fillstyle": "none", "linestyle": "none", "markeredgewidth": 2, "zorder": 5}
-    paper_words = f"paper: ({PAPER.depth:g}, {PAPER.width:g}, {PAPER.resolution:g})"
-    axes.plot(PAPER.depth, PAPER.resolution, "D", color=COLOURS["compound"], markersize=15, label=paper_words, **ring)
-    if winner:
-        spot = (winner.triple.depth, winner.triple.resolution)
-        axes.plot(*spot, "o", color="0.1", markersize=17, label=f"best other: {winner.name}", **ring)
-    axes.legend(loc="upper right", fontsize=8, framealpha=0.9, markerscale=0.55)
+    _betas(axes, searched, winner)
+    _rings(axes, winner)
     axes.set_xticks(ALPHA_TICKS, [f"{tick:g}" for tick in ALPHA_TICKS])
     axes.set_yticks(GAMMA_TICKS, [f"{tick:g}" for tick in GAMMA_TICKS])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="α (depth)", ylabel="γ (resolution)")
     axes.set_title("top-1 over the constraint surface; numbers: β (width)", loc="left", fontsize=10)
+
+
+def _shade(axes: Axes, means: pd.DataFrame, cmap, vmin: float, vmax: float) -> None:
+    """Colour what lies between the networks, where they span an area."""
+    where = means.groupby(["alpha", "gamma"], as_index=False)["top1"].mean()  # networks that differ in beta only
+    flat = np.log(where[["alpha", "gamma"]].to_numpy())
+    if len(flat) >= 3 and np.linalg.matrix_rank(flat - flat.mean(axis=0), tol=1e-6) == 2:
+        # Neighbours on the logarithmic axes, as everything here is drawn.
+        mesh = Triangulation(where["alpha"], where["gamma"], Triangulation(*flat.T).triangles)
+        axes.tricontourf(mesh, where["top1"], np.linspace(vmin, vmax, 15), cmap=cmap, alpha=0.55)
+
+
+def _betas(axes: Axes, networks: Iterable[Candidate], winner: Candidate | None) -> None:
+    """Write each network's beta below its square, or above it where another's would be covered."""
+    taken: list[tuple[float, float]] = []
+    look = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5, "path_effects": HALO, "zorder": 6}
+    for network in networks:
+        alpha, gamma = network.triple.depth, network.triple.resolution
+        x, y = float(np.log(alpha) / 0.85), float(np.log(gamma) / 0.41)
+        near = any(abs(x - a) < 0.07 and abs(y - b) < 0.09 for a, b in taken)
+        taken.append((x, y))
+        offset = 7 if near else -10 if network == winner or network.triple == PAPER else -7
+        place = {"xytext": (0, offset), "va": "bottom" if near else "top"}
+        axes.annotate(f"{network.triple.width:g}", (alpha, gamma), **place, **look)
+
+
+def _rings(axes: Axes, winner: Candidate | None) -> None:
+    """Mark the paper's triple and the winner, and say in the legend which they are."""
+    ring = {"fillstyle": "none", "linestyle": "none", "markeredgewidth": 2, "zorder": 5}
+    words = f"paper: ({PAPER.depth:g}, {PAPER.width:g}, {PAPER.resolution:g})"
+    axes.plot(PAPER.depth, PAPER.resolution, "D", color=COLOURS["compound"], markersize=15, label=words, **ring)
+    if winner:
+        spot = (winner.triple.depth, winner.triple.resolution)
+        axes.plot(*spot, "o", color="0.1", markersize=17, label=f"best other: {winner.name}", **ring)
+    axes.legend(loc="upper right", fontsize=8, framealpha=0.9, markerscale=0.55)
 
 
 def _constraint(axes: Axes) -> None:
@@ -125,12 +134,14 @@ def _surface(axes: Axes, surface: Surface | None) -> None:
     axes.plot([], [], "--", color="black", linewidth=1, label=words)
 
 
-def differences(axes: Axes, found: Regret | None, fresh: Mapping[str, Estimate], ratios: Mapping[str, float]) -> None:
+def differences(axes: Axes, regret: Regret | None, fresh: Mapping[str, Estimate], ratios: Mapping[str, float]) -> None:
     """Draw every network minus the paper's triple, best first, then winner minus paper on fresh seeds, in points.
 
-    `ratios`: counted FLOPS over the baseline's, by name.
+    Args:
+        fresh: words -> effect on fresh seeds.
+        ratios: counted FLOPS over the baseline's, by name.
     """
-    listed = sorted(found.differences.items(), key=lambda item: -item[1][0]) if found else []
+    listed = sorted(regret.differences.items(), key=lambda item: -item[1][0]) if regret else []
     labels = [f"{name}  {ratios[name]:.2f}x" for name, _ in listed] + list(fresh)
     for y, (_, (value, low, high)) in enumerate(listed):
         if low is None:
@@ -152,8 +163,8 @@ def differences(axes: Axes, found: Regret | None, fresh: Mapping[str, Estimate],
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(f"top-1 minus that of the paper's triple (points); dotted: δ = {DELTA:g}")
     title = "against the paper's triple"
-    if found and found.interval:
-        title += f": regret {found.value:.1f} ({found.interval[0]:.1f} to {found.interval[1]:.1f})"
+    if regret and regret.interval:
+        title += f": regret {regret.value:.1f} ({regret.interval[0]:.1f} to {regret.interval[1]:.1f})"
     axes.set_title(title, loc="left", fontsize=10)
 
 
@@ -171,4 +182,4 @@ def footnote(figure: Figure, study: Study, surface: Surface | None, rows: pd.Dat
     bars = "bars: 95 % for all differences together" if (rows["seeds"] > 1).any() else "crosses: one seed, no interval"
     within = f"FLOPS 2x within {100 * study.profile.tolerance:g} %{count}"
     text = "; ".join([ROUNDING[study.profile.rounding], within, bars, fitted])
-    figure.text(0.008, 0.018, text, ha="left", va="center", fontsize=7.5, color="0.35")
+    style.line(figure, 0.018, text, fontsize=7.5, color="0.35")

@@ -1,4 +1,4 @@
-"""Pictures of latencies: dots with intervals by pair and runtime, beside what is printed."""
+"""Latencies as dots with intervals, by pair and runtime, beside what is printed."""
 
 import textwrap
 
@@ -16,18 +16,23 @@ from .latency_vs_flops import OTHER, OURS, PRINTED, log_ticks, marker_style
 
 
 def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Figure:
-    """Draw the three panels: speed-up and latency of each pair in each runtime, latency of all against FLOPS."""
+    """Draw the three panels: speed-up and latency of each pair in each runtime, latency of all against FLOPS.
+
+    Args:
+        rows: `tables.latency.table`.
+        part: `tables.latency.against_flops` in `runtime`.
+    """
     style.theme()
     lines = _lines(rows)
     height = max(6.2, 2.4 + 0.34 * len(lines))
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15.5, height), width_ratios=[0.8, 1.0, 1.75])
     inch = 1 / height
     figure.get_layout_engine().set(rect=(0, 0.3 * inch, 1, 1 - 1.15 * inch), wspace=0.03)
-    figure.text(0.008, 1 - 0.2 * inch, title, ha="left", va="center", fontsize=12, fontweight="bold")
-    figure.text(0.008, 1 - 0.5 * inch, _subtitle(rows), ha="left", va="center", fontsize=8.5, color="0.3")
-    figure.text(0.008, 1 - 0.75 * inch, _quiet(rows), ha="left", va="center", fontsize=8.5, color="0.3")
+    style.headline(figure, 1 - 0.2 * inch, title)
+    style.line(figure, 1 - 0.5 * inch, _subtitle(rows))
+    style.line(figure, 1 - 0.75 * inch, _quiet(rows))
     words = f"filled: {HERE}; light: {ELSEWHERE}; hollow: printed in the paper; bars: 95 % interval over rounds"
-    figure.text(0.008, 0.14 * inch, words, ha="left", va="center", fontsize=7.5, color="0.35")
+    style.line(figure, 0.14 * inch, words, fontsize=7.5, color="0.35")
     shown = [plt.Line2D([], [], **marker_style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
     place = {"loc": "upper right", "bbox_to_anchor": (0.998, 1 - 0.02 * inch), "ncols": 2, "fontsize": 8.5}
     figure.legend(shown, ["EfficientNet", "another network"], frameon=False, **place)
@@ -42,14 +47,12 @@ def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Fi
 
 def _subtitle(rows: pd.DataFrame) -> str:
     here = rows[rows["where"] == (HERE if (rows["where"] == HERE).any() else ELSEWHERE)]
-    numbers = sorted(set(here.loc[here["rounds"] > 0, "rounds"]))
-    rounds = f"{numbers[0]:g}" if len(numbers) == 1 else f"{numbers[0]:g} to {numbers[-1]:g}" if numbers else "no"
-    dates = sorted(set(here["date"]))
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    numbers = here.loc[here["rounds"] > 0, "rounds"]
+    rounds = style.span(numbers) if len(numbers) else "no"
     pinned = "pinned to one core" if here["pinned"].all() else "not pinned"
     return (
         f"one picture, one thread, {pinned} · CPU time, median of {rounds} rounds · random weights, batch norm "
-        f"calibrated, denormals flushed · {', '.join(sorted(set(here['device'])))} · {when}"
+        f"calibrated, denormals flushed · {', '.join(sorted(set(here['device'])))} · {style.span(here['date'])}"
     )
 
 
@@ -68,7 +71,7 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
         slower, faster = group.split(" / ")
         lines.append({"head": f"{slower} / {faster}"})
         if faster in printed.index and slower in printed.index:
-            times = [printed.loc[one, "latency_seconds"] for one in (slower, faster)]
+            times = [printed.loc[model, "latency_seconds"] for model in (slower, faster)]
             lines.append(
                 {"label": "printed (2019)", "where": PRINTED, "speedup": printed.loc[faster, "speedup"], "times": times}
             )

@@ -1,4 +1,4 @@
-"""A picture of latency against FLOPS: on one grey line, all networks do as many multiply-adds a second."""
+"""Latency against FLOPS: on a grey line, all networks do as many multiply-adds a second."""
 
 import numpy as np
 import pandas as pd

@@ -8,15 +8,16 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from ...study.training_plan import Records
-from . import style as plotting
-from .accuracy_curves import CLOSE, marks, point, share_differences
+from . import style
+from .accuracy_curves import CLOSE, marks, point, share_differences, single_seeds
 from .style import COLOURS, HALO, LINES, MARKERS
 
 
 def together(axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: pd.DataFrame) -> None:
     """Draw all scaling methods in one panel: differences to the baseline, single seeds, intervals, the ends labelled.
 
-    `shown`: method -> its architectures. A network of two methods is one point, and both curves pass through it.
+    Args:
+        shown: method -> its architectures. A network of two methods is one point, and both curves pass through it.
     """
     axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
     row_of, ends = _rows(records, rows), []
@@ -25,15 +26,15 @@ def together(axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: 
         if not any(row.method != "baseline" for row in part):
             continue
         # One seed is a cross whatever the method: in grey the two solid curves differ by their widths.
-        style = {"color": COLOURS[method], "linewidth": 2.4 if method == "compound" else 1.4}
-        axes.plot([row.flops_ratio for row in part], [row.gain for row in part], LINES[method], zorder=2, **style)
-        axes.plot([], [], LINES[method], marker=MARKERS[method], label=plotting.WORDS.get(method, method), **style)
+        look = {"color": COLOURS[method], "linewidth": 2.4 if method == "compound" else 1.4}
+        axes.plot([row.flops_ratio for row in part], [row.gain for row in part], LINES[method], zorder=2, **look)
+        axes.plot([], [], LINES[method], marker=MARKERS[method], label=style.WORDS.get(method, method), **look)
         ends += [row for row in part if row.method == method][-1:]
-    for arch, row in row_of.items():
-        _dots(axes, arch, records, row, COLOURS[row.method])
+    for row in row_of.values():
+        single_seeds(axes, row, records, 1.02)
         point(axes, row)
         mark(axes, row)
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
+    style.ratio_axis(axes, rows["flops_ratio"])
     share_differences([axes], records)
     _end_labels(axes, ends)
     axes.set_title("all methods", loc="left", fontsize=10, pad=22)
@@ -49,46 +50,45 @@ def lines(
 ) -> None:
     """Draw width scaled on several baselines: tints of the width's colour, darkest last, and the common FLOPS shaded.
 
-    `shown`: words -> the line's architectures; `common`: FLOPS over the baseline's where two lines are compared.
+    Args:
+        shown: words -> the line's architectures.
+        common: FLOPS over the baseline's where two lines are compared.
     """
     axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
     row_of, ends = _rows(records, rows), []
     tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
-    for (words, archs), tint, marker, style in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
-        part = {arch: row_of[arch] for arch in archs if arch in row_of}
-        x, y = [row.flops_ratio for row in part.values()], [row.gain for row in part.values()]
-        axes.plot(x, y, style, color=tint, linewidth=1.6, zorder=2)
-        axes.plot([], [], style, marker=marker, color=tint, label=words)
-        for arch, row in part.items():
-            _dots(axes, arch, records, row, tint)
+    for (words, archs), tint, marker, dash in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
+        part = list({arch: row_of[arch] for arch in archs if arch in row_of}.values())
+        axes.plot([row.flops_ratio for row in part], [row.gain for row in part], dash, color=tint, lw=1.6, zorder=2)
+        axes.plot([], [], dash, marker=marker, color=tint, label=words)
+        for row in part:
+            single_seeds(axes, row, records, 1.02, tint)
             point(axes, row, tint, marker)
             mark(axes, row)
-        ends += [(row, tint) for row in list(part.values())[:: max(1, len(part) - 1)]]
+        ends += [(row, tint) for row in part[:: max(1, len(part) - 1)]]
     if common:
         axes.axvspan(*common, color="0.9", zorder=0)
-        axes.annotate(
-            "compared here",
-            (np.sqrt(common[0] * common[1]), 0.985),
-            xycoords=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=8,
-            color="0.35",
-        )
-    plotting.ratio_axis(axes, float(rows["flops_ratio"].min()), float(rows["flops_ratio"].max()))
+        place = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 8, "color": "0.35"}
+        axes.annotate("compared here", (np.sqrt(common[0] * common[1]), 0.985), **place)
+    style.ratio_axis(axes, rows["flops_ratio"])
     share_differences([axes], records)
+    _width_labels(axes, ends)
+    axes.set_title("width scaled on", loc="left", fontsize=10, pad=22)
+    _legend_above(axes)
+
+
+def _width_labels(axes: Axes, ends: Sequence) -> None:
+    """Label the first and last points of lines with their widths; `ends`: (row, colour)."""
     low, high = axes.get_ylim()
     above: list = []
     for row, tint in ends:
-        # Beside one labelled above, a label goes below: two lines may end in nearly the same place.
+        # Beside a point labelled above, a label goes below: two lines may end in nearly the same place.
         x, y = np.log2(row.flops_ratio), row.gain / (high - low)
         crowded = any(abs(x - a) < CLOSE / 2 and abs(y - b) < 0.06 for a, b in above)
         above += [] if crowded else [(x, y)]
         place = {"xytext": (6, -5), "va": "top"} if crowded else {"xytext": (6, 5), "va": "bottom"}
         place |= {"textcoords": "offset points", "fontsize": 8, "path_effects": HALO, "color": tint}
         axes.annotate(row.model.split(" ")[0].replace("baseline", "w=1"), (row.flops_ratio, row.gain), **place)
-    axes.set_title("width scaled on", loc="left", fontsize=10, pad=22)
-    _legend_above(axes)
 
 
 def _rows(records: Records, rows: pd.DataFrame) -> dict:
@@ -104,7 +104,7 @@ def _legend_above(axes: Axes) -> None:
 
 
 def _end_labels(axes: Axes, ends: Sequence) -> None:
-    """Label the curves' last points, one above the other where they end at about the same FLOPS."""
+    """Label the curves' last points, stacked where they end at about the same FLOPS."""
     low, high = axes.get_ylim()
     far = max((row.flops_ratio for row in ends), default=1.0)
     below = -np.inf
@@ -120,16 +120,6 @@ def _end_labels(axes: Axes, ends: Sequence) -> None:
             x, y = axes.transData.transform((far, y))
             away = axes.transData.inverted().transform((x + 18, y))
             axes.plot(*zip((row.flops_ratio, row.gain), away, strict=True), color=COLOURS[row.method], lw=0.5, zorder=1)
-
-
-def _dots(axes: Axes, arch, records: Records, row, colour) -> None:
-    """Draw a model's differences to the baseline of the same seed, beside its point."""
-    base = next((runs for model, runs in records.items() if model.method == "baseline"), {})
-    runs = next(runs for model, runs in records.items() if model.arch == arch)
-    common = sorted(set(runs) & set(base)) if row.method != "baseline" else []
-    if len(common) > 1:
-        gains = [runs[seed].top1 - base[seed].top1 for seed in common]
-        axes.plot([row.flops_ratio * 1.02] * len(gains), gains, ".", color=colour, alpha=0.5, markersize=4, zorder=3)
 
 
 def mark(axes: Axes, row) -> None:

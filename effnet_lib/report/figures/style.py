@@ -1,9 +1,12 @@
-"""The look of every figure: theme, one colour and marker per scaling method, labels, files."""
+"""The look of every figure: theme, a colour and a marker for each scaling method, words at the margin."""
+
+from collections.abc import Iterable
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 _PALETTE = sns.color_palette("colorblind")
 # Distinct in colour, in lightness (so also in grey) and in marker; the same in every figure.
@@ -41,8 +44,25 @@ def theme() -> None:
     )
 
 
-def ratio_axis(axes: Axes, smallest: float, largest: float) -> None:
+def headline(figure: Figure, y: float, title: str) -> None:
+    """Write a figure's title at its left margin; `y` from 0 (bottom) to 1."""
+    line(figure, y, title, fontsize=12, fontweight="bold", color=None)
+
+
+def line(figure: Figure, y: float, text: str, **look) -> None:
+    """Write words at a figure's left margin; `y` from 0 (bottom) to 1, `look` as of matplotlib's texts."""
+    figure.text(0.008, y, text, ha="left", **{"va": "center", "fontsize": 8.5, "color": "0.3"} | look)
+
+
+def span(values: Iterable) -> str:
+    """Say values as "smallest to largest", or as the value that they all are."""
+    ordered = sorted(set(values))
+    return " to ".join(map(str, dict.fromkeys((ordered[0], ordered[-1]))))
+
+
+def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
     """Make x the FLOPS relative to the baseline (1 is always in view), on a log2 scale with ticks 1, 2, 4, ..."""
+    smallest, largest = float(min(ratios)), float(max(ratios))
     axes.set_xscale("log", base=2)
     ticks = [2.0**i for i in range(-8, 8) if min(1, smallest) <= 2.0**i <= 1.3 * largest]
     axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])

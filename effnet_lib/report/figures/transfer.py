@@ -26,63 +26,63 @@ OURS, OTHERS = COLOURS["compound"], COLOURS["baseline"]  # EfficientNet is what 
 
 def figure(
     heading: str,
-    found: Mapping[Series, Networks],
+    lines: Mapping[Series, Networks],
     rows: pd.DataFrame,
     estimate: Callable[[Networks, str], Estimate],
 ) -> Figure:
     """Draw the measured panels (filled, 95 % intervals) and the eight printed ones (hollow, axes of their own).
 
     A single measurement is a cross without a bar. x: parameters without the classifier, log scale; y: accuracy.
+
+    Args:
+        rows: `tables.transfer.table`.
+        estimate: of the accuracy of a network by name, in percent.
     """
     style.theme()
-    data = list(dict.fromkeys(line.label for line in found))
+    data = list(dict.fromkeys(line.label for line in lines))
     made = plt.figure(figsize=(14.5, 6.2))
     made.get_layout_engine().set(rect=(0, 0.05, 1, 0.85), wspace=0.02, hspace=0.03)
-    made.text(0.008, 0.968, heading, ha="left", va="center", fontsize=12, fontweight="bold")
-    made.text(0.008, 0.925, _subtitle(rows), ha="left", va="center", fontsize=8.5, color="0.3")
+    style.headline(made, 0.968, heading)
+    style.line(made, 0.925, _subtitle(rows))
     left, right = made.add_gridspec(1, 2, width_ratios=[0.62, 1])
-    for place, one in zip(left.subgridspec(len(data), 1), data, strict=True):
-        lines = {line: networks for line, networks in found.items() if line.label == one}
-        _measured(made.add_subplot(place), lines, rows, estimate)
+    for place, label in zip(left.subgridspec(len(data), 1), data, strict=True):
+        own = {line: networks for line, networks in lines.items() if line.label == label}
+        _measured(made.add_subplot(place), own, estimate)
     _printed([made.add_subplot(place) for place in right.subgridspec(2, 4)])
-    made.text(
-        0.008,
-        0.022,
+    words = (
         "Left: measured; bars: 95 % intervals over draws and test pictures; crosses: too few for an interval.  "
         "Right, hollow: printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. "
-        "Inc: Inception, RN: ResNet.",
-        fontsize=8,
-        color="0.3",
+        "Inc: Inception, RN: ResNet."
     )
+    style.line(made, 0.022, words, fontsize=8, va="baseline")
     return made
 
 
 def _subtitle(rows: pd.DataFrame) -> str:
     ours = rows[rows["source"] != "printed"]
-    numbers = sorted(set(ours["n"].astype(int)))
-    draws = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    draws = style.span(ours["n"].astype(int))
     where = [", ".join(dict.fromkeys(ours[name].dropna())) for name in ("dataset", "device", "date", "source")]
     tests = ", ".join(f"{int(n):,}" for n in dict.fromkeys(ours["test_pictures"]))
     return f"{where[0]} · test pictures: {tests} · n a point: {draws} · " + " · ".join(where[1:])
 
 
-def _measured(axes: Axes, lines: Mapping[Series, Networks], rows: pd.DataFrame, estimate) -> None:
+def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
     metric = ""
     tops: dict[str, tuple[float, float]] = {}
     for number, (line, networks) in enumerate(lines.items()):
         points = []
         for name, runs in networks.items():
-            one = next(iter(runs.values()))
-            metric, x = one.result["metric"], one.result["params"] / 1e6
+            result = next(iter(runs.values())).result
+            metric, x = result["metric"], result["params"] / 1e6
             value = estimate(networks, name)
             interval = value.interval95
             high = interval[1] if interval else value.value
             points.append((x, value.value, interval, len(runs)))
             tops[title(name)] = max(tops.get(title(name), (x, -1.0)), (x, high))
         points.sort(key=lambda point: point[0])
-        draws = sorted({n for *_, n in points})
-        several = f" ({' to '.join(map(str, dict.fromkeys((draws[0], draws[-1]))))} draws)" if draws[-1] > 1 else ""
-        words = line.words + (several if line.method == "probe" else "")
+        draws = {n for *_, n in points}
+        several = line.method == "probe" and max(draws) > 1
+        words = line.words + (f" ({style.span(draws)} draws)" if several else "")
         alpha = 1.0 if number == 0 else 0.75
         look = {"color": OURS, "markersize": 6, "lw": 1.3, "alpha": alpha}
         marks = [(MARKS if interval else CROSSES)[line.method] for _, _, interval, _ in points]

@@ -1,16 +1,20 @@
 """Records as the table that every accuracy figure is drawn from: a row a model, differences to the baseline."""
 
 from math import nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...models import complexity
+from ...runs.store import RunRecord
 from ...stats import intervals
 from ...stats.intervals import Estimate, PairedOutcomes, contrast
 from ...study import proxy_families
 from ...study.study import ScaledModel, Study
 from ...study.training_plan import Records
+
+Runs = dict[int, RunRecord]  # by seed
 
 
 def outcomes(records: Records) -> PairedOutcomes | None:
@@ -28,10 +32,12 @@ def ratio(study: Study, model: ScaledModel) -> float:
 def table(study: Study, records: Records) -> pd.DataFrame:
     """Return a row a model with at least one record: counts, accuracy, difference to its baseline, marks.
 
-    Accuracies in percent, differences in points with their 95 % interval (pooled seed sd and paired pictures; NaN
-    without a seed in common with the baseline), FLOPS in multiply-adds. `seeds` are those shared with the baseline,
-    which the difference is made of. `full_*` are the unscaled network (B0 or the model's family, 224 px, 1000 classes)
-    under the same scaling.
+    Returns:
+        Accuracies in percent, FLOPS in multiply-adds.
+        gain: difference to the baseline in points, with its 95 % interval (pooled seed sd and paired images); NaN
+            without a seed in common with the baseline.
+        seeds: those shared with the baseline, which the difference is made of.
+        full_*: the unscaled network (B0 or the model's family, 224 px, 1000 classes) under the same scaling.
     """
     measured = outcomes(records)
     if measured is None:
@@ -39,54 +45,65 @@ def table(study: Study, records: Records) -> pd.DataFrame:
     bases = {model.family: (model.name, runs) for model, runs in records.items() if model.method == "baseline"}
     rows = []
     for model, runs in records.items():
-        counts = complexity.count(model.arch)
-        full = complexity.count(proxy_families.full_size(model))
-        start, base = bases.get(model.family, ("baseline", {}))
-        gain = contrast(measured, {model.name: 1.0, start: -1.0}) if model.method != "baseline" else None
-        low, high = (gain.interval95 if gain else None) or (nan, nan)
-        value = 0.0 if gain is None else nan if gain.value is None else gain.value
-        result = next(iter(runs.values())).result
-        common = sorted(set(runs) & set(base))
-        behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
-        made = [run.provenance for run in runs.values()]
-        rows.append(
-            {
-                "method": model.method,
-                "coefficient": model.coefficient,
-                "model": model.name,
-                "px": model.arch.px,
-                "final_px": model.arch.final_px,
-                "params": counts.params,
-                "flops": counts.madds,
-                "flops_ratio": ratio(study, model),
-                "seeds": len(common) or len(runs),
-                "top1": float(np.mean([run.top1 for run in runs.values()])),
-                "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
-                "gain": value,
-                "gain_low": low,
-                "gain_high": high,
-                "train_loss": float(np.mean([run.result["train_loss"] for run in runs.values()])),
-                "upsampled": bool(np.sqrt(study.profile.recipe.min_area) * result["source_px"] < model.arch.px - 1),
-                "optimisation_limited": bool(behind) and float(np.mean(behind)) > 0,
-                "device": ", ".join(sorted({one["device"] for one in made})),
-                "date": max(one["date"][:10] for one in made),
-                "shipped": all(run.shipped for run in runs.values()),
-                "full_params": full.params,
-                "full_flops": full.madds,
-            }
-        )
+        name, base = bases.get(model.family, ("baseline", {}))
+        gain = Estimate(0.0) if model.method == "baseline" else contrast(measured, {model.name: 1.0, name: -1.0})
+        rows.append(_counts(study, model) | _accuracies(study, model, runs, base, gain) | _origin(model, runs))
     return pd.DataFrame(rows)
+
+
+def _counts(study: Study, model: ScaledModel) -> dict[str, Any]:
+    counts = complexity.count(model.arch)
+    return {
+        "method": model.method,
+        "coefficient": model.coefficient,
+        "model": model.name,
+        "px": model.arch.px,
+        "final_px": model.arch.final_px,
+        "params": counts.params,
+        "flops": counts.madds,
+        "flops_ratio": ratio(study, model),
+    }
+
+
+def _accuracies(study: Study, model: ScaledModel, runs: Runs, base: Runs, gain: Estimate) -> dict[str, Any]:
+    common = sorted(set(runs) & set(base))
+    behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
+    low, high = gain.interval95 or (nan, nan)
+    smallest_crop = np.sqrt(study.profile.recipe.min_area) * next(iter(runs.values())).result["source_px"]
+    return {
+        "seeds": len(common) or len(runs),
+        "top1": float(np.mean([run.top1 for run in runs.values()])),
+        "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
+        "gain": nan if gain.value is None else gain.value,
+        "gain_low": low,
+        "gain_high": high,
+        "train_loss": float(np.mean([run.result["train_loss"] for run in runs.values()])),
+        "upsampled": bool(smallest_crop < model.arch.px - 1),
+        "optimisation_limited": bool(behind) and float(np.mean(behind)) > 0,
+    }
+
+
+def _origin(model: ScaledModel, runs: Runs) -> dict[str, Any]:
+    made, full = [run.provenance for run in runs.values()], complexity.count(proxy_families.full_size(model))
+    return {
+        "device": ", ".join(sorted({provenance["device"] for provenance in made})),
+        "date": max(provenance["date"][:10] for provenance in made),
+        "shipped": all(run.shipped for run in runs.values()),
+        "full_params": full.params,
+        "full_flops": full.madds,
+    }
 
 
 def longer(study: Study, weights: dict[str, float]) -> Estimate | None:
     """Return a contrast of the quintet at the longer training budget; None where a profile has none.
 
-    `weights` name scaling methods and "baseline".
+    Args:
+        weights: of scaling methods and "baseline".
     """
     if not study.follows_protocol:
         return None
-    found = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
-    bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in found.items()}
+    runs_of = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
+    bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in runs_of.items()}
     return contrast({m: runs for m, runs in bits.items() if runs}, weights)
 
 

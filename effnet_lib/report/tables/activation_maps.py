@@ -6,21 +6,20 @@ from ...measure.maps import faithfulness, localisation
 from ...measure.maps.evaluation_images import DRAWN, OUTLINE, Settings, Thumbnails
 from ...measure.maps.network_maps import NetworkMaps
 from ...measure.maps.photographs import Photograph
-from ...runs.measurements import Measurement
+from ...runs.measurements import Measurement, Task
 from ...runs.packing import image, unpack, unpack_bits
 from ...stats.score_intervals import Scores
-from ...study.measurement_plan import Task
 
 Measured = dict[Task, Measurement]
 
 
 def networks(measured: Measured) -> dict[str, dict[int, Measurement]]:
     """Return the measured networks, method -> seed -> measurement."""
-    found: dict[str, dict[int, Measurement]] = {}
-    for task, one in measured.items():
+    runs_of: dict[str, dict[int, Measurement]] = {}
+    for task, measurement in measured.items():
         if isinstance(task, NetworkMaps):
-            found.setdefault(task.name, {})[task.run.seed] = one
-    return found
+            runs_of.setdefault(task.name, {})[task.run.seed] = measurement
+    return runs_of
 
 
 def settings(measured: Measured) -> Settings | None:
@@ -28,29 +27,29 @@ def settings(measured: Measured) -> Settings | None:
     return next((task.settings for task in measured if isinstance(task, NetworkMaps)), None)
 
 
-def values(one: Measurement, level: str, measure: str) -> np.ndarray:
-    """Return a measure's value for each picture, (n,), of maps at a level: pooled, native or untrained."""
+def values(measurement: Measurement, level: str, measure: str) -> np.ndarray:
+    """Return a measure's value for each image, (n,), of maps at a level: pooled, native or untrained."""
     low = -1.0 if measure == "road" else 0.0
-    return unpack(one.result["scores"][level][measure], (one.spec["pictures"],), low)
+    return unpack(measurement.result["scores"][level][measure], (measurement.spec["pictures"],), low)
 
 
 def scores(measured: Measured, level: str) -> dict[str, Scores]:
-    """Return measure -> method -> seed -> a value a picture. Untrained networks have no faithfulness."""
-    found = networks(measured)
+    """Return measure -> method -> seed -> a value an image. Untrained networks have no faithfulness."""
+    listed = networks(measured).items()
     names = localisation.MEASURES + (() if level == "untrained" else faithfulness.MEASURES)
     return {
-        name: {method: {s: values(one, level, name) for s, one in runs.items()} for method, runs in found.items()}
+        name: {method: {s: values(run, level, name) for s, run in runs.items()} for method, runs in listed}
         for name in names
     }
 
 
 def controls(measured: Measured) -> dict[str, dict[str, float]]:
-    """Return the controls that look at no picture, name -> measure -> percent: the same for every network."""
-    one = next(iter(next(iter(networks(measured).values()), {}).values()), None)
-    if one is None:
+    """Return the controls that look at no image, name -> measure -> percent: the same for every network."""
+    first = next(iter(next(iter(networks(measured).values()), {}).values()), None)
+    if first is None:
         return {}
     return {
-        name: {measure: 100 * float(unpack(text, (1,))[0]) for measure, text in one.result["scores"][name].items()}
+        name: {measure: 100 * float(unpack(text, (1,))[0]) for measure, text in first.result["scores"][name].items()}
         for name in ("uniform", "centre prior")
     }
 
@@ -61,67 +60,72 @@ def untrained(blank: dict[str, Scores]) -> dict[str, dict[str, float]]:
         measure: [100 * np.nanmean(run) for runs in methods.values() for run in runs.values()]
         for measure, methods in blank.items()
     }
-    return {"untrained": {name: float(np.mean(found)) for name, found in means.items()}} if any(means.values()) else {}
+    return {"untrained": {name: float(np.mean(runs)) for name, runs in means.items()}} if any(means.values()) else {}
 
 
 def agreement(measured: Measured) -> dict[str, dict[str, float]]:
     """Return for each method which predictions stay the same, in percent, in the networks that make the maps."""
-    found = {}
+    rows = {}
     for method, runs in networks(measured).items():
-        same = [one.result["agreement"]["same"] for one in runs.values()]
+        same = [run.result["agreement"]["same"] for run in runs.values()]
         row = {"same": 100 * float(np.mean([each["dilated"] for each in same]))}
         if "tile" in same[0]:
             row["same_tile"] = 100 * float(np.mean([each["tile"] for each in same]))
-        row["empty"] = float(np.mean([one.result["empty"] for one in runs.values()]))
-        found[method] = row
-    return found
+        row["empty"] = float(np.mean([run.result["empty"] for run in runs.values()]))
+        rows[method] = row
+    return rows
 
 
 class Gallery:
-    """The pictures that may be drawn, what each network of one seed says of them, and its maps in cells."""
+    """The images that may be drawn, what each network of one seed says of them, and its maps in cells."""
 
     def __init__(self, measured: Measured, seed: int = 0):
-        runs = {method: found[seed] for method, found in networks(measured).items() if seed in found}
-        thumbs = next((one for task, one in measured.items() if isinstance(task, Thumbnails)), None)
+        runs = {method: seeds[seed] for method, seeds in networks(measured).items() if seed in seeds}
+        thumbs = next((kept for task, kept in measured.items() if isinstance(task, Thumbnails)), None)
         self.runs = runs if thumbs else {}
         self.methods = tuple(self.runs)
         if not self.runs:
             return
         result = thumbs.result
         self.count = min(DRAWN, thumbs.spec["pictures"])
-        self.images = [image(one) for one in result["thumbnails"]]
+        self.images = [image(thumbnail) for thumbnail in result["thumbnails"]]
         self.classes, self.names = np.array(result["classes"]), result["names"]
         self.outlines = None
         if "outlines" in result:
             self.outlines = unpack_bits(result["outlines"], self.count * OUTLINE**2).reshape(-1, OUTLINE, OUTLINE)
-        self.predicted = {m: np.array(one.result["predicted"]) for m, one in runs.items()}
-        self.sure = {m: unpack(one.result["probability"], (one.spec["pictures"],)) for m, one in runs.items()}
+        self.predicted = {m: np.array(run.result["predicted"]) for m, run in runs.items()}
+        self.probability = {m: unpack(run.result["probability"], (run.spec["pictures"],)) for m, run in runs.items()}
         self.grids = {}
-        for method, one in runs.items():
-            cells = one.result["cells"]["count"]
-            self.grids[method] = unpack(one.result["grids"], (self.count, cells, cells), bits=8)
+        for method, run in runs.items():
+            cells = run.result["cells"]["count"]
+            self.grids[method] = unpack(run.result["grids"], (self.count, cells, cells), bits=8)
 
-    def right(self) -> np.ndarray:
-        """Return which network is right about which picture, (methods, pictures) bool."""
+    def correct(self) -> np.ndarray:
+        """Return which network is correct about which image, (methods, images) bool."""
         return np.array([self.predicted[m][: self.count] == self.classes[: self.count] for m in self.methods])
 
     def chosen(self, together: int = 3, alone: int = 2) -> list[int]:
-        """Choose pictures by rule: `together` that all networks get right, then `alone` that only one does.
+        """Choose images by rule, in an order drawn by a fixed seed, among those whose maps all speak for the class.
 
-        In an order drawn by the seed, among those of which every map speaks for the class; of the second kind, first
-        those that another network gets right than before. Where a kind lacks, those that most get right stand in.
+        Args:
+            together: how many that all networks classify correctly.
+            alone: how many that a single network does, a different network each time where possible. Where a kind
+                lacks, the images that most networks classify correctly stand in.
+
+        Returns:
+            Numbers of images, those of the first kind first.
         """
         speaks = np.all([np.isfinite(self.grids[m]).all(axis=(1, 2)) for m in self.methods], axis=0)
-        right = self.right()
+        correct = self.correct()
         order = [i for i in np.random.default_rng(0).permutation(self.count) if speaks[i]]
-        every = [i for i in order if right[:, i].all()][:together]
-        single = [i for i in order if right[:, i].sum() == 1 and len(self.methods) > 1]
-        first = {int(right[:, i].argmax()): i for i in reversed(single)}.values()
+        every = [i for i in order if correct[:, i].all()][:together]
+        single = [i for i in order if correct[:, i].sum() == 1 and len(self.methods) > 1]
+        first = {int(correct[:, i].argmax()): i for i in reversed(single)}.values()
         picked = [*every, *sorted(single, key=lambda i: i not in first)[:alone]]
-        rest = sorted((i for i in order if i not in picked), key=lambda i: -right[:, i].sum())
+        rest = sorted((i for i in order if i not in picked), key=lambda i: -correct[:, i].sum())
         return [int(i) for i in (picked + rest)[: together + alone]]
 
 
 def photographs(measured: Measured) -> list[Measurement]:
     """Return the measured photographs."""
-    return [one for task, one in measured.items() if isinstance(task, Photograph)]
+    return [measurement for task, measurement in measured.items() if isinstance(task, Photograph)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,35 +27,39 @@ class Reading:
     """A stored group: the task that it answers, and whether this machine measured it."""
 
     task: Latency
-    found: Measurement
+    measurement: Measurement
     here: bool
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        return self.found.result["entries"]
+        return self.measurement.result["entries"]
 
     @property
     def busy(self) -> tuple[str, ...]:
-        return tuple(self.found.result["busy"])
+        return tuple(self.measurement.result["busy"])
 
     def entry(self, network: str, runtime: str) -> dict[str, Any] | None:
-        """Return the record of one entry, or None where it is not there or could not run."""
+        """Return the record of an entry, or None where it is not there or could not run."""
         picked = [e for e in self.entries if (e["network"], e["runtime"]) == (network, runtime) and e["cpu"]]
         return picked[0] if picked else None
 
     def ratio(self, slower: str, faster: str, runtime: str, clock: str = "cpu") -> Ratio:
-        """Return how many times faster `faster` is in these rounds; `Ratio()` where either did not run."""
-        one, other = self.entry(slower, runtime), self.entry(faster, runtime)
-        return ratio(one[clock], other[clock]) if one and other else Ratio()
+        """Return how many times faster `faster` is in these rounds; `Ratio()` where either did not run.
+
+        Args:
+            clock: "cpu" or "wall".
+        """
+        slow, fast = self.entry(slower, runtime), self.entry(faster, runtime)
+        return ratio(slow[clock], fast[clock]) if slow and fast else Ratio()
 
     def over_eager(self, network: str, runtime: str) -> Ratio:
         """Return how many times faster a network is in a runtime than in eager mode, in the same rounds."""
-        one, other = self.entry(network, "eager"), self.entry(network, runtime)
-        return ratio(one["cpu"], other["cpu"]) if one and other and runtime != "eager" else Ratio()
+        eager, other = self.entry(network, "eager"), self.entry(network, runtime)
+        return ratio(eager["cpu"], other["cpu"]) if eager and other and runtime != "eager" else Ratio()
 
     def describe(self) -> str:
         """Say in one line what was measured where, when, with which versions, and whether the machine was quiet."""
-        made, result = self.found.provenance, self.found.result
+        made, result = self.measurement.provenance, self.measurement.result
         versions = ", ".join(f"{name} {number}" for name, number in sorted(made["versions"].items()))
         where = f"core {result['core']}" if result["core"] is not None else f"not pinned ({result['refusal']})"
         state = f"machine was busy: {'; '.join(self.busy)}" if self.busy else "quiet"
@@ -72,6 +76,10 @@ def readings(
 
     The same networks in the same runtimes, with any number of rounds. An older publication of this machine's own
     is left out.
+
+    Args:
+        own: what is stored under the keys of this processor.
+        shipped: the published measurements of any processor.
     """
     this = hashlib.sha256(platform.node().encode()).hexdigest()[:12]
     listed = []
@@ -97,85 +105,91 @@ def shipped(store: MeasurementStore) -> list[Measurement]:
     return list(MeasurementStore(root=store.published).all("latency"))  # no measurements/ below it: one layer
 
 
-def table(found: Sequence[Reading]) -> pd.DataFrame:
+def table(listed: Sequence[Reading]) -> pd.DataFrame:
     """Return a row an entry, yardsticks left out.
 
-    Seconds are CPU time a call, median and 95 % interval over rounds; `wall` is the median wall time. `speedup` stands,
-    as the paper prints it, with the faster of a pair: the median over rounds of slower / faster. `over_eager`: how many
-    times faster than eager mode; of the slower network through the faster one, which ran in both. `error`: largest
-    difference to eager's output over its largest logit. Peaks in MiB above the bare process. FLOPS are multiply-adds.
+    Returns:
+        seconds: CPU time a call, median and 95 % interval over rounds; `wall` is the median wall time.
+        speedup: stands, as the paper prints it, with the faster of a pair: median over rounds of slower / faster.
+        over_eager: how many times faster than eager mode; of the slower network through the faster, which ran in both.
+        error: largest difference to eager's output over its largest logit.
+        peak_*: MiB above the bare process.
+        flops: multiply-adds.
     """
     printed = paper.table(4).set_index("model")
     rows = []
-    for reading in found:
-        entries = reading.entries
-        names = [entry.network for entry in reading.task.entries]
-        last = len(entries) if not reading.task.together else 2
-        for entry in entries[:last]:
-            pair = reading.task.together
-            model, runtime = entry["network"], entry["runtime"]
-            first = pair and model == names[0]
-            seconds = median(entry["cpu"]) if entry["cpu"] else Ratio()
-            speedup = reading.ratio(names[0], model, runtime) if pair and not first else Ratio()
-            wall = reading.ratio(names[0], model, runtime, "wall") if pair and not first else Ratio()
-            over = _first_over_eager(reading, found, runtime) if first else reading.over_eager(model, runtime)
-            told = printed.loc[model] if pair and model in printed.index else None
-            made = reading.found.provenance
-            rows.append(
-                {
-                    "group": " / ".join(names[:2]) if pair else SURVEY,
-                    "model": model,
-                    "runtime": runtime,
-                    "px": entry["px"],
-                    "params": entry["params"],
-                    "flops": entry["madds"],
-                    "seconds": seconds.value,
-                    "seconds_low": seconds.low,
-                    "seconds_high": seconds.high,
-                    "wall": float(np.median(entry["wall"])) if entry["wall"] else None,
-                    "printed_seconds": None if told is None else float(told["latency_seconds"]),
-                    "speedup": speedup.value,
-                    "speedup_low": speedup.low,
-                    "speedup_high": speedup.high,
-                    "speedup_width": speedup.width,
-                    "speedup_wall": wall.value,
-                    "printed_speedup": None if told is None else float(told["speedup"]),
-                    "over_eager": over.value,
-                    "over_eager_low": over.low,
-                    "over_eager_high": over.high,
-                    "error": entry["error"],
-                    "peak_mib": entry["peak_running"] and round(entry["peak_running"] / MIB),
-                    "peak_preparing_mib": entry["peak_preparing"] and round(entry["peak_preparing"] / MIB),
-                    "rounds": len(entry["cpu"]),
-                    "busy": "; ".join(reading.busy),
-                    "where": HERE if reading.here else ELSEWHERE,
-                    "device": made["device"],
-                    "date": made["date"][:10],
-                    "pinned": reading.found.result["core"] is not None,
-                    "failed": entry["failed"],
-                }
-            )
-    numbers = [key for key in rows[0] if key not in TEXT + WHOLE] if rows else []
-    return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float)) if rows else pd.DataFrame()
+    for reading in listed:
+        for entry in reading.entries[: 2 if reading.task.together else None]:
+            told = printed.loc[entry["network"]] if reading.task.together and entry["network"] in printed.index else {}
+            rows.append(_row(reading, entry, listed, told))
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows).astype(dict.fromkeys((key for key in rows[0] if key not in TEXT + WHOLE), float))
 
 
-def _first_over_eager(reading: Reading, found: Sequence[Reading], runtime: str) -> Ratio:
+def _row(reading: Reading, entry: dict[str, Any], listed: Sequence[Reading], printed: Mapping) -> dict[str, Any]:
+    """Return an entry's row; `printed`: its row of the paper's Table 4, empty where there is none."""
+    pair, names = reading.task.together, [entry.network for entry in reading.task.entries]
+    model, runtime = entry["network"], entry["runtime"]
+    first, faster = pair and model == names[0], pair and model != names[0]
+    speedup = reading.ratio(names[0], model, runtime) if faster else Ratio()
+    wall = reading.ratio(names[0], model, runtime, "wall") if faster else Ratio()
+    over_eager = _first_over_eager(reading, listed, runtime) if first else reading.over_eager(model, runtime)
+    return {
+        "group": " / ".join(names[:2]) if pair else SURVEY,
+        "model": model,
+        "runtime": runtime,
+        "px": entry["px"],
+        "params": entry["params"],
+        "flops": entry["madds"],
+        **_interval("seconds", median(entry["cpu"]) if entry["cpu"] else Ratio()),
+        "wall": float(np.median(entry["wall"])) if entry["wall"] else None,
+        "printed_seconds": printed.get("latency_seconds"),
+        **_interval("speedup", speedup),
+        "speedup_width": speedup.width,
+        "speedup_wall": wall.value,
+        "printed_speedup": printed.get("speedup"),
+        **_interval("over_eager", over_eager),
+    } | _circumstances(reading, entry)
+
+
+def _interval(name: str, estimate: Ratio) -> dict[str, float | None]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _circumstances(reading: Reading, entry: dict[str, Any]) -> dict[str, Any]:
+    made = reading.measurement.provenance
+    return {
+        "error": entry["error"],
+        "peak_mib": entry["peak_running"] and round(entry["peak_running"] / MIB),
+        "peak_preparing_mib": entry["peak_preparing"] and round(entry["peak_preparing"] / MIB),
+        "rounds": len(entry["cpu"]),
+        "busy": "; ".join(reading.busy),
+        "where": HERE if reading.here else ELSEWHERE,
+        "device": made["device"],
+        "date": made["date"][:10],
+        "pinned": reading.measurement.result["core"] is not None,
+        "failed": entry["failed"],
+    }
+
+
+def _first_over_eager(reading: Reading, listed: Sequence[Reading], runtime: str) -> Ratio:
     """Return the slower network's gain over eager mode; two of its copies do not fit beside each other.
 
     Both its rounds hold the faster network in eager mode: its ratio to that in eager mode over that in the runtime.
     """
     slower, faster = (entry.network for entry in reading.task.entries[:2])
-    eager = [r for r in found if r.here == reading.here and r.entry(slower, "eager") and r.entry(faster, "eager")]
-    one, other = reading.entry(slower, runtime), reading.entry(faster, "eager")
-    if runtime == "eager" or not (eager and one and other):
+    eager = [r for r in listed if r.here == reading.here and r.entry(slower, "eager") and r.entry(faster, "eager")]
+    slow, fast = reading.entry(slower, runtime), reading.entry(faster, "eager")
+    if runtime == "eager" or not (eager and slow and fast):
         return Ratio()
-    return Ratio(eager[0].ratio(slower, faster, "eager").value / ratio(one["cpu"], other["cpu"]).value)
+    return Ratio(eager[0].ratio(slower, faster, "eager").value / ratio(slow["cpu"], fast["cpu"]).value)
 
 
 def against_flops(rows: pd.DataFrame, runtime: str) -> pd.DataFrame:
     """Return each network once, by FLOPS: latency, speed in billions of multiply-adds a second, ranks.
 
-    Of one place only, here if anything was measured here. A pair's networks count where the survey lacks them.
+    Of a single place, here if anything was measured here. A pair's networks count where the survey lacks them.
     """
     if rows.empty:
         return rows
@@ -195,9 +209,10 @@ def rank_correlation(part: pd.DataFrame) -> float | None:
 
 
 def swapped(part: pd.DataFrame) -> list[tuple[str, str, float, float]]:
-    """Return the pairs that FLOPS order wrongly: (more FLOPS and less time, the other, ratio of FLOPS, ratio of times).
+    """Return the pairs that FLOPS order wrongly, the largest product of both ratios first.
 
-    The worst comes first: the one with the largest product of both ratios.
+    Returns:
+        (network with more FLOPS and less time, the other network, ratio of FLOPS, ratio of times).
     """
     listed = []
     for _, more in part.iterrows():
@@ -205,4 +220,4 @@ def swapped(part: pd.DataFrame) -> list[tuple[str, str, float, float]]:
             if more["seconds"] < less["seconds"]:
                 factors = (more["flops"] / less["flops"], less["seconds"] / more["seconds"])
                 listed.append((more["model"], less["model"], *map(float, factors)))
-    return sorted(listed, key=lambda one: -one[2] * one[3])
+    return sorted(listed, key=lambda pair: -pair[2] * pair[3])

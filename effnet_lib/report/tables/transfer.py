@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import exp, log, nan, sqrt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from ...runs.packing import unpack_bits
 from ...stats.intervals import Estimate, PairedOutcomes, pooled_sd
 
 Records = dict[Probe | FineTune, Measurement]
+Networks = dict[str, dict[int, Measurement]]  # by network and seed (of a probe, its draw of training images)
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class Series:
         return f"{how}, {f'{self.px} px' if self.px else 'own input size'}, {self.epochs} epochs"
 
 
-def series(records: Records) -> dict[Series, dict[str, dict[int, Measurement]]]:
-    """Return the records as series -> network -> seed (of a probe, its draw of training pictures) -> measurement."""
-    found: dict[Series, dict[str, dict[int, Measurement]]] = {}
+def series(records: Records) -> dict[Series, Networks]:
+    """Return the records by series, network and seed."""
+    lines: dict[Series, Networks] = {}
     for task, record in records.items():
         label = transfer_datasets.label(task.dataset, record.provenance.get("data_fingerprint", ""))
         images = record.result["train_pictures"]
@@ -50,12 +52,12 @@ def series(records: Records) -> dict[Series, dict[str, dict[int, Measurement]]]:
             kind = "scratch" if task.scratch else "finetune"
             line = Series(task.dataset.id, label, kind, images, size, job.recipe.epochs)
             seed = task.seed
-        found.setdefault(line, {}).setdefault(task.network, {})[seed] = record
-    return found
+        lines.setdefault(line, {}).setdefault(task.network, {})[seed] = record
+    return lines
 
 
-def outcomes(networks: dict[str, dict[int, Measurement]]) -> PairedOutcomes:
-    """Return a series' bits, network -> seed -> one bool a test picture."""
+def outcomes(networks: Networks) -> PairedOutcomes:
+    """Return a series' bits, network -> seed -> a bool a test image."""
     return PairedOutcomes(
         {
             name: {s: unpack_bits(r.result["correct"], r.result["test_pictures"]) for s, r in runs.items()}
@@ -64,8 +66,8 @@ def outcomes(networks: dict[str, dict[int, Measurement]]) -> PairedOutcomes:
     )
 
 
-def accuracy(networks: dict[str, dict[int, Measurement]], name: str) -> Estimate:
-    """Estimate a network's accuracy in percent, in the data set's metric: pooled seed spread and picture error."""
+def accuracy(networks: Networks, name: str) -> Estimate:
+    """Estimate a network's accuracy in percent, in the data set's metric: pooled seed spread and image error."""
     values = {n: {s: r.result["accuracy"] for s, r in runs.items()} for n, runs in networks.items()}
     sd, dof = pooled_sd(pd.DataFrame(values).T)
     mine = list(values[name].values())
@@ -84,74 +86,84 @@ def geometric_mean(values) -> float:
 def table(records: Records) -> pd.DataFrame:
     """Return Table 5 as printed, and below it ours, a row a network and series.
 
-    Accuracies in percent with 95 % intervals, parameters in millions without the classifier. `ratio`: the comparison
-    model's parameters over the EfficientNet's; of our rows, the printed comparison with the public models.
+    Returns:
+        Accuracies in percent with 95 % intervals, parameters in millions without the classifier.
+        ratio: the comparison model's parameters over the EfficientNet's; of our rows, the printed comparison with the
+            public models.
     """
-    rows = []
-    compared = paper.table(5)
-    for row in compared.itertuples():
-        rows.append(
-            {
-                "source": "printed",
-                "dataset": row.dataset,
-                "comparison": row.comparison,
-                "other_model": row.other_model,
-                "other_accuracy": row.other_accuracy_percent,
-                "other_params_m": row.other_params_millions,
-                "model": row.efficientnet,
-                "accuracy": row.efficientnet_accuracy_percent,
-                "params_m": row.efficientnet_params_millions,
-                "ratio": row.params_ratio,
-            }
-        )
-    public = compared[compared["comparison"] == "public"].set_index("dataset")
+    printed = paper.table(5)
+    public = printed[printed["comparison"] == "public"].set_index("dataset")
+    rows = [_printed(row) for row in printed.itertuples()]
     for line, networks in series(records).items():
-        printed = transfer_datasets.SETS[line.data].printed if line.data in transfer_datasets.SETS else ""
-        for name, runs in networks.items():
-            one, found = next(iter(runs.values())), accuracy(networks, name)
-            low, high = found.interval95 or (nan, nan)
-            row = {
-                "source": "shipped" if all(r.shipped for r in runs.values()) else "measured here",
-                "dataset": line.label,
-                "model": title(name),
-                "method": line.words,
-                "train_pictures": line.train_images,
-                "test_pictures": one.result["test_pictures"],
-                "n": len(runs),
-                "accuracy": found.value,
-                "low": low,
-                "high": high,
-                "metric": one.result["metric"],
-                "params_m": params(name) / 1e6,
-                "device": one.provenance["device"],
-                "date": max(r.provenance["date"][:10] for r in runs.values()),
-            }
-            if printed:
-                other = public.loc[printed]
-                row |= {"comparison": "public", "other_model": other["other_model"]}
-                row |= {
-                    "other_accuracy": other["other_accuracy_percent"],
-                    "other_params_m": other["other_params_millions"],
-                    "ratio": other["other_params_millions"] / row["params_m"],
-                }
+        dataset = transfer_datasets.SETS.get(line.data)
+        for name in networks:
+            row = _measured(line, networks, name)
+            if dataset and dataset.printed:
+                row |= _comparison(public.loc[dataset.printed], row["params_m"])
             rows.append(row)
     return pd.DataFrame(rows)
 
 
+def _printed(row) -> dict[str, Any]:
+    return {
+        "source": "printed",
+        "dataset": row.dataset,
+        "comparison": row.comparison,
+        "other_model": row.other_model,
+        "other_accuracy": row.other_accuracy_percent,
+        "other_params_m": row.other_params_millions,
+        "model": row.efficientnet,
+        "accuracy": row.efficientnet_accuracy_percent,
+        "params_m": row.efficientnet_params_millions,
+        "ratio": row.params_ratio,
+    }
+
+
+def _measured(line: Series, networks: Networks, name: str) -> dict[str, Any]:
+    runs, estimate = list(networks[name].values()), accuracy(networks, name)
+    low, high = estimate.interval95 or (nan, nan)
+    return {
+        "source": "shipped" if all(run.shipped for run in runs) else "measured here",
+        "dataset": line.label,
+        "model": title(name),
+        "method": line.words,
+        "train_pictures": line.train_images,
+        "test_pictures": runs[0].result["test_pictures"],
+        "n": len(runs),
+        "accuracy": estimate.value,
+        "low": low,
+        "high": high,
+        "metric": runs[0].result["metric"],
+        "params_m": params(name) / 1e6,
+        "device": runs[0].provenance["device"],
+        "date": max(run.provenance["date"][:10] for run in runs),
+    }
+
+
+def _comparison(public: pd.Series, params_m: float) -> dict[str, Any]:
+    return {
+        "comparison": "public",
+        "other_model": public["other_model"],
+        "other_accuracy": public["other_accuracy_percent"],
+        "other_params_m": public["other_params_millions"],
+        "ratio": public["other_params_millions"] / params_m,
+    }
+
+
 def ratios(rows: pd.DataFrame) -> pd.DataFrame:
     """Return geometric means of the parameter ratio over data sets: printed, recomputed from the print, and ours."""
-    found = []
+    means = []
     printed = rows[rows["source"] == "printed"]
     for comparison, part in printed.groupby("comparison", sort=False):
         mean = part[part["dataset"] == "Geo-Mean"]["ratio"].iloc[0]
         each = part[part["dataset"] != "Geo-Mean"]["ratio"].dropna()
-        found.append(
+        means.append(
             {"whose": f"paper, {comparison}", "data_sets": len(each), "printed": mean, "geo_mean": geometric_mean(each)}
         )
     ours = rows[(rows["source"] != "printed") & rows["ratio"].notna()].drop_duplicates(["model", "dataset"])
     for model, part in ours.groupby("model"):
-        found.append({"whose": model, "data_sets": len(part), "geo_mean": geometric_mean(part["ratio"])})
-    return pd.DataFrame(found)
+        means.append({"whose": model, "data_sets": len(part), "geo_mean": geometric_mean(part["ratio"])})
+    return pd.DataFrame(means)
 
 
 def title(name: str) -> str:
