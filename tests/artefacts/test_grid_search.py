@@ -14,7 +14,7 @@ from support.readable import assert_readable, labels, overlap
 from support.torch_counts import measured as counted_by_torch
 
 from effnet_lib.apps.notebooks import run_notebook
-from effnet_lib.artefacts import artefact, grid_search, plan
+from effnet_lib.artefacts import artefact, grid_search
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
@@ -27,7 +27,7 @@ from effnet_lib.stats.regret import dunnett, regret
 from effnet_lib.stats.response_surface import fit
 from effnet_lib.study import training_plan as work_module
 from effnet_lib.study.coefficient_grid import PAPER, add_blocks, candidate, fine, points, spread
-from effnet_lib.study.parameters import Parameters, resolve
+from effnet_lib.study.parameters import resolve
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import Study
 from effnet_lib.study.training_plan import TrainingPlan
@@ -370,11 +370,11 @@ def test_a_notebook_trains_what_its_records_ask_for(monkeypatch, record_of):
         return Report(stored=list(specs))
 
     monkeypatch.setattr(work_module, "run_all", run_all)
-    work = plan("grid_search", Parameters(profile="cpu", seeds=2))
-    records = work.run()
+    plan = eff.plan("grid_search", profile="cpu", seeds=2)
+    records = plan.run()
     assert [sorted(set(seeds)) for seeds in rounds] == [[0, 1], [100, 101]]
     assert len(rounds[0]) == 16 and len(rounds[1]) == 8 and len(records) == 8
-    assert plan("grid_search", Parameters(profile="cpu", seeds=2)).run() == records and rounds[2:] == [[]]
+    assert eff.plan("grid_search", profile="cpu", seeds=2).run() == records and rounds[2:] == [[]]
 
 
 # Claims and drawing -------------------------------------------------------------------------------------------
@@ -382,41 +382,41 @@ def test_a_notebook_trains_what_its_records_ask_for(monkeypatch, record_of):
 
 @pytest.fixture
 def judged(put):
-    """Return a function that fills a search and its fresh seeds, and returns the work."""
+    """Return a function that fills a search and its fresh seeds, and returns the plan."""
 
     def make(lost: float, seeds: int = 3, fresh: bool = True, accuracy=top_of, **given) -> TrainingPlan:
-        work = plan("grid_search", Parameters(profile="photos", seeds=seeds, **given))
+        plan = eff.plan("grid_search", profile="photos", seeds=seeds, **given)
         for seed in range(seeds):
-            put(work.study, work.study.baseline, seed, 60.0)
-        search_of(work.study, put, seeds, accuracy)
-        for pair in grid_search.duels(work.study).values() if fresh else ():
+            put(plan.study, plan.study.baseline, seed, 60.0)
+        search_of(plan.study, put, seeds, accuracy)
+        for pair in grid_search.duels(plan.study).values() if fresh else ():
             for network in pair:
                 for seed in range(100, 105):
-                    put(work.study, network, seed, 70.0 - lost * (network.triple == PAPER))
-        return work
+                    put(plan.study, network, seed, 70.0 - lost * (network.triple == PAPER))
+        return plan
 
     return make
 
 
 @pytest.mark.parametrize("lost, verdict", [(-2.0, HOLDS), (0.0, HOLDS), (3.0, DOES_NOT_HOLD)])
 def test_fresh_seeds_decide(judged, lost, verdict):
-    work = judged(lost)
-    found = GRID_SEARCH.claims(work.study, work.results())
+    plan = judged(lost)
+    found = plan.claims(plan.results())
     assert [claim.verdict for claim in found] == [verdict] * 2
     assert all(claim.estimate.value == pytest.approx(1 - lost, abs=0.3) and claim.estimate.n == 5 for claim in found)
     assert "(1.2, 1.1, 1.15)" in found[0].line() and "which it meets at 1.88x" in found[0].line()
 
 
 def test_without_fresh_seeds_there_is_no_verdict(judged):
-    work = judged(0.0, fresh=False)
-    assert {c.verdict for c in GRID_SEARCH.claims(work.study, work.results())} == {NOT_ENOUGH}
-    assert "not measured" in GRID_SEARCH.claims(work.study, {})[0].line()
+    plan = judged(0.0, fresh=False)
+    assert {c.verdict for c in plan.claims(plan.results())} == {NOT_ENOUGH}
+    assert "not measured" in GRID_SEARCH.claims(plan.study, {})[0].line()
 
 
-def drawn(work: TrainingPlan):
-    records = work.results()
-    rows = GRID_SEARCH.table(work.study, records)
-    return GRID_SEARCH.draw(work.study, records, rows), rows
+def drawn(plan: TrainingPlan):
+    records = plan.results()
+    rows = GRID_SEARCH.table(plan.study, records)
+    return GRID_SEARCH.draw(plan.study, records, rows), rows
 
 
 def linear(triple: Scaling) -> float:
@@ -461,8 +461,8 @@ def test_the_table_has_triples_and_simultaneous_intervals(judged):
     assert (
         (others["over_paper_low"] < others["over_paper"]) & (others["over_paper"] < others["over_paper_high"])
     ).all()
-    work = plan("grid_search", Parameters(profile="photos"))
-    assert GRID_SEARCH.table(work.study, {}).empty
+    plan = eff.plan("grid_search", profile="photos")
+    assert GRID_SEARCH.table(plan.study, {}).empty
     # B0 itself at 224 px under the paper's triple: B1 to B2's size.
     full = efficientnet.scale(PAPER)
     assert paper["full_flops"] == count(full).madds
@@ -496,7 +496,7 @@ def test_lists_are_kept_as_given_and_reach_the_grid():
         {"profile": "photos", "alphas": [1.4, 1.2], "gammas": [1.1, 1.2], "rounding": "paper", "tolerance": 0.1}
     )
     assert params.alphas == (1.2, 1.4)
-    profile = plan("grid_search", params).study.profile
+    profile = eff.plan("grid_search", params).study.profile
     assert (profile.alphas, profile.betas, profile.gammas) == ((1.2, 1.4), FIXED.betas, (1.1, 1.2))
     assert (profile.rounding, profile.tolerance) == ("paper", 0.1)
 
@@ -509,7 +509,7 @@ def test_the_library_refuses_them_too():
     with pytest.raises(ParameterError, match=r"alpha=0\.9"):
         candidate(study_of(), Scaling(0.9))
     with pytest.raises(ParameterError, match=r"tolerance=0\.05 .* the nearest"):
-        plan("grid_search", Parameters(profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,)))
+        eff.plan("grid_search", profile="photos", alphas=(1.0,), betas=(1.0,), gammas=(1.05,))
 
 
 # Notebook -----------------------------------------------------------------------------------------------------
