@@ -1,10 +1,10 @@
 """Part 3: how long the 17 runs of Figure 3 take at one seed, of the profile `gpu`.
 
 Eight minutes of training leave no room for it here, so each model is trained for some steps and tested on some
-pictures, and extrapolated: seconds until the first replay, a step's seconds times the recipe's steps, tests. Pictures
-are random ones in memory; decoding the real ones, once a resolution, is timed on some and counted too. What writing
-checkpoints and records takes is left out. `--whole` runs them instead, by `sweep.run_all` (`--workers` at once), in a
-folder of its own.
+images, and extrapolated: seconds until the first replay, a step's seconds times the recipe's steps, tests. Images are
+random and in memory; decoding the real ones, once a resolution, is timed on some and counted too. What writing
+checkpoints and records takes is left out. `--whole` runs them instead, by `runs.sweep.run_all` (`--workers` at once),
+in a folder of its own.
 """
 
 import time
@@ -48,7 +48,7 @@ class Cost:
 
 
 def tested(px: int) -> dict[int, int]:
-    """Return how many pictures a run tests, by size: val and a fifth of train at the input size, val at a larger."""
+    """Return how many images a run tests, by size: val and a fifth of train at the input size, val at a larger."""
     return {
         px: COUNTS.val_images + COUNTS.train_images // 5,
         round(input_pipeline.LARGER_TEST * px): COUNTS.val_images,
@@ -56,7 +56,7 @@ def tested(px: int) -> dict[int, int]:
 
 
 def source(px: int) -> int:
-    """Return the size that training pictures are held at."""
+    """Return the size that training images are held at."""
     return min(round(input_pipeline.SOURCE_FACTOR * px), COUNTS.native_px)
 
 
@@ -111,7 +111,7 @@ def run(bench: Bench) -> None:
 
 
 def decoding(bench: Bench, sizes: set[int]) -> float:
-    """Report the seconds in which all parts are decoded at the sizes of the runs, on all cores as `sets.load` does."""
+    """Report the seconds in which all parts are decoded at the sizes of the runs, on all cores as a run does."""
     root, words = photos.folder(bench)
     files = image_folder.list_images(root, "train")[0][: 20 if bench.small else 320]
     middle = sorted(sizes)[len(sizes) // 2]
@@ -124,7 +124,7 @@ def decoding(bench: Bench, sizes: set[int]) -> float:
     images |= {(size, "test"): count for px in sizes for size, count in tested(px).items()}
     seconds = sum(images.values()) / rates[many]
     note = f"{rates[1]:.0f} a second on one thread, {rates[many]:.0f} on {many}; {words}"
-    bench.row("decoding", seconds, "s", note, learning_rates={str(threads): rate for threads, rate in rates.items()})
+    bench.row("decoding", seconds, "s", note, rates={str(threads): rate for threads, rate in rates.items()})
     return seconds
 
 

@@ -162,7 +162,7 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     assert [axes.get_title() for axes in figure.axes[:6]] == ["original", *map_panels.HEADS.values()]
     images = [axes for axes in figure.axes if axes.images]
     assert len(images) == 5 * 6
-    # The first picture's baseline: its peak cell (1, 2) is centred on pixel (16, 32) of 49.
+    # The first image's baseline: its peak cell (1, 2) is centred on pixel (16, 32) of 49.
     shown = images[1].images[0].get_array()
     side = len(shown)
     at = np.unravel_index(np.dot(shown, (0.2126, 0.7152, 0.0722)).argmax(), (side, side))
