@@ -83,6 +83,14 @@ def test_each_task_is_measured_once_and_stored_with_its_provenance(capsys):
     assert list(planned(Lengths("one")).overview()["stored"]) == ["yes"]
 
 
+def test_stored_measurements_are_a_table_and_evidence_of_their_profile():
+    plan = planned(Lengths("one", "three"))
+    assert plan.results() == {} and not plan.evidence() and plan.networks is None
+    plan.run()
+    assert plan.table(plan.results()).to_dict("list") == {"word": ["one", "three"], "letters": [3, 5]}
+    assert plan.evidence() and plan.claims(plan.results()) == []
+
+
 def test_nothing_is_measured_in_a_dry_run_or_when_told_not_to():
     assert planned(Lengths("one"), dry_run=True).run() == {}
     assert planned(Lengths("one"), train=False).run() == {}
