@@ -21,15 +21,15 @@ SECONDS, MEGABYTES = 20, 8.0
 
 def main() -> None:
     source = paths.published_root()
-    stem = artefact(STANDS_IN).NOTEBOOK
+    stem = artefact(STANDS_IN).notebook
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         shutil.copytree(source / "records", folder / "published/records")
         for place in ("published/photos", "published/cpu", "figures/smoke"):
             (folder / place).mkdir(parents=True)
-            for module in all_artefacts().values():
+            for each in all_artefacts().values():
                 for path in (source / "photos").glob(f"{stem}.*"):
-                    shutil.copyfile(path, folder / place / path.name.replace(stem, module.NOTEBOOK))
+                    shutil.copyfile(path, folder / place / path.name.replace(stem, each.notebook))
         for name in ("results", "figures", "published"):
             os.environ[f"EFFNET_{name.upper()}"] = str(folder / name)
         began, worked = time.perf_counter(), time.process_time()

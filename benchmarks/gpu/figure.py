@@ -1,10 +1,10 @@
 """Part 3: how long the 17 runs of Figure 3 take at one seed, of the profile `gpu`.
 
 Eight minutes of training leave no room for it here, so each model is trained for some steps and tested on some
-images, and extrapolated: seconds until the first replay, a step's seconds times the recipe's steps, tests. Images
-are random, in memory; decoding real photographs, once a resolution, is timed on some and counted too. What writing
-checkpoints and records takes is left out. `--whole` runs them instead, by `sweep.run_all` (`--workers` at once), in a
-folder of its own.
+images, and extrapolated: seconds until the first replay, a step's seconds times the recipe's steps, tests. Images are
+random and in memory; decoding the real ones, once a resolution, is timed on some and counted too. What writing
+checkpoints and records takes is left out. `--whole` runs them instead, by `runs.sweep.run_all` (`--workers` at once),
+in a folder of its own.
 """
 
 import time
@@ -55,9 +55,9 @@ def tested(image_size: int) -> dict[int, int]:
     }
 
 
-def source(image_size: int) -> int:
+def source(px: int) -> int:
     """Return the size that training images are held at."""
-    return min(round(input_pipeline.SOURCE_FACTOR * image_size), COUNTS.native_px)
+    return min(round(input_pipeline.SOURCE_FACTOR * px), COUNTS.native_px)
 
 
 def cost(bench: Bench, spec: RunSpec, kind: str) -> Cost:
@@ -110,7 +110,7 @@ def run(bench: Bench) -> None:
 
 
 def decoding(bench: Bench, sizes: set[int]) -> float:
-    """Report the seconds of decoding all parts at the sizes of the runs, on all cores as `array_cache.load` does."""
+    """Report the seconds in which all parts are decoded at the sizes of the runs, on all cores as a run does."""
     root, words = photos.folder(bench)
     files = image_folder.list_images(root, "train")[0][: 20 if bench.small else 320]
     middle = sorted(sizes)[len(sizes) // 2]

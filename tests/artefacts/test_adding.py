@@ -1,4 +1,4 @@
-"""Adding an artefact costs one module and one notebook: docs/adding.md is followed on a copy of the library."""
+"""Adding an artefact costs one class and one notebook: docs/adding.md is followed on a copy of the library."""
 
 import os
 import re

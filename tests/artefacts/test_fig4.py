@@ -211,7 +211,7 @@ def test_one_seed_never_decides(record_of):
 @pytest.mark.parametrize("slope, above, seeds", [(2.0, 2.0, 1), (2.0, 2.0, 3), (0.0, 0.0, 2), (-2.0, 1.0, 3)])
 def test_two_panels_whose_labels_can_be_read(record_of, slope, above, seeds):
     study = study_of(BASE)
-    figure, records, rows = drawn(fig4, study, record_of, two_lines(study, slope, above), seeds)
+    figure, records, rows = drawn(FIG4, study, record_of, two_lines(study, slope, above), seeds)
     words = read(figure)
     axes, forest = figure.axes
     assert axes.get_title("left") == "width scaled on" and forest.get_title("left") == "Observation 2"

@@ -58,7 +58,7 @@ def test_a_run_that_two_figures_need_is_one_run():
     shared = [model for model in FIG3.plan(study) if ratio(study, model) <= fig8.MOST]
     assert len(shared) >= 14 and {study.spec(model, 0).key for model in shared} <= keys
     assert study.spec(study.model("published", 2), 0).key == study.spec(study.model("compound", 1), 0).key
-    study.__dict__["learning_rates"] = {"baseline": 0.1, "width": 0.1, "depth": 0.2, "resolution": 0.1, "compound": 0.4}
+    study = study_of(SIXTY_FOUR, rates=dict.fromkeys(METHODS, 0.1) | {"baseline": 0.1, "depth": 0.2, "compound": 0.4})
     assert {study.spec(m, 0).key for m in shared} <= {study.spec(m, 0).key for m in FIG8.plan(study)}
     assert study.spec(study.model("published", 2), 0).recipe.lr == 0.4  # a compound scaling, rounded by hand
 
@@ -162,10 +162,10 @@ def test_the_longer_budget_must_agree_in_sign(record_of, later, expected):
     study = study_of(quintet=True)
     records = invent(study, FIG8.plan(study), record_of, levelled(study, 4.0))
     if later is not None:
-        right = {"width": 58, "depth": 58, "resolution": 60 - later, "compound": 60, "baseline": 50}
+        correct = {"width": 58, "depth": 58, "resolution": 60 - later, "compound": 60, "baseline": 50}
         for method, runs in study.long_runs().items():
             for spec in runs.values():
-                study.store.put(record_of(spec, np.arange(100) < right[method]))
+                study.store.put(record_of(spec, np.arange(100) < correct[method]))
     assert [claim.verdict for claim in FIG8.claims(study, records)] == [expected] * 2
 
 
@@ -206,7 +206,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_three_panels_whose_labels_can_be_read(record_of, case):
     study, (accuracy, seeds) = study_of(), CASES[case]
-    figure, _, rows = drawn(fig8, study, record_of, accuracy(study), seeds)
+    figure, _, rows = drawn(FIG8, study, record_of, accuracy(study), seeds)
     titles = [axes.get_title("left") for axes in figure.axes]
     assert titles == ["all methods", "at equal FLOPS", "printed in the paper (Table 7)"]
     words = read(figure)
@@ -218,7 +218,7 @@ def test_three_panels_whose_labels_can_be_read(record_of, case):
 def test_every_network_is_one_point_and_every_curve_has_all_of_its_own(record_of):
     """At 64 px phi = 1 is the network of B2."""
     study = study_of(SIXTY_FOUR)
-    figure, records, rows = drawn(fig8, study, record_of, growing(study, SLOPES))
+    figure, records, rows = drawn(FIG8, study, record_of, growing(study, SLOPES))
     axes = figure.axes[0]
     expected = list(zip(rows["flops_ratio"], rows["gain"], strict=True))
     assert len(expected) == len(records) and sorted(points(axes)) == [pytest.approx(one) for one in sorted(expected)]
@@ -237,7 +237,7 @@ def test_five_methods_are_told_apart_also_in_grey(record_of):
     five = [*METHODS, "published"]
     assert len({COLOURS[m] for m in five}) == len({MARKERS[m] for m in five}) == 5
     study = study_of()
-    figure, _, _ = drawn(fig8, study, record_of, growing(study, SLOPES), 1)  # crosses: only the curves differ
+    figure, _, _ = drawn(FIG8, study, record_of, growing(study, SLOPES), 1)  # crosses: only the curves differ
     styles = {line.get_color(): (line.get_linestyle(), line.get_linewidth()) for line in curves_of(figure.axes[0])}
     assert len(styles) == len(set(styles.values())) == 5
 
@@ -245,7 +245,7 @@ def test_five_methods_are_told_apart_also_in_grey(record_of):
 def test_the_forest_stands_where_the_estimates_are(record_of):
     study = study_of()
     by = {"width": 3.0, "depth": 5.0, "resolution": -1.5}
-    figure, records, _ = drawn(fig8, study, record_of, levelled(study, by))
+    figure, records, _ = drawn(FIG8, study, record_of, levelled(study, by))
     axes, found = figure.axes[1], fig8.margins(study, records)
     estimates = [estimate for parts in found.values() for estimate in parts.values()]
     ticks = list(axes.get_yticks())

@@ -1,4 +1,4 @@
-"""Table 4 from invented measurements: plan, table, claims, other machines, pictures; bad input; the notebook."""
+"""Table 4 from invented measurements: plan, table, claims, other machines, figure; bad input; the notebook."""
 
 import json
 from dataclasses import replace
@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from support.readable import assert_readable, labels
 
+import effnet_lib as eff
 from effnet_lib.apps.notebooks import run_notebook
-from effnet_lib.artefacts import artefact, plan, resolve, table4
+from effnet_lib.artefacts import artefact, table4
 from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError, RunFailed
 from effnet_lib.measure.latency import group, machine, runtimes
@@ -27,8 +28,8 @@ SLOW = {"ResNet-152": 5.7, "GPipe": 5.0}  # our ratio to the EfficientNet of the
 WHERE = {"date": "2020-01-02T03:04:05+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 
 
-def plan(**given) -> MeasurementPlan:
-    return plan("table4", resolve({"train": False} | given, "table4"))
+def planned(**given) -> MeasurementPlan:
+    return eff.plan("table4", **{"train": False} | given)
 
 
 def seconds(network: str) -> float:
@@ -80,24 +81,32 @@ def keep(task: group.Latency, shipped: bool = False, processor: str | None = Non
 
 
 def filled(runtimes_: str = "eager", **how) -> MeasurementPlan:
-    work = plan(runtimes=runtimes_)
-    for task in work.tasks:
+    plan = planned(runtimes=runtimes_)
+    for task in plan.tasks:
         keep(task, **how)
-    return work
+    return plan
+
+
+def table(plan: MeasurementPlan) -> pd.DataFrame:
+    return plan.table(plan.results())
+
+
+def claims(plan: MeasurementPlan) -> list:
+    return plan.claims(plan.results())
 
 
 def test_the_plan_has_the_papers_pairs_and_all_of_table_2():
     pairs = [(pair.slower, pair.faster, pair.rounds, pair.printed) for pair in table4.PAIRS]
     assert pairs == [("ResNet-152", "EfficientNet-B1", 20, 5.7), ("GPipe", "EfficientNet-B7", 15, 6.1)]
-    small, big, survey = plan().tasks
+    small, big, survey = planned().tasks
     assert [small.rounds, big.rounds, survey.rounds] == [20, 15, 3] and not survey.together
     assert {entry.network for entry in survey.entries} == set(NETWORKS) - {"GPipe"}
     assert survey.entries[0].network == table4.YARDSTICK
-    assert {task.rounds for task in plan(rounds=30).tasks} == {30}
+    assert {task.rounds for task in planned(rounds=30).tasks} == {30}
 
 
 def test_in_another_runtime_the_faster_network_runs_in_eager_mode_too():
-    tasks = plan(runtimes="eager,onnxruntime").tasks
+    tasks = planned(runtimes="eager,onnxruntime").tasks
     assert [len(task.entries) for task in tasks[:4]] == [2, 3, 2, 3]
     assert [(e.network, e.runtime) for e in tasks[1].entries] == [
         ("ResNet-152", "onnxruntime"),
@@ -108,12 +117,12 @@ def test_in_another_runtime_the_faster_network_runs_in_eager_mode_too():
 
 
 def test_a_network_of_ones_own_joins_the_second_table():
-    survey = plan(models="efficientnet-b2, resnet18").tasks[-1]
+    survey = planned(models="efficientnet-b2, resnet18").tasks[-1]
     assert [entry.network for entry in survey.entries] == [table4.YARDSTICK, "EfficientNet-B2", "resnet18"]
 
 
 def test_rows_say_what_the_rounds_say_beside_what_is_printed():
-    rows = TABLE4.table(filled("eager,onnxruntime"))
+    rows = table(filled("eager,onnxruntime"))
     pairs = rows[rows["group"] != SURVEY].set_index(["model", "runtime"])
     b1, old = pairs.loc[("EfficientNet-B1", "eager")], pairs.loc[("ResNet-152", "eager")]
     assert b1["speedup"] == pytest.approx(5.7, rel=0.02) and b1["printed_speedup"] == 5.7
@@ -127,63 +136,63 @@ def test_rows_say_what_the_rounds_say_beside_what_is_printed():
 
 
 def test_claims_are_judged_by_the_interval():
-    judged = TABLE4.claims(filled())
+    judged = claims(filled())
     assert [claim.verdict for claim in judged] == [HOLDS, NOT_ENOUGH, HOLDS, DOES_NOT_HOLD]
     assert [claim.to_json()["printed"] for claim in judged] == [None, 5.7, None, 6.1]
     assert [claim.to_json()["n"] for claim in judged] == [20, 20, 15, 15]
     assert judged[3].claim == "EfficientNet-B7 is at least 6.1x faster than GPipe (PyTorch eager (NCHW), one core)"
 
 
-def test_a_busy_machine_decides_nothing_and_is_named_in_the_image():
-    work = filled(busy=["other processes took 20% of the core"])
-    rows = TABLE4.table(work)
-    assert {claim.verdict for claim in TABLE4.claims(work)} == {NOT_ENOUGH}
+def test_a_busy_machine_decides_nothing_and_is_named_in_the_figure():
+    plan = filled(busy=["other processes took 20% of the core"])
+    rows = table(plan)
+    assert {claim.verdict for claim in claims(plan)} == {NOT_ENOUGH}
     assert set(rows["busy"]) == {"other processes took 20% of the core"}
-    shown = labels(TABLE4.draw(work, rows))["figure"]
+    shown = labels(plan.draw(plan.results(), rows))["figure"]
     assert any("THE MACHINE WAS BUSY" in text for text, _ in shown)
 
 
 def test_a_runtime_that_could_not_run_a_network_says_why_and_the_rest_stands():
-    work = filled("eager,openvino", failed=[("GPipe", "openvino")])
-    rows = TABLE4.table(work)
+    plan = filled("eager,openvino", failed=[("GPipe", "openvino")])
+    rows = table(plan)
     gone = rows[(rows["model"] == "GPipe") & (rows["runtime"] == "openvino")].iloc[0]
     assert gone["failed"].startswith("needs about 7.1 GiB") and np.isnan(gone["seconds"])
     b7 = rows[(rows["model"] == "EfficientNet-B7") & (rows["runtime"] == "openvino")].iloc[0]
     assert b7["over_eager"] == pytest.approx(3.2, rel=0.03) and np.isnan(b7["speedup"])
-    everything = labels(TABLE4.draw(work, rows))
+    everything = labels(plan.draw(plan.results(), rows))
     assert any("GPipe: needs about 7.1 GiB" in text for text, _ in everything["panel 0"])
 
 
 def test_another_machines_numbers_stand_beside_ones_own():
-    work = filled()
-    for task in work.tasks:
+    plan = filled()
+    for task in plan.tasks:
         keep(replace(task, rounds=40), shipped=True, processor="another processor", factor=2.0)
-    rows = TABLE4.table(work)
+    rows = table(plan)
     b1 = rows[(rows["group"] == "ResNet-152 / EfficientNet-B1") & (rows["model"] == "EfficientNet-B1")]
     assert list(b1["where"]) == [HERE, ELSEWHERE] and list(b1["rounds"]) == [20, 40]
     assert b1["seconds"].iloc[1] == pytest.approx(2 * b1["seconds"].iloc[0], rel=0.02)
-    assert [claim.to_json()["n"] for claim in TABLE4.claims(work)] == [20, 20, 15, 15]  # one's own are judged
-    assert set(TABLE4.against_flops(work, rows)["where"]) == {HERE}
-    assert len(TABLE4.table(plan(fresh=True))) == (rows["where"] == HERE).sum()
-    panel = labels(TABLE4.draw(work, rows))
-    assert_readable(TABLE4.draw(work, rows), panel)
+    assert [claim.to_json()["n"] for claim in claims(plan)] == [20, 20, 15, 15]  # one's own are judged
+    assert set(TABLE4.against_flops(plan.study, rows)["where"]) == {HERE}
+    assert len(table(planned(fresh=True))) == (rows["where"] == HERE).sum()
+    figure = plan.draw(plan.results(), rows)
+    assert_readable(figure, labels(figure))
 
 
 @pytest.mark.parametrize("profile", ["photos", "gpu", "imagenet"])
 def test_the_other_profiles_measure_nothing_and_draw_what_is_stored(profile):
-    work = plan(profile=profile, train=True)
-    assert work.tasks == () and work.run() == {} and TABLE4.table(work).empty
-    assert [claim.verdict for claim in TABLE4.claims(work)] == [NOT_ENOUGH] * 4
-    for task in plan().tasks:
+    plan = planned(profile=profile, train=True)
+    assert plan.tasks == () and plan.run() == {} and table(plan).empty
+    assert [claim.verdict for claim in claims(plan)] == [NOT_ENOUGH] * 4
+    for task in planned().tasks:
         keep(task, shipped=True, processor="another processor")
-    rows = TABLE4.table(work)
-    assert set(rows["where"]) == {ELSEWHERE} and len(TABLE4.against_flops(work, rows)) == len(NETWORKS)
-    assert TABLE4.claims(work)[0].verdict == HOLDS
+    rows = table(plan)
+    assert set(rows["where"]) == {ELSEWHERE} and len(TABLE4.against_flops(plan.study, rows)) == len(NETWORKS)
+    assert claims(plan)[0].verdict == HOLDS
 
 
 def test_flops_and_time_are_ranked_and_the_worst_swap_comes_first():
-    work = filled()
-    part = TABLE4.against_flops(work, TABLE4.table(work))
+    plan = filled()
+    part = TABLE4.against_flops(plan.study, table(plan))
     assert list(part["flops_rank"]) == sorted(part["flops_rank"]) and part["model"].is_unique
     assert part["speed"].to_numpy() == pytest.approx((part["flops"] / part["seconds"] / 1e9).to_numpy())
     assert -1 <= latency.rank_correlation(part) < 1
@@ -194,9 +203,9 @@ def test_flops_and_time_are_ranked_and_the_worst_swap_comes_first():
 
 
 @pytest.mark.parametrize("names", ["eager", ",".join(runtimes.RUNTIMES)])
-def test_the_image_is_readable(names):
-    work = filled(names)
-    figure = TABLE4.draw(work, TABLE4.table(work))
+def test_the_figure_is_readable(names):
+    plan = filled(names)
+    figure = plan.draw(plan.results(), table(plan))
     assert_readable(figure, labels(figure))
 
 
@@ -213,7 +222,7 @@ BAD = {
 def test_bad_parameters_are_refused_with_what_is_accepted(name):
     value, words = BAD[name]
     with pytest.raises(ParameterError, match=words):
-        plan(**{name: value})
+        planned(**{name: value})
 
 
 def test_nothing_is_measured_without_the_extra_or_the_memory(monkeypatch):
@@ -221,11 +230,11 @@ def test_nothing_is_measured_without_the_extra_or_the_memory(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(ParameterError, match=r"runtimes='openvino' .*\.\[latency\]"):
-            plan(runtimes="openvino", train=True)
-        assert plan(runtimes="openvino").tasks  # what is stored can still be drawn
+            planned(runtimes="openvino", train=True)
+        assert planned(runtimes="openvino").tasks  # what is stored can still be drawn
     monkeypatch.setattr(machine, "free_memory", lambda: 2**31)
     with pytest.raises(RunFailed, match=r"GPipe .* needs about \d\.\d GiB of memory and 2\.0 GiB are free"):
-        plan(train=True)
+        planned(train=True)
     assert not paths.results_root().exists()
 
 
@@ -237,7 +246,7 @@ def test_the_notebook_measures_draws_and_saves(roots):
     out = run_notebook("table4", {"profile": "smoke", "rounds": 2})
     rows = pd.read_csv(out.with_suffix(".csv"))
     assert set(rows["model"]) == {group.SMALL.name, "EfficientNet-B0", "EfficientNet-B1", "ResNet-50"}
-    claims = json.loads(out.with_suffix(".claims.json").read_text())
-    assert {claim["verdict"] for claim in claims} == {NOT_ENOUGH} and {claim["n"] for claim in claims} == {0}
+    judged = json.loads(out.with_suffix(".claims.json").read_text())
+    assert {claim["verdict"] for claim in judged} == {NOT_ENOUGH} and {claim["n"] for claim in judged} == {0}
     assert len(list((roots / "results/measurements").iterdir())) == 2
     assert out.with_suffix(".png").is_file()

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from support.invented import BASE, study_of
 
-from effnet_lib.artefacts import fig4, fig8, plan
+import effnet_lib as eff
+from effnet_lib.artefacts import fig4, fig8
 from effnet_lib.study import queue
-from effnet_lib.study.parameters import Parameters
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.study import Study
 
@@ -19,16 +19,14 @@ def test_every_seed_that_the_queue_plans_is_read_back(monkeypatch, record_of):
     planned = {spec for stage in queue.stages(study) for spec in stage.specs if spec.recipe == study.profile.recipe}
     for spec in planned | {replace(next(iter(planned)), seed=77)}:  # a seed of nobody's plan is not read
         study.store.put(record_of(spec))
-    found = {model.name: sorted(runs) for model, runs in plan("fig8", Parameters(profile="photos")).results().items()}
+    found = {model.name: sorted(runs) for model, runs in eff.plan("fig8", profile="photos").results().items()}
     levels = {level: {model.name for model in models.values()} for level, models in fig8.levels(study).items()}
     assert {name for name, seeds in found.items() if seeds == [*range(10)]} == levels["A"] | {"baseline"}
     assert {name for name, seeds in found.items() if seeds == [*range(6)]} >= levels["B"]
     assert {len(seeds) for seeds in found.values()} == {3, 6, 10} and found["d=2"] == [0, 1, 2]
-    asked = plan("fig8", Parameters(profile="photos", seeds=2)).results()
+    asked = eff.plan("fig8", profile="photos", seeds=2).results()
     assert {len(runs) for runs in asked.values()} == {2}
     both = [
-        runs
-        for model, runs in plan("fig4", Parameters(profile="photos")).results().items()
-        if model.base_scaling == fig4.BOTH
+        runs for model, runs in eff.plan("fig4", profile="photos").results().items() if model.base_scaling == fig4.BOTH
     ]
     assert len(both) == 4 and {len(runs) for runs in both} == {fig4.SEEDS}

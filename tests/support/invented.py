@@ -11,18 +11,27 @@ from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.runs.store import RunStore
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.study import ScaledModel, Study
-from effnet_lib.study.training_plan import Records, merged
+from effnet_lib.study.training_plan import Records, TrainingPlan, merged
 
 IMAGES = 2000
 BASE = ProxyBaseline(0.25, 0.5, 96)
+# `photos` with the baseline and the learning rate fixed, which step 0 and the tuning would choose.
+DECIDED = replace(PROFILES["photos"], candidates=(BASE,), learning_rates=())
 
 
-def study_of(base: ProxyBaseline = BASE, quintet: bool = False, profile: str = "photos", **changes) -> Study:
-    """Open a study with its baseline and rate fixed; `quintet`: as in a profile that chooses its baseline."""
+def study_of(
+    base: ProxyBaseline = BASE, quintet: bool = False, profile: str = "photos", rates: dict | None = None, **changes
+) -> Study:
+    """Open a study with its baseline and learning rate fixed.
+
+    Args:
+        quintet: as in a profile that chooses its baseline, which trains the protocol's quintet.
+        rates: learning rate by method; None: the profile's.
+        changes: of the profile.
+    """
     candidates = (base, PROFILES["photos"].candidates[0]) if quintet else (base,)
-    study = Study.of(replace(PROFILES[profile], candidates=candidates, learning_rates=(), **changes), RunStore())
-    study.__dict__["base"] = base  # as step 0 would decide
-    return study
+    chosen = replace(PROFILES[profile], candidates=candidates, learning_rates=(), **changes)
+    return Study.of(chosen, RunStore(), base=base, learning_rates=rates)
 
 
 def invent(
@@ -35,7 +44,7 @@ def invent(
 ) -> Records:
     """Return a record a network and seed: `accuracy` in percent (None: no record), which seeds spread by `jitter`.
 
-    Each model is spread in its own way, around a mean that stays where it is.
+    Each model is spread in its own way, around a mean that stays where it is. d = 8 fits worse than the baseline.
     """
     kept = [model for model in merged(models, []) if accuracy(model) is not None]
     noise = np.random.default_rng(1).uniform(-jitter, jitter, (len(kept), seeds))
@@ -45,9 +54,24 @@ def invent(
         px = min(224, round(1.7 * model.arch.px))
         made = {"train_loss": 1.0 + (model.name == "d=8"), "top1_larger_test": 1.0, "source_px": px}
         for seed, shift in enumerate(shifts):
-            right = np.arange(IMAGES) < round(IMAGES * (accuracy(model) + shift) / 100)
-            records.setdefault(model, {})[seed] = record_of(study.spec(model, seed), right, **made)
+            correct = np.arange(IMAGES) < round(IMAGES * (accuracy(model) + shift) / 100)
+            records.setdefault(model, {})[seed] = record_of(study.spec(model, seed), correct, **made)
     return records
+
+
+def fill(plan: TrainingPlan, record_of: Callable, accuracy: Callable, jitter: float = 0.2, store=None) -> TrainingPlan:
+    """Store `invent`'s records of a plan, in its own store or another; return the plan."""
+    for runs in invent(plan.study, plan.models, record_of, accuracy, len(plan.seeds), jitter).values():
+        for record in runs.values():
+            (store or plan.study.store).put(record)
+    return plan
+
+
+def finished(plan) -> tuple:
+    """Return the figure, the table and the claims of what a plan has stored."""
+    results = plan.results()
+    rows = plan.table(results)
+    return plan.draw(results, rows), rows, plan.claims(results)
 
 
 def growing(study: Study, slopes: dict[str, float]) -> Callable[[ScaledModel], float]:
@@ -55,8 +79,8 @@ def growing(study: Study, slopes: dict[str, float]) -> Callable[[ScaledModel], f
     return lambda model: 60 + slopes.get(model.method, 0.0) * np.log2(ratio(study, model))
 
 
-def drawn(artefact, study: Study, record_of: Callable, accuracy: Callable, seeds: int = 3):
-    """Return an artefact's figure with its records and its table."""
+def drawn(artefact, study: Study, record_of: Callable, accuracy: Callable, seeds: int = 3) -> tuple:
+    """Return an artefact's figure of a study, with its records and its table."""
     records = invent(study, artefact.plan(study), record_of, accuracy, seeds)
     rows = artefact.table(study, records)
     plt.close("all")  # earlier tests' figures
