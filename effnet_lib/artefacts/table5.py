@@ -94,6 +94,49 @@ def _few(dataset, draws: int) -> int:
     )
 
 
+def _probes(study: Study, setting: Setting, dataset: DataSet) -> list[Probe]:
+    """Return the probes of a data set: every draw of training images, then the whole set where a profile has it."""
+    parameters, own = study.parameters, study.parameters.own
+    workers, draws = parameters.workers, parameters.seeds or setting.draws
+    if workers is None:
+        workers = 0 if study.profile.in_process else cpu_count()
+    train = own["train_pictures"] or setting.train_images or _few(dataset, draws)
+    test = own["test_pictures"] or setting.test_images
+    if test and test >= dataset.val_images:
+        test = None
+    for given, images in (("train_pictures", train), ("test_pictures", test)):
+        if images and images < dataset.classes:
+            raise ParameterError(given, images, f"at least one picture a class, {dataset.classes} for {dataset.id}")
+    plan = [(train, draw) for draw in range(draws)]
+    plan += [(None, 0)] if setting.whole and not own["train_pictures"] else []
+    models = own["models"] or setting.models
+    return [Probe(model, dataset, some, draw, test, workers) for some, draw in plan for model in models]
+
+
+def _trainings(parameters: Parameters, setting: Setting, dataset: DataSet, scratch: bool) -> list[FineTune]:
+    """Return the networks that are trained whole on a data set, each on every seed."""
+    own = parameters.own
+    sizes = dict(setting.tuned) or dict.fromkeys(own["models"] or setting.models)
+    return [
+        FineTune(
+            model,
+            dataset,
+            own["px"] or sizes.get(model),
+            own["epochs"] or setting.epochs,
+            own["steps"] or (None if own["epochs"] else setting.steps),
+            scratch,
+            seed,
+            setting.micro_batch,
+            setting.precision,
+            finetune.RATES if own["grid"] else (),
+            finetune.DECAYS if own["grid"] else (),
+            parameters.device,
+        )
+        for model in own["models"] or sizes
+        for seed in range(parameters.seeds or 1)
+    ]
+
+
 class Table5(Artefact):
     """Table 5 and Figure 6: published ImageNet weights on other data sets, by linear probe and full fine-tuning."""
 
@@ -123,49 +166,16 @@ class Table5(Artefact):
         Raises:
             ParameterError or DataError: before any is made.
         """
-        parameters, profile = study.parameters, study.profile
-        setting, own = SETTINGS[profile.name], parameters.own
-        models, methods = own["models"] or setting.models, own["methods"] or setting.methods
-        workers = parameters.workers
-        if workers is None:
-            workers = 0 if profile.in_process else cpu_count()
-        found: list[Probe | FineTune] = []
-        for name in data_sets(parameters, profile):
+        setting, own, tasks = SETTINGS[study.profile.name], study.parameters.own, []
+        methods = own["methods"] or setting.methods
+        for name in data_sets(study.parameters, study.profile):
             dataset = transfer_datasets.declare(name)
-            train = own["train_pictures"] or setting.train_images or _few(dataset, parameters.seeds or setting.draws)
-            test = own["test_pictures"] or setting.test_images
-            if test and test >= dataset.val_images:
-                test = None
-            for given, images in (("train_pictures", train), ("test_pictures", test)):
-                if images and images < dataset.classes:
-                    raise ParameterError(given, images, f"at least one picture a class, {dataset.classes} for {name}")
             if "probe" in methods:
-                plan = [(train, draw) for draw in range(parameters.seeds or setting.draws)]
-                plan += [(None, 0)] if setting.whole and not own["train_pictures"] else []
-                found += [Probe(model, dataset, some, draw, test, workers) for some, draw in plan for model in models]
-            tuned = dict(setting.tuned) or dict.fromkeys(models)
-            tuned = {model: tuned.get(model) for model in own["models"] or tuned}
+                tasks += _probes(study, setting, dataset)
             for method in ("finetune", "scratch"):
                 if method in methods:
-                    found += [
-                        FineTune(
-                            model,
-                            dataset,
-                            own["px"] or px,
-                            own["epochs"] or setting.epochs,
-                            own["steps"] or (None if own["epochs"] else setting.steps),
-                            method == "scratch",
-                            seed,
-                            setting.micro_batch,
-                            setting.precision,
-                            finetune.RATES if own["grid"] else (),
-                            finetune.DECAYS if own["grid"] else (),
-                            parameters.device,
-                        )
-                        for model, px in tuned.items()
-                        for seed in range(parameters.seeds or 1)
-                    ]
-        return found
+                    tasks += _trainings(study.parameters, setting, dataset, method == "scratch")
+        return tasks
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return a row a network and way of training, what is printed first."""

@@ -126,7 +126,7 @@ def test_fewer_than_five_seeds_never_give_a_verdict(seeds):
 def test_images_are_chosen_by_rule():
     plan = planned()
     gallery = activation_maps.Gallery(invented_maps(plan.study))
-    chosen, correct = gallery.chosen(), gallery.right()
+    chosen, correct = gallery.chosen(), gallery.correct()
     assert len(set(chosen)) == 5 and chosen == activation_maps.Gallery(invented_maps(plan.study)).chosen()
     assert correct[:, chosen[:3]].all() and (correct[:, chosen[3:]].sum(0) == 1).all()
     gallery.grids["width"][chosen[0]] = np.nan  # a map that says nothing is never drawn

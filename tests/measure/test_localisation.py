@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_scenes_and_more_begin_with_them(data, some
 
 @pytest.mark.parametrize("size, count", [(49, 5), (0, 5), (48, 0)])
 def test_sizes_that_cannot_be_are_refused(data, size, count):
-    with pytest.raises(ParameterError, match=r"px=|count="):
+    with pytest.raises(ParameterError, match=r"image_size=|count="):
         scenes(data, count, size)
 
 

@@ -34,7 +34,7 @@ def trained(monkeypatch, record_of) -> list:
     """Stand in for the sweep: note what it was asked to train, and store a record of each."""
     asked = []
 
-    def run_all(specs, dataset_of, store, workers, execution, **_):
+    def run_all(specs, dataset_of, store, options):
         asked.extend(specs)
         for spec in specs:
             store.put(record_of(spec))
@@ -80,7 +80,7 @@ def test_an_undecided_study_names_its_command_and_trains_nothing(monkeypatch, tr
 def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeypatch, trained, store, record_of):
     monkeypatch.setitem(PROFILES, "photos", replace(DECIDED, learning_rates=(0.1, 0.2)))
 
-    def decide(study, budget, workers, device, chosen, say):
+    def decide(study, chosen, options):
         assert chosen == ["study"]
         for trials in study.tuning().values():
             for rate, spec in trials.items():
@@ -121,7 +121,7 @@ def test_seeds_are_counted_from_zero():
 
 
 def test_a_failed_run_is_told_with_its_reason(monkeypatch):
-    def run_all(specs, dataset_of, store, *_, **__):
+    def run_all(specs, dataset_of, store, options):
         store.fail(specs[0].key, "MemoryError: too large")
         return Report(failed=[specs[0]])
 

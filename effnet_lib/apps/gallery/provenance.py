@@ -12,10 +12,8 @@ from .evidence import Evidence
 
 def strangers() -> list[dict[str, str]]:
     """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
-    from ...runs.measurements import SCHEMA as MEASURED
-    from ...runs.measurements import is_measurement
+    from ...runs.record_store import SCHEMA
     from ...runs.spec import SEMANTICS
-    from ...runs.store import SCHEMA
 
     found = []
     folders = (
@@ -25,16 +23,14 @@ def strangers() -> list[dict[str, str]]:
     )
     for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         try:
-            text = path.read_text(encoding="utf-8")
-            body = json.loads(text)
+            body = json.loads(path.read_text(encoding="utf-8"))
             schema, semantics = body["schema"], body["spec"].get("semantics", SEMANTICS)
             made = {name: str(body["provenance"].get(name, "")) for name in ("date", "device")}
             top1 = body["result"].get("top1")
         except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
             found.append({"key": path.stem[:12], "why": f"not a record ({type(error).__name__})"})
             continue
-        reads = MEASURED if is_measurement(text) else SCHEMA
-        why = [f"schema {schema}, this version reads {reads}"] if schema != reads else []
+        why = [f"schema {schema}, this version reads {SCHEMA}"] if schema != SCHEMA else []
         why += [f"semantics {semantics}, this version runs {SEMANTICS}"] if semantics != SEMANTICS else []
         if why:
             top1 = f"{top1:.2f} %" if isinstance(top1, float) else ""
