@@ -13,7 +13,8 @@ from ..report.tables.accuracy import longer, outcomes
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast, points_to_logits
 from ..study.registry import Artefact
-from ..study.study import SINGLE, QueueStage, ScaledModel, Study, axes_of
+from ..study.scaled_model import SINGLE, ScaledModel
+from ..study.study import QueueStage, Study, axes_of
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.registry import Artefact
-from ..study.study import QueueStage, ScaledModel, Study
+from ..study.scaled_model import ScaledModel
+from ..study.study import QueueStage, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from ..study.measurement_plan import Measurements
 from ..study.parameters import auto_or_flag, listed, text
 from ..study.profiles import Profile
 from ..study.registry import Artefact
-from ..study.study import QueueStage, ScaledModel, Study
+from ..study.scaled_model import ScaledModel
+from ..study.study import QueueStage, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,8 @@ from ..report.tables.accuracy import longer, outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.registry import Artefact
-from ..study.study import METHODS, SINGLE, QueueStage, ScaledModel, Study, axes_of
+from ..study.scaled_model import METHODS, SINGLE, ScaledModel
+from ..study.study import QueueStage, Study, axes_of
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

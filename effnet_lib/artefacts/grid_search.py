@@ -17,7 +17,8 @@ from ..stats.claims import DELTA, Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
 from ..study.registry import Artefact
-from ..study.study import QueueStage, ScaledModel, Study
+from ..study.scaled_model import ScaledModel
+from ..study.study import QueueStage, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
 from ..study.registry import Artefact
-from ..study.study import SINGLE, QueueStage, ScaledModel, Study
+from ..study.scaled_model import SINGLE, ScaledModel
+from ..study.study import QueueStage, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from ..models.scalable import ASSUMED
 from ..models.scalable import FAMILIES as FULL
 from ..models.scaling import MIN_PX, Scaling
 from .profiles import UNSCALED, ProxyBaseline
-from .study import ScaledModel, Study
+from .scaled_model import ScaledModel
+from .study import Study
 
 BASELINE = "baseline"
 UNTOUCHED = ProxyBaseline(1, 1, 224)  # of a profile at full size: the families stay as they are, too

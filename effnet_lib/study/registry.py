@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..stats.claims import JudgedClaim
     from .parameters import Parameters
     from .profiles import Profile
-    from .study import QueueStage, ScaledModel, Study
+    from .scaled_model import ScaledModel
+    from .study import QueueStage, Study
 
 
 class Artefact(Protocol):

@@ -16,7 +16,8 @@ from ..runs.spec import RunSpec
 from ..training.execution import Execution
 from ..training.recipes import Recipe
 from .profiles import UNSCALED
-from .study import SINGLE, Study
+from .scaled_model import SINGLE
+from .study import Study
 
 if TYPE_CHECKING:
     from ..training.distributed import Group

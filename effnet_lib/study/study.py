@@ -9,25 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
-from statistics import mean
-
-import numpy as np
 
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..models.archs import Architecture
 from ..models.complexity import count
-from ..models.scaling import PUBLISHED, Scaling, compound
+from ..models.scaling import Scaling
 from ..runs.measurements import MeasurementStore
 from ..runs.spec import RunSpec
-from ..runs.store import RunRecord, RunStore
-from ..stats.intervals import PairedOutcomes, contrast
+from ..runs.store import RunStore
+from .decisions import choose_base, choose_rates
 from .parameters import Parameters
 from .profiles import LEVEL_A, UNSCALED, Profile, ProxyBaseline
+from .scaled_model import METHODS, ScaledModel, scaling_of
 
-METHODS = ("width", "depth", "resolution", "compound")
-SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
-SINGLE = {method: SYMBOLS[method] for method in METHODS[:3]}  # the single dimensions
 CANDIDATE_SEEDS = (0, 1)
 LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: seeds, and times the epochs
 GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
@@ -36,53 +31,6 @@ GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
     "resolution": [round(1 + 0.1 * i, 1) for i in range(1, 16)],
     "compound": [0.25 * i for i in range(1, 17)],
 }
-
-
-def scaling_of(method: str, coefficient: float) -> Scaling:
-    """Return the scaling of one method by one coefficient; 1, or phi 0, is the baseline.
-
-    compound: phi of alpha^phi; published: the number of a row of the hand-rounded B0-B7 table.
-    """
-    if method == "compound":
-        return compound(coefficient)
-    if method == "published":
-        row = PUBLISHED[int(coefficient)]
-        return Scaling(row.depth, row.width, row.px / PUBLISHED[0].px)
-    return Scaling(**{method: coefficient})
-
-
-@dataclass(frozen=True)
-class ScaledModel:
-    """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
-
-    `base_scaling` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0,
-    with the compound multipliers as Table 3 prints them in `base_scaling`.
-    """
-
-    method: str
-    coefficient: float
-    arch: Architecture
-    base_scaling: Scaling = UNSCALED
-    family: str = ""
-
-    @property
-    def name(self) -> str:
-        symbol, on = SYMBOLS.get(self.method), self.base_scaling
-        if self.family:
-            what = self.method if self.method in ("baseline", "compound") else f"{symbol}={self.coefficient:g}"
-            return f"{self.family} {what}"
-        if self.method == "published":
-            return f"B{self.coefficient:g}"
-        if self.method == "compound" and not self.coefficient:  # multipliers as printed, which are no alpha^phi
-            return f"compound {on.depth:g}/{on.width:g}/{on.resolution:g}"
-        name = f"{symbol}={self.coefficient:g}" if symbol else self.method
-        return name if on == UNSCALED else f"{name} (d={on.depth:g}, r={on.resolution:g})"
-
-    @property
-    def scaling(self) -> Scaling:
-        """The multipliers over the baseline, all together."""
-        own = UNSCALED if self.method == "baseline" else scaling_of(self.method, self.coefficient)
-        return self.base_scaling * own
 
 
 @dataclass(frozen=True)
@@ -266,34 +214,6 @@ class Study:
     def ready(self) -> bool:
         """Whether baseline and rates are decided, so that models can be planned."""
         return self.base is not None and self.learning_rates is not None
-
-
-def choose_base(found: dict[ProxyBaseline, list[RunRecord]]) -> ProxyBaseline:
-    """Choose a baseline from the records of every candidate (the rule of `Study.base`)."""
-    outcomes = PairedOutcomes({str(base): {r.seed: r.correct for r in records} for base, records in found.items()})
-    best = max(found, key=lambda base: mean(record.top1 for record in found[base]))
-    tied = [best]
-    for base in found:
-        if base != best:
-            interval = contrast(outcomes, {str(best): 1.0, str(base): -1.0}).interval95
-            if interval is not None and interval[0] <= 0:
-                tied.append(base)
-    return max(tied, key=lambda base: (base.px, mean(record.top1 for record in found[base])))
-
-
-def choose_rates(losses: dict[str, dict[float, float]]) -> dict[str, float]:
-    """Choose rates from held-out losses (method -> rate -> loss), with equal trials for every method.
-
-    One rate for all, that of the lowest mean loss, if the methods' optima lie within one step of each other;
-    otherwise each method its own.
-    """
-    rates = sorted(next(iter(losses.values())))
-    best = {method: min(trials, key=trials.get) for method, trials in losses.items()}
-    steps = [rates.index(rate) for rate in best.values()]
-    if max(steps) - min(steps) > 1:
-        return best
-    shared = rates[int(np.argmin([mean(trials[rate] for trials in losses.values()) for rate in rates]))]
-    return dict.fromkeys(losses, shared)
 
 
 def axes_of(study: Study) -> dict[str, tuple[float, ...]]:

@@ -16,7 +16,8 @@ from ..training.execution import Execution
 from . import queue
 from .plan import Plan
 from .registry import Artefact
-from .study import ScaledModel, Study
+from .scaled_model import ScaledModel
+from .study import Study
 
 Records = dict[ScaledModel, dict[int, RunRecord]]
 

@@ -14,7 +14,7 @@ from effnet_lib.models.complexity import count
 from effnet_lib.report.tables.accuracy import longer
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.study import SINGLE
+from effnet_lib.study.scaled_model import SINGLE
 from effnet_lib.study.training_plan import TrainingPlan
 
 FIG3 = artefact("fig3")

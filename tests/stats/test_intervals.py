@@ -12,14 +12,7 @@ from scipy.stats import norm
 
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.stats import intervals
-from effnet_lib.stats.intervals import (
-    Estimate,
-    PairedOutcomes,
-    contrast,
-    image_bootstrap,
-    pooled_sd,
-    seed_correlation,
-)
+from effnet_lib.stats.intervals import Estimate, PairedOutcomes, contrast, image_bootstrap, pooled_sd, seed_correlation
 from effnet_lib.stats.paired_outcomes import SCALES
 
 

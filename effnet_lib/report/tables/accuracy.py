@@ -11,7 +11,8 @@ from ...runs.store import RunRecord
 from ...stats import intervals
 from ...stats.intervals import Estimate, PairedOutcomes, contrast
 from ...study import proxy_families
-from ...study.study import ScaledModel, Study
+from ...study.scaled_model import ScaledModel
+from ...study.study import Study
 from ...study.training_plan import Records
 
 Runs = dict[int, RunRecord]  # by seed

@@ -1,0 +1,62 @@
+"""The models of a comparison: a scaling method, its coefficient, the rounded network."""
+
+from dataclasses import dataclass
+
+from ..models.archs import Architecture
+from ..models.scaling import PUBLISHED, Scaling, compound
+from .profiles import UNSCALED
+
+METHODS = ("width", "depth", "resolution", "compound")
+
+
+SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
+
+
+SINGLE = {method: SYMBOLS[method] for method in METHODS[:3]}  # the single dimensions
+
+
+def scaling_of(method: str, coefficient: float) -> Scaling:
+    """Return the scaling of one method by one coefficient; 1, or phi 0, is the baseline.
+
+    compound: phi of alpha^phi; published: the number of a row of the hand-rounded B0-B7 table.
+    """
+    if method == "compound":
+        return compound(coefficient)
+    if method == "published":
+        row = PUBLISHED[int(coefficient)]
+        return Scaling(row.depth, row.width, row.px / PUBLISHED[0].px)
+    return Scaling(**{method: coefficient})
+
+
+@dataclass(frozen=True)
+class ScaledModel:
+    """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
+
+    `base_scaling` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0,
+    with the compound multipliers as Table 3 prints them in `base_scaling`.
+    """
+
+    method: str
+    coefficient: float
+    arch: Architecture
+    base_scaling: Scaling = UNSCALED
+    family: str = ""
+
+    @property
+    def name(self) -> str:
+        symbol, on = SYMBOLS.get(self.method), self.base_scaling
+        if self.family:
+            what = self.method if self.method in ("baseline", "compound") else f"{symbol}={self.coefficient:g}"
+            return f"{self.family} {what}"
+        if self.method == "published":
+            return f"B{self.coefficient:g}"
+        if self.method == "compound" and not self.coefficient:  # multipliers as printed, which are no alpha^phi
+            return f"compound {on.depth:g}/{on.width:g}/{on.resolution:g}"
+        name = f"{symbol}={self.coefficient:g}" if symbol else self.method
+        return name if on == UNSCALED else f"{name} (d={on.depth:g}, r={on.resolution:g})"
+
+    @property
+    def scaling(self) -> Scaling:
+        """The multipliers over the baseline, all together."""
+        own = UNSCALED if self.method == "baseline" else scaling_of(self.method, self.coefficient)
+        return self.base_scaling * own
