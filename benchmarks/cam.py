@@ -16,9 +16,9 @@ from effnet_lib.core.hardware import processor_name
 from effnet_lib.measure.maps.cam import class_maps, to_pixels
 from effnet_lib.measure.maps.geometry import cells
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.study import Study
 
 FIG7 = artefact("fig7")
 

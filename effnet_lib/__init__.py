@@ -24,7 +24,7 @@ from typing import Any
 _WHERE = {
     "Claim": "stats.claims:Claim",
     "RunSpec": "runs.spec:RunSpec",
-    "RunStore": "runs.store:RunStore",
+    "RunStore": "runs.run_store:RunStore",
     "Scaling": "models.scaling:Scaling",
     "artefacts": "artefacts",
     "compound": "models.scaling:compound",

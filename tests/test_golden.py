@@ -18,12 +18,12 @@ import pytest
 
 from effnet_lib.artefacts import all_artefacts, artefact, plan
 from effnet_lib.core import hardware, paths
-from effnet_lib.runs.measurements import key_of
-from effnet_lib.runs.store import RunStore
-from effnet_lib.study.plan import Plan
+from effnet_lib.runs.measurement_store import key_of
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.abstract_plan import Plan
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.queue import stages
-from effnet_lib.study.study import Study
 
 SUMS = Path(__file__).with_name("golden.json")
 PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys

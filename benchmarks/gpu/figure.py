@@ -18,11 +18,11 @@ from effnet_lib.artefacts import artefact
 from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data import image_folder
 from effnet_lib.data.datasets import PHOTOS, declare
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.runs.store import RunStore
 from effnet_lib.runs.sweep import SweepOptions, run_all
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.scaled_model import ScaledModel
-from effnet_lib.study.study import Study
 from effnet_lib.training import input_pipeline
 from effnet_lib.training.execution import Execution
 from effnet_lib.training.train_step import WARM_STEPS

@@ -20,9 +20,9 @@ def say(line: str) -> None:
 
 def _study(args: Namespace):
     from ..data.datasets import declare
-    from ..runs.store import RunStore
+    from ..runs.run_store import RunStore
+    from ..study.decided_study import Study
     from ..study.parameters import resolve
-    from ..study.study import Study
 
     resolve({"profile": args.profile, "dataset": args.dataset, "workers": args.workers})
     chosen = profile(args.profile)
@@ -161,8 +161,8 @@ def status(args: Namespace) -> int:
 
 def publish(args: Namespace) -> int:
     """Ship records and redraw from them."""
-    from ..runs.measurements import MeasurementStore
-    from ..runs.store import RunStore
+    from ..runs.measurement_store import MeasurementStore
+    from ..runs.run_store import RunStore
     from .publish import check, planned_keys, planned_measurements, publish_records, redraw
 
     names = args.profile or [name for name in PROFILES if name != "smoke"]
@@ -189,8 +189,8 @@ def publish(args: Namespace) -> int:
 
 def export(args: Namespace) -> int:
     """Write trained networks as safetensors and ONNX."""
-    from ..runs.store import RunStore
-    from . import export as exports
+    from ..runs.run_store import RunStore
+    from . import export_weights as exports
 
     store, formats = RunStore(), exports.check_formats(args.format or exports.FORMATS)
     for record in exports.stored(store, args.key):

@@ -14,12 +14,12 @@ from ..artefacts import all_artefacts, artefact, plan, resolve
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.errors import StoreError
-from ..runs.measurements import Measurement, is_measurement, key_of, parse_measurement
-from ..runs.store import RunRecord, RunStore, parse_record
+from ..runs.measurement_store import Measurement, is_measurement, key_of, parse_measurement
+from ..runs.run_store import RunRecord, RunStore, parse_record
+from ..study.decided_study import Study
 from ..study.parameters import Parameters
 from ..study.profiles import PROFILES
 from ..study.queue import stages
-from ..study.study import Study
 from .notebooks import run_notebook
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from ..study import parameters as checks
 from ..study import registry
+from ..study.abstract_plan import Plan
 from ..study.measurement_plan import MeasurementPlan
 from ..study.parameters import Parameters
-from ..study.plan import Plan
 from ..study.registry import Artefact, all_artefacts, artefact
 from ..study.training_plan import TrainingPlan
 

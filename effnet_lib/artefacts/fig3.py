@@ -12,9 +12,9 @@ from ..report.tables import accuracy
 from ..report.tables.accuracy import longer, outcomes
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast, points_to_logits
+from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.registry import Artefact
 from ..study.scaled_model import SINGLE, ScaledModel
-from ..study.study import QueueStage, Study, axes_of
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from ..report.tables import accuracy
 from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..study.decided_study import QueueStage, Study
 from ..study.registry import Artefact
 from ..study.scaled_model import ScaledModel
-from ..study.study import QueueStage, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from .. import paper
 from ..core.errors import EffnetError
-from ..data.localisation_scenes import scale
+from ..data.masked_scenes import scale
 from ..measure.maps import faithfulness, localisation
 from ..measure.maps.cam import check_method, layer_of
 from ..measure.maps.evaluation_images import Settings, Thumbnails
@@ -19,15 +19,15 @@ from ..models import complexity, pretrained
 from ..models.archs import Architecture
 from ..models.scaling import Scaling
 from ..report.tables import activation_maps
-from ..runs.measurements import Task
+from ..runs.measurement_store import Task
 from ..stats.claims import NOT_ENOUGH, Claim, JudgedClaim, judge
 from ..stats.score_intervals import contrast
+from ..study.decided_study import QueueStage, Study
 from ..study.measurement_plan import Measurements
 from ..study.parameters import auto_or_flag, listed, text
 from ..study.profiles import Profile
 from ..study.registry import Artefact
 from ..study.scaled_model import ScaledModel
-from ..study.study import QueueStage, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

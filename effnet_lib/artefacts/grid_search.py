@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from ..report.tables import accuracy
+from ..runs.run_store import RunRecord
 from ..runs.spec import RunSpec
-from ..runs.store import RunRecord
 from ..stats import regret as regrets
 from ..stats import response_surface
 from ..stats.claims import DELTA, Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
+from ..study.decided_study import QueueStage, Study
 from ..study.registry import Artefact
 from ..study.scaled_model import ScaledModel
-from ..study.study import QueueStage, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from ..report.tables.flops_audit import save as save_audit
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
+from ..study.decided_study import QueueStage, Study
 from ..study.registry import Artefact
 from ..study.scaled_model import SINGLE, ScaledModel
-from ..study.study import QueueStage, Study
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ import pandas as pd
 from .. import paper
 from ..core.errors import ParameterError
 from ..measure.latency import runtimes
-from ..measure.latency.group import SMALL, Entry, Latency
+from ..measure.latency.task import SMALL, Entry, Latency
 from ..models.zoo import NETWORKS, network
 from ..report.tables import latency
 from ..report.tables.latency import Reading
 from ..stats.speedup import AtLeast, Ratio
+from ..study.decided_study import Study
 from ..study.measurement_plan import Measurements
 from ..study.parameters import Parameters, listed, whole
 from ..study.registry import Artefact
-from ..study.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,10 +17,10 @@ from ..report.tables import transfer
 from ..report.tables.transfer import Records, accuracy, outcomes, series, title
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..study.decided_study import Study
 from ..study.parameters import Parameters, flag, listed, whole
 from ..study.profiles import Profile
 from ..study.registry import Artefact
-from ..study.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ from ..core.errors import ParameterError, nearest
 from ..models import complexity
 from ..models.archs.efficientnet import EfficientNet
 from ..models.scaling import ALPHA, BETA, GAMMA, RoundingRule, Scaling, compound
+from .decided_study import Study
 from .profiles import ROUNDINGS, UNSCALED, Profile, ProxyBaseline
 from .scaled_model import ScaledModel
-from .study import Study
 
 PAPER = Scaling(ALPHA, BETA, GAMMA)
 BUDGET = 2.0  # times the baseline's FLOPS at phi = 1

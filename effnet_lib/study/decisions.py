@@ -4,7 +4,7 @@ from statistics import mean
 
 import numpy as np
 
-from ..runs.store import RunRecord
+from ..runs.run_store import RunRecord
 from ..stats.intervals import PairedOutcomes, contrast
 from .profiles import ProxyBaseline
 

@@ -5,11 +5,11 @@ from filelock import Timeout
 
 from ..core.errors import RunFailed
 from ..core.text import time_words
-from ..runs.measurements import Measurement, Task, key_of
+from ..runs.measurement_store import Measurement, Task, key_of
 from ..runs.provenance import provenance
-from .plan import Plan
+from .abstract_plan import Plan
+from .decided_study import Study
 from .registry import Artefact
-from .study import Study
 from .training_plan import TrainingPlan
 
 Measurements = dict[Task, Measurement]

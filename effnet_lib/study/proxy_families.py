@@ -13,12 +13,12 @@ import pandas as pd
 from .. import paper
 from ..models.archs import Architecture, efficientnet
 from ..models.complexity import count
-from ..models.scalable import ASSUMED
-from ..models.scalable import FAMILIES as FULL
+from ..models.families import ASSUMED
+from ..models.families import FAMILIES as FULL
 from ..models.scaling import MIN_PX, Scaling
+from .decided_study import Study
 from .profiles import UNSCALED, ProxyBaseline
 from .scaled_model import ScaledModel
-from .study import Study
 
 BASELINE = "baseline"
 UNTOUCHED = ProxyBaseline(1, 1, 224)  # of a profile at full size: the families stay as they are, too

@@ -13,7 +13,7 @@ from ..data.splits import HOLDOUT
 from ..runs.spec import RunSpec
 from ..runs.sweep import Report, SweepOptions, estimator, run_all
 from . import registry
-from .study import QueueStage, Study
+from .decided_study import QueueStage, Study
 
 QUINTET_SEEDS = (3, 10)  # in pass 1, in all
 LAST = 99  # rank after every plan's own

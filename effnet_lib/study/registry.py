@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from ..runs.measurements import Task
+    from ..runs.measurement_store import Task
     from ..runs.spec import RunSpec
     from ..stats.claims import JudgedClaim
+    from .decided_study import QueueStage, Study
     from .parameters import Parameters
     from .profiles import Profile
     from .scaled_model import ScaledModel
-    from .study import QueueStage, Study
 
 
 class Artefact(Protocol):

@@ -15,9 +15,9 @@ from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.spec import RunSpec
 from ..training.execution import Execution
 from ..training.recipes import Recipe
+from .decided_study import Study
 from .profiles import UNSCALED
 from .scaled_model import SINGLE
-from .study import Study
 
 if TYPE_CHECKING:
     from ..training.distributed import Group

@@ -8,8 +8,8 @@ from ..core.hardware import cpu_count
 from ..models.complexity import count
 from ..runs.spec import RunSpec
 from ..runs.sweep import cost, estimator
+from .decided_study import Study
 from .queue import data_of, stages
-from .study import Study
 
 
 def decisions(study: Study) -> str:

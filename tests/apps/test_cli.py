@@ -14,9 +14,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from effnet_lib.apps import cli, commands
 from effnet_lib.artefacts import all_artefacts
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.study import Study
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from effnet_lib.apps.publish import check, planned_keys, publish_records, redraw
 from effnet_lib.artefacts import artefact, plan
 from effnet_lib.core import paths
 from effnet_lib.core.errors import RunFailed, StoreError
-from effnet_lib.runs.store import RunRecord, RunStore
+from effnet_lib.runs.run_store import RunRecord, RunStore
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.parameters import Parameters
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
-from effnet_lib.study.study import Study
 
 FIG3 = artefact("fig3")
 

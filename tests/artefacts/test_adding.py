@@ -52,8 +52,8 @@ from effnet_lib.apps import cli
 from effnet_lib.core import paths
 from effnet_lib.study import queue
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.runs.store import RunStore
-from effnet_lib.study.study import Study
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.decided_study import Study
 
 print(paths.ROOT)
 assert cli.main(["list"]) == cli.main(["list", "--ids"]) == cli.main(["status", "--profile", "smoke"]) == 0

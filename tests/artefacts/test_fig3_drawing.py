@@ -10,7 +10,7 @@ from support.readable import assert_readable, labels
 
 import effnet_lib as eff
 from effnet_lib.core.paths import published_root
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.study.training_plan import TrainingPlan
 
 pytestmark = pytest.mark.usefixtures("decided")

@@ -18,13 +18,13 @@ from effnet_lib.measure.maps import evaluation_images, network_maps
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.report.figures import activation_maps as map_panels
 from effnet_lib.report.tables import activation_maps
-from effnet_lib.runs.measurements import MeasurementStore
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.measurement_store import MeasurementStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
-from effnet_lib.study.study import Study
 
 FIG7 = artefact("fig7")
 

@@ -9,7 +9,7 @@ from support.readable import assert_readable, labels
 import effnet_lib as eff
 from effnet_lib.core import paths
 from effnet_lib.core.errors import DataError, ParameterError
-from effnet_lib.runs.measurements import Measurement
+from effnet_lib.runs.measurement_store import Measurement
 from effnet_lib.study.measurement_plan import MeasurementPlan
 
 

@@ -14,9 +14,9 @@ from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.stats.intervals import Estimate
 from effnet_lib.study import queue
+from effnet_lib.study.decided_study import axes_of
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.scaled_model import METHODS
-from effnet_lib.study.study import axes_of
 from effnet_lib.study.training_plan import merged
 
 FIG3 = artefact("fig3")

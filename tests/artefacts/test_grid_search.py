@@ -21,9 +21,9 @@ from effnet_lib.runs.sweep import Report
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import training_plan
 from effnet_lib.study.coefficient_grid import PAPER, candidate, points
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.parameters import resolve
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.study import Study
 from effnet_lib.study.training_plan import TrainingPlan
 
 GRID_SEARCH = artefact("grid_search")

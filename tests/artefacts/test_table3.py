@@ -15,14 +15,14 @@ from effnet_lib import paper
 from effnet_lib.apps.notebooks import run_notebook
 from effnet_lib.artefacts import artefact, table3
 from effnet_lib.data.datasets import declare
-from effnet_lib.models import scalable
+from effnet_lib.models import families
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import proxy_families
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import FAMILIES, PROFILES, ProxyBaseline
-from effnet_lib.study.study import Study
 
 TABLE3 = artefact("table3")
 METHODS = ("baseline", "depth", "width", "resolution", "compound")
@@ -56,7 +56,7 @@ def test_every_model_has_the_multipliers_that_are_printed():
     for model in eff.plan("table3", profile="photos").models:
         row = paper.table(3).set_index(["baseline", "method"]).loc[(model.family, model.method)]
         printed = [row["depth"], row["width"], row["resolution"]]
-        expected = scalable.ASSUMED if np.isnan(printed).any() else Scaling(*printed)
+        expected = families.ASSUMED if np.isnan(printed).any() else Scaling(*printed)
         assert model.scaling == expected == proxy_families.printed(model.family)[model.method]
     assert proxy_families.printed("ResNet-50")["compound"] == Scaling(1.4, 1.2, 1.3)
 
@@ -70,7 +70,7 @@ def test_every_family_costs_what_the_baseline_does(profile):
         for family in FAMILIES:
             proxy = proxy_families.baseline(study, family)
             # MobileNetV2 at 64 px is smaller at its full width and depth than B0 there: 24.5 M against 32.0 M.
-            largest = proxy.arch == scalable.FAMILIES[family](Scaling(), base.px, 10)
+            largest = proxy.arch == families.FAMILIES[family](Scaling(), base.px, 10)
             assert largest or abs(count(proxy.arch).madds / unit - 1) < 0.15, (base, proxy.name)
             assert 0.8 * base.px <= proxy.arch.px <= base.px
 
@@ -92,7 +92,7 @@ def test_ratios_stay_nearer_to_the_full_size_than_with_the_nearest_cost_alone():
     full, proxy = proxy_families.full_ratios("MobileNetV1"), proxy_families.baseline(study, "MobileNetV1")
     assert (round(full["compound"], 1), round(full["width"], 1)) == (4.3, 3.9)
     nearest = {
-        method: count(scalable.FAMILIES["MobileNetV1"](Scaling(0.5, 0.5) * scaling, 64, 10)).madds
+        method: count(families.FAMILIES["MobileNetV1"](Scaling(0.5, 0.5) * scaling, 64, 10)).madds
         for method, scaling in proxy_families.printed("MobileNetV1").items()
     }
     assert round(nearest["compound"] / nearest["baseline"], 1) == 6.0

@@ -13,11 +13,12 @@ from effnet_lib.apps.notebooks import run_notebook
 from effnet_lib.artefacts import artefact, table4
 from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError, RunFailed
-from effnet_lib.measure.latency import group, machine, runtimes
+from effnet_lib.measure.latency import machine, runtimes
+from effnet_lib.measure.latency import task as group
 from effnet_lib.models.zoo import NETWORKS
 from effnet_lib.report.tables import latency
 from effnet_lib.report.tables.latency import ELSEWHERE, HERE, SURVEY
-from effnet_lib.runs.measurements import Measurement, MeasurementStore
+from effnet_lib.runs.measurement_store import Measurement, MeasurementStore
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study.measurement_plan import MeasurementPlan
 

@@ -17,7 +17,7 @@ from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.data import transfer_datasets
 from effnet_lib.measure.transfer.tasks import FineTune, Probe, params
 from effnet_lib.report.tables.transfer import geometric_mean, series
-from effnet_lib.runs.measurements import Measurement
+from effnet_lib.runs.measurement_store import Measurement
 from effnet_lib.runs.packing import pack_bits
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study.measurement_plan import MeasurementPlan

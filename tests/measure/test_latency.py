@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effnet_lib.core.errors import ParameterError, RunFailed
-from effnet_lib.measure.latency import calibration, child, machine, runtimes
-from effnet_lib.measure.latency import group as latency
-from effnet_lib.measure.latency.group import SMALL, Entry, Latency, alternate, turn
+from effnet_lib.measure.latency import calibration, child_process, machine, runtimes
+from effnet_lib.measure.latency import task as latency
+from effnet_lib.measure.latency.task import SMALL, Entry, Latency, alternate, turn
 from effnet_lib.models.archs.amoebanet import AmoebaNet
 from effnet_lib.models.zoo import NETWORKS
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
@@ -216,7 +216,7 @@ def test_too_little_memory_is_refused_with_both_numbers_before_anything_is_built
 
 
 def test_a_network_that_needs_more_than_the_limit_is_named_and_the_others_are_measured():
-    made = child.prepare(Entry("GPipe"), 2**30)
+    made = child_process.prepare(Entry("GPipe"), 2**30)
     assert made.call is None and made.facts["failed"].startswith("needs about 3.")
     assert made.record()["cpu"] == [] and made.facts["params"] == 557_277_864
 

@@ -10,7 +10,7 @@ from torch import nn
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.data.array_cache import load
 from effnet_lib.data.datasets import DataSet, declare
-from effnet_lib.data.localisation_scenes import SLOTS, Scenes, scale, scenes
+from effnet_lib.data.masked_scenes import SLOTS, Scenes, scale, scenes
 from effnet_lib.measure.maps.localisation import MEASURES, controls, localise
 from effnet_lib.measure.maps.network_maps import faithfulness
 from effnet_lib.runs.packing import image, pack, thumbnail, unpack

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from effnet_lib.measure.latency import machine
-from effnet_lib.measure.latency.group import alternate
+from effnet_lib.measure.latency.task import alternate
 
 PINS = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process")
 LINUX = pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="reads Linux's /proc")

@@ -7,7 +7,7 @@ from support import killing
 from support.killing import PAPER, SHORT, saved
 
 from effnet_lib.core.errors import RunFailed
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.training import checkpoint, trainer
 

@@ -8,7 +8,7 @@ from support import killing
 from support.killing import SHORT
 
 from effnet_lib.apps import cli
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study import profiles
 from effnet_lib.training import train_step

@@ -8,7 +8,7 @@ import pytest
 
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.runs.executors import ray_node
-from effnet_lib.runs.store import parse_record
+from effnet_lib.runs.run_store import parse_record
 from effnet_lib.runs.worker import FAILED, STORED
 from effnet_lib.training.execution import Execution
 

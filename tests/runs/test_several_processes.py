@@ -6,7 +6,7 @@ import pytest
 from support import killing
 
 from effnet_lib.core import forkserver
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ from support.invented import BASE, study_of
 import effnet_lib as eff
 from effnet_lib.artefacts import fig4, fig8
 from effnet_lib.study import queue
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.study import Study
 
 
 def test_every_seed_that_the_queue_plans_is_read_back(monkeypatch, record_of):

@@ -8,7 +8,7 @@ import pytest
 
 from effnet_lib.core import paths
 from effnet_lib.core.errors import EffnetError, ParameterError, RunFailed
-from effnet_lib.runs.measurements import MeasurementStore, key_of
+from effnet_lib.runs.measurement_store import MeasurementStore, key_of
 from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.parameters import listed, resolve, whole
 from effnet_lib.study.registry import Artefact

@@ -11,10 +11,10 @@ from torch import nn
 from effnet_lib.data.array_cache import Part
 from effnet_lib.data.splits import minival
 from effnet_lib.models.archs import efficientnet
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.single_run import Wanted, plan
-from effnet_lib.study.study import Study
 from effnet_lib.training import build_model
 from effnet_lib.training import input_pipeline as feed
 from effnet_lib.training import optimizer as optim

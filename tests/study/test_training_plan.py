@@ -11,7 +11,7 @@ import effnet_lib as eff
 from effnet_lib.core.errors import DataError, ParameterError, RunFailed
 from effnet_lib.core.paths import published_root
 from effnet_lib.models.complexity import count
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.sweep import Report
 from effnet_lib.study import training_plan
 from effnet_lib.study.profiles import PROFILES

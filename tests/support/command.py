@@ -10,7 +10,7 @@ from pathlib import Path
 from support.killing import ENDLESS, TESTS, notes, session, until
 
 from effnet_lib.core import paths
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 
 
 class Command:

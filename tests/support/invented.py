@@ -8,10 +8,10 @@ import numpy as np
 from support.readable import assert_readable, labels
 
 from effnet_lib.report.tables.accuracy import ratio
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.scaled_model import ScaledModel
-from effnet_lib.study.study import Study
 from effnet_lib.study.training_plan import Records, TrainingPlan, merged
 
 IMAGES = 2000

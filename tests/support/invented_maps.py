@@ -6,9 +6,9 @@ import numpy as np
 
 from effnet_lib.artefacts import fig7
 from effnet_lib.measure.maps import evaluation_images, faithfulness, localisation, network_maps
-from effnet_lib.runs.measurements import Measurement
+from effnet_lib.runs.measurement_store import Measurement
 from effnet_lib.runs.packing import pack, pack_bits, thumbnail
-from effnet_lib.study.study import Study
+from effnet_lib.study.decided_study import Study
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 IMAGES = 80

@@ -8,12 +8,12 @@ from support import killing
 from support.killing import TESTS, notes, session
 
 from effnet_lib.core import paths
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.spec import RunSpec
-from effnet_lib.runs.store import RunStore
 
 CELL = """
 from support import killing
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.training.execution import Execution
 report = killing.sweep(killing.specs("short", *{seeds}, epochs={epochs}), RunStore().root, {workers}, Execution())
 assert not report.failed

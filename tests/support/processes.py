@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
 from effnet_lib.training.distributed import joined
 
 

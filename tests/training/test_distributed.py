@@ -17,9 +17,9 @@ from effnet_lib.data.datasets import DataSet
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.worker import PAUSED, STORED
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.single_run import divided, plan, train_one
-from effnet_lib.study.study import Study
 from effnet_lib.training import build_model, distributed, input_pipeline, optimizer, trainer
 from effnet_lib.training import train_step as step
 from effnet_lib.training.distributed import Group, joined

@@ -9,10 +9,10 @@ from support.killing import until
 from support.processes import lives, torchrun
 
 from effnet_lib.data.datasets import declare
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.run_store import RunStore
+from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.single_run import Wanted, divided, plan
-from effnet_lib.study.study import Study
 from effnet_lib.training import checkpoint
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from ...models.archs import Architecture, efficientnet
 from ...models.archs.layers import strided
 from ...models.archs.resnet import STRIDES, ResNet
 from ...models.complexity import count
+from ...models.families import FAMILIES as OTHERS
 from ...models.memory import training_bytes
-from ...models.scalable import FAMILIES as OTHERS
 from ...models.scaling import MIN_PX, PUBLISHED, Scaling, compound
 
 FAMILIES: dict[str, Callable[..., Architecture]] = {"EfficientNet": efficientnet.scale, **OTHERS}

@@ -10,11 +10,11 @@ from ...data.datasets import declare
 from ...models.archs import Architecture
 from ...models.complexity import count
 from ...models.scaling import Scaling
-from ...runs.measurements import is_measurement
-from ...runs.store import RunRecord, RunStore, parse_record
+from ...runs.measurement_store import is_measurement
+from ...runs.run_store import RunRecord, RunStore, parse_record
+from ...study.decided_study import Study
 from ...study.profiles import profile
 from ...study.proxy_families import choose
-from ...study.study import Study
 from .networks import FAMILIES
 
 PROFILE = "photos"

@@ -12,7 +12,7 @@ from .evidence import Evidence
 
 def strangers() -> list[dict[str, str]]:
     """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
-    from ...runs.record_store import SCHEMA
+    from ...runs.layered_store import SCHEMA
     from ...runs.spec import SEMANTICS
 
     found = []

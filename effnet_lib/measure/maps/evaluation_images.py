@@ -10,7 +10,7 @@ from ...core.errors import DataError
 from ...data.array_cache import load
 from ...data.datasets import DataSet, content_fingerprint
 from ...data.image_folder import list_images
-from ...data.localisation_scenes import Scenes, scale, scenes
+from ...data.masked_scenes import Scenes, scale, scenes
 from ...runs.packing import pack_bits, thumbnail
 
 DRAWN = 64  # images whose maps are kept: those that may be drawn

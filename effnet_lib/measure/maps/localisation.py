@@ -6,7 +6,7 @@ evidence for its class says nothing about where it is: it is scored as the unifo
 
 import numpy as np
 
-from ...data.localisation_scenes import Scenes
+from ...data.masked_scenes import Scenes
 from .cam import says_something
 
 MEASURES = ("energy", "pointing", "iou", "coverage")

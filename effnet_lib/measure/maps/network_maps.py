@@ -12,11 +12,11 @@ import numpy as np
 from ...core.errors import RunFailed
 from ...data.array_cache import load
 from ...data.datasets import DataSet, content_fingerprint
-from ...data.localisation_scenes import TILES, Scenes, scale
+from ...data.masked_scenes import TILES, Scenes, scale
 from ...runs.kept_weights import read_weights
 from ...runs.packing import pack
+from ...runs.run_store import RunStore
 from ...runs.spec import RunSpec
-from ...runs.store import RunStore
 from . import faithfulness, localisation
 from .cam import class_maps, pooled, relevance, says_something, to_pixels
 from .evaluation_images import DRAWN, Settings, material

@@ -12,10 +12,10 @@ from ...data import array_cache, datasets, transfer_datasets
 from ...data.datasets import DataSet
 from ...data.splits import HOLDOUT, draw
 from ...models import complexity, pretrained
-from ...runs.measurements import Measurement, MeasurementStore, key_of
+from ...runs.measurement_store import Measurement, MeasurementStore, key_of
 from ...runs.packing import pack_bits
 from ...runs.provenance import provenance
-from ...runs.store import RunStore
+from ...runs.run_store import RunStore
 from ...training.execution import Execution
 from . import finetune, linear_probe
 from .features import Source, features

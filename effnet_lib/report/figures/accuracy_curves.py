@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...study.study import Study
+from ...study.decided_study import Study
 from ...study.training_plan import Records
 from . import style
 from .style import COLOURS, HALO, LINES, MARKERS

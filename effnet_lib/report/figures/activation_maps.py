@@ -18,7 +18,7 @@ from . import style
 from .style import COLOURS, MARKERS
 
 if TYPE_CHECKING:
-    from ...study.study import Study
+    from ...study.decided_study import Study
 
 HEADS = {
     "baseline": "baseline",

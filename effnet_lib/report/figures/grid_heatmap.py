@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from matplotlib.tri import Triangulation
 
-from ...runs.store import RunRecord
+from ...runs.run_store import RunRecord
 from ...stats.claims import DELTA
 from ...stats.intervals import Estimate
 from ...stats.regret import Regret
 from ...stats.response_surface import Surface
 from ...study.coefficient_grid import PAPER, Candidate, Point
-from ...study.study import Study
+from ...study.decided_study import Study
 from . import style
 from .forest import effect as draw_effect
 from .style import COLOURS, HALO

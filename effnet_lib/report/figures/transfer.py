@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ... import paper
-from ...runs.measurements import Measurement
+from ...runs.measurement_store import Measurement
 from ...stats.intervals import Estimate
 from ..tables.transfer import Series, title
 from . import style

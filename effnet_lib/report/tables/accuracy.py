@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from ...models import complexity
-from ...runs.store import RunRecord
+from ...runs.run_store import RunRecord
 from ...stats import intervals
 from ...stats.intervals import Estimate, PairedOutcomes, contrast
 from ...study import proxy_families
+from ...study.decided_study import Study
 from ...study.scaled_model import ScaledModel
-from ...study.study import Study
 from ...study.training_plan import Records
 
 Runs = dict[int, RunRecord]  # by seed

@@ -6,7 +6,7 @@ from ...measure.maps import faithfulness, localisation
 from ...measure.maps.evaluation_images import DRAWN, OUTLINE, Settings, Thumbnails
 from ...measure.maps.network_maps import NetworkMaps
 from ...measure.maps.photographs import Photograph
-from ...runs.measurements import Measurement, Task
+from ...runs.measurement_store import Measurement, Task
 from ...runs.packing import image, unpack, unpack_bits
 from ...stats.score_intervals import Scores
 

@@ -17,7 +17,7 @@ from ... import paper
 from ...core.atomic_write import write_aside
 from ...models.archs import Architecture, efficientnet, resnet
 from ...models.complexity import count
-from ...models.scalable import ASSUMED, FAMILIES
+from ...models.families import ASSUMED, FAMILIES
 from ...models.scaling import REFERENCE, RoundingRule, Scaling
 
 AGREES, WITHIN, DISAGREES = "agrees to the printed digits", "within 5 %", "disagrees"

@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.stats import rankdata, spearmanr
 
 from ... import paper
-from ...measure.latency.group import Latency
-from ...runs.measurements import Measurement, MeasurementStore, key_of
+from ...measure.latency.task import Latency
+from ...runs.measurement_store import Measurement, MeasurementStore, key_of
 from ...stats.speedup import Ratio, median, ratio
 
 HERE, ELSEWHERE = "measured here", "measured elsewhere"

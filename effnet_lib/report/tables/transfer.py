@@ -11,7 +11,7 @@ from ... import paper
 from ...data import transfer_datasets
 from ...measure.transfer.tasks import FineTune, Probe, params
 from ...models import pretrained
-from ...runs.measurements import Measurement
+from ...runs.measurement_store import Measurement
 from ...runs.packing import unpack_bits
 from ...stats.intervals import Estimate, PairedOutcomes, pooled_sd
 

@@ -15,9 +15,9 @@ from ..data.splits import HOLDOUT
 from ..models.archs import Architecture
 from ..models.complexity import count
 from ..models.scaling import Scaling
-from ..runs.measurements import MeasurementStore
+from ..runs.measurement_store import MeasurementStore
+from ..runs.run_store import RunStore
 from ..runs.spec import RunSpec
-from ..runs.store import RunStore
 from .decisions import choose_base, choose_rates
 from .parameters import Parameters
 from .profiles import LEVEL_A, UNSCALED, Profile, ProxyBaseline

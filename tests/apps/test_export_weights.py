@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from effnet_lib.apps import cli, export
+from effnet_lib.apps import cli, export_weights
 from effnet_lib.apps.publish import check
 from effnet_lib.models.archs import mobilenet_v1
 from effnet_lib.models.scaling import Scaling
@@ -53,7 +53,7 @@ def test_safetensors_come_with_their_record(store, record, tmp_path, capsys):
     model.load_state_dict(load_file(tmp_path / f"out/{record.key}.safetensors"))
     images = torch.rand(2, 3, 32, 32)
     with torch.inference_mode():
-        assert torch.equal(model(images), export.network(store, record)(images))
+        assert torch.equal(model(images), export_weights.network(store, record)(images))
     (read,) = check(tmp_path / "out")  # what `effnet publish --from` reads
     assert read == record
     about = json.loads((tmp_path / f"out/{record.key}.json").read_text())["export"]
@@ -68,11 +68,13 @@ def test_weights_go_into_timm(store, record_of, tiny_spec, tiny_arch, tmp_path):
 
     arch = efficientnet.scale(Scaling(0.25, 0.25), 32, 3)
     run = keep(store, record_of(RunSpec(arch, tiny_spec.recipe, tiny_spec.data, 0)))
-    export.export(store, run, tmp_path / "out", ["safetensors"])
+    export_weights.export(store, run, tmp_path / "out", ["safetensors"])
     path = tmp_path / f"out/{run.key}.safetensors"
     model = create_model(d=0.25, w=0.25, num_classes=3, checkpoint_path=str(path)).eval()
     with torch.inference_mode():
-        assert torch.equal(model(torch.ones(1, 3, 32, 32)), export.network(store, run)(torch.ones(1, 3, 32, 32)))
+        assert torch.equal(
+            model(torch.ones(1, 3, 32, 32)), export_weights.network(store, run)(torch.ones(1, 3, 32, 32))
+        )
 
 
 @pytest.mark.slow
@@ -81,12 +83,12 @@ def test_onnx_computes_the_same(family, store, record_of, tiny_spec, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     arch = tiny_spec.arch if family == "efficientnet" else mobilenet_v1.scale(Scaling(0.25, 0.25), 32, 3)
     run = keep(store, record_of(RunSpec(arch, tiny_spec.recipe, tiny_spec.data, 0)))
-    about = export.export(store, run, tmp_path / "out", ["onnx"])
+    about = export_weights.export(store, run, tmp_path / "out", ["onnx"])
     assert 0 <= about["onnx"]["max_relative_error"] < 1e-4
     session = onnxruntime.InferenceSession(str(tmp_path / f"out/{run.key}.onnx"))
     images = torch.rand(5, 3, 32, 32)
     with torch.inference_mode():
-        expected = export.network(store, run)(images).numpy()
+        expected = export_weights.network(store, run)(images).numpy()
     (got,) = session.run(None, {"pictures": images.numpy()})
     assert abs(got - expected).max() < 1e-4 * abs(expected).max()
 
@@ -114,14 +116,14 @@ def test_weights_that_are_not_this_runs_are_never_certified(store, record, refus
 
 def test_an_error_that_says_nothing_is_no_small_error():
     ones, zeros = np.ones((2, 3)), np.zeros((2, 3))
-    assert export.relative_error(ones * 1.5, ones) == 0.5
+    assert export_weights.relative_error(ones * 1.5, ones) == 0.5
     for got, expected in ((ones * np.nan, ones), (ones, ones * np.nan), (zeros, zeros), (ones[:1], ones)):
-        assert not export.relative_error(got, expected) <= export.TOLERANCE
+        assert not export_weights.relative_error(got, expected) <= export_weights.TOLERANCE
 
 
 def test_all_means_every_run_with_weights(store, record, record_of, tiny_spec, tmp_path):
     store.put(record_of(RunSpec(tiny_spec.arch, tiny_spec.recipe, tiny_spec.data, seed=1)))
-    assert [run.key for run in export.stored(store, "all")] == [record.key]
+    assert [run.key for run in export_weights.stored(store, "all")] == [record.key]
 
 
 def test_a_beginning_must_be_unique(store, record, record_of, tiny_spec, refused, tmp_path):
@@ -129,7 +131,7 @@ def test_a_beginning_must_be_unique(store, record, record_of, tiny_spec, refused
     for other in others:
         store.put(other)
     same = next(other.key for other in others if other.key[0] == record.key[0])
-    assert export.stored(store, record.key) == [record] and same != record.key
+    assert export_weights.stored(store, record.key) == [record] and same != record.key
     assert "a longer beginning" in refused(record.key[0], str(tmp_path / "out"))
 
 
@@ -143,7 +145,7 @@ def test_what_cannot_be_exported_is_refused(store, record, record_of, tiny_spec,
     bare = record_of(RunSpec(tiny_spec.arch, tiny_spec.recipe, tiny_spec.data, seed=1))
     store.put(bare)
     assert "the weights of run" in refused(bare.key, out)
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    monkeypatch.setattr(export_weights, "find_spec", lambda name: None)
     assert "effnet-lib[latency]" in refused(record.key, out)
     store.weights(record.key).write_bytes(b"cut short")
     assert "cannot be used" in refused(record.key, out, "--format", "safetensors")

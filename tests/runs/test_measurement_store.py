@@ -8,8 +8,8 @@ import pytest
 from effnet_lib.apps import cli, publish
 from effnet_lib.core import paths
 from effnet_lib.core.errors import StoreError
-from effnet_lib.runs.measurements import Measurement, MeasurementStore, parse_measurement
-from effnet_lib.runs.store import RunStore
+from effnet_lib.runs.measurement_store import Measurement, MeasurementStore, parse_measurement
+from effnet_lib.runs.run_store import RunStore
 
 WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
 

@@ -10,12 +10,12 @@ from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.sweep import SweepOptions
+from effnet_lib.study.decided_study import GRIDS, Study
 from effnet_lib.study.decisions import choose_base, choose_rates
 from effnet_lib.study.profiles import LEVEL_A, LEVEL_B, PROFILES, ProxyBaseline
 from effnet_lib.study.queue import data_of, stages, work
 from effnet_lib.study.scaled_model import METHODS
 from effnet_lib.study.status import decisions, status
-from effnet_lib.study.study import GRIDS, Study
 from effnet_lib.training import trainer
 
 PHOTOS = PROFILES["photos"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from .record_store import Record, RecordStore
+from .layered_store import Record, RecordStore
 from .spec import payload_key
 
 

@@ -157,7 +157,7 @@ class Latency:
 def _in_child(job: dict[str, Any], words: str) -> dict[str, Any]:
     environment = os.environ | dict.fromkeys(THREADS, "1")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(paths.ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "effnet_lib.measure.latency.child", json.dumps(job)]
+    command = [sys.executable, "-m", "effnet_lib.measure.latency.child_process", json.dumps(job)]
     result = None
     with tempfile.TemporaryFile("w+") as errors:
         # The child ends when its standard input does: no orphan goes on measuring for nobody.

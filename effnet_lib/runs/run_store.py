@@ -15,8 +15,8 @@ from filelock import Timeout
 from ..core.atomic_write import write_aside
 from ..core.errors import Diverged, StoreError
 from ..models.archs import Architecture, from_data
+from .layered_store import Record, RecordStore
 from .packing import unpack_bits
-from .record_store import Record, RecordStore
 from .spec import RunSpec, payload_key
 
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")

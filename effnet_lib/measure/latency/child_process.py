@@ -1,4 +1,4 @@
-"""The process that measures one group: `python -m effnet_lib.measure.latency.child JOB`, JSON lines on stdout.
+"""The process that measures one group: `python -m effnet_lib.measure.latency.child_process JOB`, JSON lines on stdout.
 
 It pins itself before it imports torch, so that every thread of every runtime inherits the core. It ends when its
 standard input does.
@@ -19,7 +19,7 @@ from typing import Any
 
 from ...core.errors import RunFailed
 from . import machine, runtimes
-from .group import GIB, LIMIT, PROCESS, SMALL, Entry, alternate, needed, network
+from .task import GIB, LIMIT, PROCESS, SMALL, Entry, alternate, needed, network
 
 SHORT = 0.1  # seconds: shorter calls are repeated within a round, so that one interrupt is not a tenth of it
 MOST = 10  # repeats at the most

@@ -16,7 +16,7 @@ from ..core.atomic_write import write_aside
 from ..core.errors import ParameterError, RunFailed, StoreError, nearest
 from ..models.archs import to_data
 from ..runs.kept_weights import read_weights
-from ..runs.store import RunRecord, RunStore
+from ..runs.run_store import RunRecord, RunStore
 from ..training.recipes import Recipe
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from ..runs.store import RunStore
+from ..runs.run_store import RunStore
 from ..stats.claims import JudgedClaim
-from . import outputs
+from . import figure_files
+from .decided_study import Study
 from .parameters import Parameters
 from .profiles import Profile, profile
 from .registry import Artefact
-from .study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +86,7 @@ class Plan(ABC):
 
     def save(self, figure: "Figure", rows: pd.DataFrame, judged: Sequence[JudgedClaim]) -> Path:
         """Write picture, table and claims under figures/<profile>/ with the notebook's name; return the folder."""
-        folder = outputs.save(self.artefact.notebook, self.study.profile.name, figure, rows, judged)
+        folder = figure_files.save(self.artefact.notebook, self.study.profile.name, figure, rows, judged)
         for write in self.artefact.beside():
             write(folder)
         return folder
