@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from effnet_lib.data.array_cache import Part
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training import build_model, input_pipeline
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training import train_step as step

@@ -23,7 +23,7 @@ from typing import Any
 
 _WHERE = {
     "Claim": "stats.claims:Claim",
-    "RunSpec": "runs.spec:RunSpec",
+    "RunSpec": "runs.run_spec:RunSpec",
     "RunStore": "runs.run_store:RunStore",
     "Scaling": "models.scaling:Scaling",
     "artefacts": "artefacts",

@@ -14,8 +14,8 @@ from effnet_lib.data.datasets import DataSet, declare
 from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.packing import pack_bits
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunRecord, RunStore, parse_record
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.training.recipes import Recipe
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch is imported later, by the tests that need it

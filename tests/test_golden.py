@@ -20,7 +20,7 @@ from effnet_lib.artefacts import all_artefacts, artefact, plan
 from effnet_lib.core import hardware, paths
 from effnet_lib.runs.measurement_store import key_of
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.study.abstract_plan import Plan
+from effnet_lib.study.base_plan import Plan
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.queue import stages

@@ -18,8 +18,8 @@ from effnet_lib.artefacts import artefact
 from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data import image_folder
 from effnet_lib.data.datasets import PHOTOS, declare
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.scaled_model import ScaledModel

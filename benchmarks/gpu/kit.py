@@ -22,8 +22,8 @@ from benchmarks.gpu.table import FAILED, MEASURED, MET, MISSED, NEEDS_GPU, UNFIT
 from effnet_lib.core import forkserver, signals
 from effnet_lib.core.errors import one_line
 from effnet_lib.data.array_cache import Part
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import ProxyBaseline, profile
 from effnet_lib.training import build_model, input_pipeline, optimizer, train_step

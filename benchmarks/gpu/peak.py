@@ -14,7 +14,7 @@ from effnet_lib.models.archs import Architecture
 from effnet_lib.models.archs.efficientnet import published, scale
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training.recipes import PAPER, SHORT, Recipe
 from effnet_lib.training.train_step import WARM_STEPS
 

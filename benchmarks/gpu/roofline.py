@@ -30,7 +30,7 @@ from effnet_lib.models.archs.efficientnet import scale
 from effnet_lib.models.complexity import count
 from effnet_lib.models.memory import SIZE, STATE
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training.recipes import SHORT
 from effnet_lib.training.train_step import WARM_STEPS
 

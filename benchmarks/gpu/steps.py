@@ -25,7 +25,7 @@ from benchmarks.gpu.kit import Bench, elapsed, in_turn, ratio
 from benchmarks.gpu.table import FAILED
 from effnet_lib.models.archs.efficientnet import scale
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training import build_model
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training import train_step as step

@@ -27,7 +27,7 @@ from benchmarks.gpu.table import FAILED
 from effnet_lib.core.hardware import cpu_count
 from effnet_lib.data.datasets import declare
 from effnet_lib.models.archs import Architecture
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training.execution import Execution
 from effnet_lib.training.recipes import Recipe
 from effnet_lib.training.trainer import Monitor, train

@@ -45,7 +45,7 @@ def list_all(args: Namespace) -> int:
 def run(args: Namespace) -> int:
     """Execute one notebook, or all."""
     from ..artefacts import all_artefacts, artefact
-    from .notebooks import run_notebook, value_of
+    from .execute_notebook import run_notebook, value_of
 
     parameters = {"profile": args.profile}
     for name, text in args.parameter or []:

@@ -20,7 +20,7 @@ from ..study.decided_study import Study
 from ..study.parameters import Parameters
 from ..study.profiles import PROFILES
 from ..study.queue import stages
-from .notebooks import run_notebook
+from .execute_notebook import run_notebook
 
 
 def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..study import parameters as checks
 from ..study import registry
-from ..study.abstract_plan import Plan
+from ..study.base_plan import Plan
 from ..study.measurement_plan import MeasurementPlan
 from ..study.parameters import Parameters
 from ..study.registry import Artefact, all_artefacts, artefact

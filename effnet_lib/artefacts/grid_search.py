@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..report.tables import accuracy
+from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunRecord
-from ..runs.spec import RunSpec
 from ..stats import regret as regrets
 from ..stats import response_surface
 from ..stats.claims import DELTA, Claim, JudgedClaim, judge

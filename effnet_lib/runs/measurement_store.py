@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from .layered_store import Record, RecordStore
-from .spec import payload_key
+from .run_spec import payload_key
 
 
 class Task(Protocol):

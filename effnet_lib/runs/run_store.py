@@ -17,7 +17,7 @@ from ..core.errors import Diverged, StoreError
 from ..models.archs import Architecture, from_data
 from .layered_store import Record, RecordStore
 from .packing import unpack_bits
-from .spec import RunSpec, payload_key
+from .run_spec import RunSpec, payload_key
 
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")
 MEASURED = ("loss", "train_loss", "top1_larger_test", "source_px", "madds", "train_pictures", "train_seconds")

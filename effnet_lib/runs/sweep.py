@@ -9,8 +9,8 @@ from ..core.errors import ParameterError
 from ..core.hardware import cpu_count
 from ..data.datasets import DataSet, content_fingerprint
 from .executors import in_process, processes
+from .run_spec import RunSpec
 from .run_store import RunStore
-from .spec import RunSpec
 from .sweep_state import Report, Sweep, SweepOptions
 from .time_estimate import cost, estimator
 from .worker import tidy

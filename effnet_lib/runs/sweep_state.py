@@ -9,8 +9,8 @@ from functools import cache
 from ..data.datasets import DataSet
 from ..models.memory import largest_batch
 from ..training.execution import Execution
+from .run_spec import RunSpec
 from .run_store import RunStore
-from .spec import RunSpec
 from .worker import BUSY, FAILED, PAUSED, STORED
 
 USABLE = 0.8  # of a GPU's memory: the rest is for data sets (a tenth at most), workspaces and fragments

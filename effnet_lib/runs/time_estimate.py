@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ..data.datasets import DataSet
 from ..models.complexity import count
-from .spec import RunSpec
+from .run_spec import RunSpec
 
 
 def cost(spec: RunSpec, dataset: DataSet) -> float:

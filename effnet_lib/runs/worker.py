@@ -16,8 +16,8 @@ from ..data.datasets import DataSet, content_fingerprint
 from ..training.execution import Execution
 from .packing import pack_bits
 from .provenance import provenance
+from .run_spec import RunSpec
 from .run_store import RunRecord, RunStore
-from .spec import RunSpec
 
 if TYPE_CHECKING:
     from ..training.distributed import Group

@@ -16,8 +16,8 @@ from ..models.archs import Architecture
 from ..models.complexity import count
 from ..models.scaling import Scaling
 from ..runs.measurement_store import MeasurementStore
+from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunStore
-from ..runs.spec import RunSpec
 from .decisions import choose_base, choose_rates
 from .parameters import Parameters
 from .profiles import LEVEL_A, UNSCALED, Profile, ProxyBaseline

@@ -7,7 +7,7 @@ from ..core.errors import RunFailed
 from ..core.text import time_words
 from ..runs.measurement_store import Measurement, Task, key_of
 from ..runs.provenance import provenance
-from .abstract_plan import Plan
+from .base_plan import Plan
 from .decided_study import Study
 from .registry import Artefact
 from .training_plan import TrainingPlan

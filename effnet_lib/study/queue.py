@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
-from ..runs.spec import RunSpec
+from ..runs.run_spec import RunSpec
 from ..runs.sweep import Report, SweepOptions, estimator, run_all
 from . import registry
 from .decided_study import QueueStage, Study

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..runs.measurement_store import Task
-    from ..runs.spec import RunSpec
+    from ..runs.run_spec import RunSpec
     from ..stats.claims import JudgedClaim
     from .decided_study import QueueStage, Study
     from .parameters import Parameters

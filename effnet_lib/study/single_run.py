@@ -12,7 +12,7 @@ from ..core.errors import ParameterError, RunFailed, nearest
 from ..models.archs import Architecture, efficientnet
 from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
-from ..runs.spec import RunSpec
+from ..runs.run_spec import RunSpec
 from ..training.execution import Execution
 from ..training.recipes import Recipe
 from .decided_study import Study

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..core.hardware import cpu_count
 from ..models.complexity import count
-from ..runs.spec import RunSpec
+from ..runs.run_spec import RunSpec
 from ..runs.sweep import cost, estimator
 from .decided_study import Study
 from .queue import data_of, stages

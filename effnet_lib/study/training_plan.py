@@ -9,12 +9,12 @@ from ..core.errors import ParameterError, RunFailed
 from ..core.hardware import cpu_count
 from ..core.text import time_words
 from ..models.complexity import count
+from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunRecord
-from ..runs.spec import RunSpec
 from ..runs.sweep import SweepOptions, estimator, run_all
 from ..training.execution import Execution
 from . import queue
-from .abstract_plan import Plan
+from .base_plan import Plan
 from .decided_study import Study
 from .registry import Artefact
 from .scaled_model import ScaledModel

@@ -17,7 +17,7 @@ from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.models.scaling import ALPHA, BETA, GAMMA, Scaling, compound
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 
 PAPER = (ALPHA, BETA, GAMMA)
 

@@ -11,7 +11,7 @@ from effnet_lib.apps import cli, export_weights
 from effnet_lib.apps.publish import check
 from effnet_lib.models.archs import mobilenet_v1
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 
 
 @pytest.fixture

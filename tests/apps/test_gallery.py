@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from effnet_lib.apps import cli
-from effnet_lib.apps.gallery import evidence, notebooks, readme
+from effnet_lib.apps.gallery import evidence, notebook_pages, readme
 from effnet_lib.apps.gallery import site as pages
 from effnet_lib.apps.gallery.evidence import collect, question
 from effnet_lib.apps.gallery.provenance import strangers
@@ -285,15 +285,15 @@ def test_a_smaller_figure_keeps_every_methods_colour(tmp_path):
         axes.plot([0, 1], [index, index + 1], color=colour, lw=1.5)
     figure.savefig(tmp_path / "figure.png", dpi=200)
     plt.close(figure)
-    made = Image.open(io.BytesIO(notebooks.smaller((tmp_path / "figure.png").read_bytes()))).convert("RGB")
-    assert made.width == notebooks.COLUMNS
+    made = Image.open(io.BytesIO(notebook_pages.smaller((tmp_path / "figure.png").read_bytes()))).convert("RGB")
+    assert made.width == notebook_pages.COLUMNS
     pixels = np.asarray(made).reshape(-1, 3).astype(int)
     for colour in colours:
         assert np.abs(pixels - np.multiply(255, colour)).max(1).min() < 12
 
 
 def test_a_formula_that_cannot_be_set_stays_readable():
-    assert notebooks.formula(r"\begin{matrix} a < b").startswith("<code>") and "&lt;" in notebooks.formula(
+    assert notebook_pages.formula(r"\begin{matrix} a < b").startswith("<code>") and "&lt;" in notebook_pages.formula(
         r"\begin{matrix} a < b"
     )
 

@@ -13,8 +13,8 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.data.datasets import declare
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.scaling import Scaling
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.study import single_run
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES

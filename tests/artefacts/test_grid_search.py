@@ -11,7 +11,7 @@ from support.readable import assert_readable, labels, overlap
 from support.surface import quadratic
 
 import effnet_lib as eff
-from effnet_lib.apps.notebooks import run_notebook
+from effnet_lib.apps.execute_notebook import run_notebook
 from effnet_lib.artefacts import artefact, grid_search
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import efficientnet

@@ -12,13 +12,13 @@ from support.table3 import filled, gains
 
 import effnet_lib as eff
 from effnet_lib import paper
-from effnet_lib.apps.notebooks import run_notebook
+from effnet_lib.apps.execute_notebook import run_notebook
 from effnet_lib.artefacts import artefact, table3
 from effnet_lib.data.datasets import declare
 from effnet_lib.models import families
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
 from effnet_lib.study import proxy_families
 from effnet_lib.study.decided_study import Study

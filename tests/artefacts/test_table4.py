@@ -9,7 +9,7 @@ import pytest
 from support.readable import assert_readable, labels
 
 import effnet_lib as eff
-from effnet_lib.apps.notebooks import run_notebook
+from effnet_lib.apps.execute_notebook import run_notebook
 from effnet_lib.artefacts import artefact, table4
 from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError, RunFailed

@@ -10,7 +10,7 @@ from support.readable import assert_readable, labels
 
 import effnet_lib as eff
 from effnet_lib import paper
-from effnet_lib.apps.notebooks import run_notebook
+from effnet_lib.apps.execute_notebook import run_notebook
 from effnet_lib.artefacts import artefact
 from effnet_lib.core import paths
 from effnet_lib.core.errors import DataError, ParameterError

@@ -7,8 +7,8 @@ import pytest
 
 from effnet_lib.core import paths
 from effnet_lib.data import datasets, image_folder
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.worker import STORED, execute
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import SHORT

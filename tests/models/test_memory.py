@@ -22,7 +22,7 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.archs import Architecture, efficientnet
 from effnet_lib.models.memory import WORKSPACE, activation_bytes, largest_batch, training_bytes
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training import build_model
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training.recipes import PAPER, SHORT

@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from effnet_lib.apps.notebooks import run_notebook
+from effnet_lib.apps.execute_notebook import run_notebook
 from effnet_lib.artefacts import all_artefacts
 from effnet_lib.core import paths
 from effnet_lib.study.parameters import Parameters

@@ -20,8 +20,8 @@ from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.core.signals import Stopped
 from effnet_lib.runs.executors import ray_cluster
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.sweep import Report, SweepOptions, run_all
 from effnet_lib.runs.worker import STORED, execute
 from effnet_lib.training import checkpoint

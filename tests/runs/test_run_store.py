@@ -18,8 +18,8 @@ from effnet_lib.models.archs import from_data, to_data
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs import run_store as runs
 from effnet_lib.runs.packing import pack_bits, unpack_bits
+from effnet_lib.runs.run_spec import RunSpec, payload_key
 from effnet_lib.runs.run_store import PROVENANCE, RunStore, parse_record
-from effnet_lib.runs.spec import RunSpec, payload_key
 from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import PAPER, SHORT

@@ -13,8 +13,8 @@ import pytest
 from effnet_lib.core.errors import DataError, RunFailed
 from effnet_lib.runs.executors import processes
 from effnet_lib.runs.executors.processes import ENVIRONMENT, _Pool
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.sweep import Report, Sweep, SweepOptions, cost, estimator, run_all
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import trainer

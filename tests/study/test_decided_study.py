@@ -8,7 +8,7 @@ import pytest
 from effnet_lib.data.datasets import declare
 from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.sweep import SweepOptions
 from effnet_lib.study.decided_study import GRIDS, Study
 from effnet_lib.study.decisions import choose_base, choose_rates

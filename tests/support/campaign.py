@@ -16,8 +16,8 @@ from support import killing
 from support.killing import Fault, Life
 
 from effnet_lib.core.forkserver import server
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 
 IN_A_ROW = 4  # kills of one run, so that it gets anywhere
 KINDS = {"instant": 0.5, "operation": 0.25, "half": 0.25}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from support import killing
 
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 
 SMALL, OTHER = killing.specs("short", 0, 1)
 LARGE = replace(SMALL, arch=replace(killing.ARCH, head=30_000))  # a checkpoint of 4 MB

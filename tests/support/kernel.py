@@ -8,8 +8,8 @@ from support import killing
 from support.killing import TESTS, notes, session
 
 from effnet_lib.core import paths
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 
 CELL = """
 from support import killing

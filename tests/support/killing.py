@@ -22,8 +22,8 @@ from support.recipes import RECIPES
 from effnet_lib.data.datasets import DataSet
 from effnet_lib.data.fractals import FractalSpec
 from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.sweep import Report, SweepOptions, run_all
 from effnet_lib.training.execution import Execution
 

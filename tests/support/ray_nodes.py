@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 
 HERE = "127.0.0.1"
 

@@ -13,8 +13,8 @@ from support.recipes import PAST
 from torch.nn import functional as F
 
 from effnet_lib.data.datasets import DataSet
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.worker import execute
 from effnet_lib.training import augment, input_pipeline
 from effnet_lib.training.recipes import PAPER

@@ -8,7 +8,7 @@ from support.recipes import TINY_PAPER
 from torch import nn
 
 from effnet_lib.models.archs.efficientnet import EfficientNet
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training import build_model
 from effnet_lib.training.recipes import Recipe

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training import build_model, depthwise
 from effnet_lib.training.depthwise import DepthwiseConv2d, use_fast_depthwise, weight_gradient

@@ -15,7 +15,7 @@ from effnet_lib.apps import cli
 from effnet_lib.core.errors import DataError, ParameterError, StoreError
 from effnet_lib.data.datasets import DataSet
 from effnet_lib.models.memory import training_bytes
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.worker import PAUSED, STORED
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES

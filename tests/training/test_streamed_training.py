@@ -18,8 +18,8 @@ from torch import nn
 
 from effnet_lib.core import signals
 from effnet_lib.data.datasets import DataSet, declare
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunRecord, RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import checkpoint, trainer
 from effnet_lib.training import input_pipeline as feed

@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from effnet_lib.runs.spec import RunSpec
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.training import build_model
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training import train_step as step

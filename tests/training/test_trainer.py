@@ -12,8 +12,8 @@ from torch import nn
 from effnet_lib.core.errors import ParameterError, RunFailed
 from effnet_lib.data.array_cache import Part
 from effnet_lib.data.datasets import declare
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunRecord, RunStore
-from effnet_lib.runs.spec import RunSpec
 from effnet_lib.runs.worker import FAILED, PAUSED, STORED, execute
 from effnet_lib.training import augment, input_pipeline, trainer
 from effnet_lib.training import optimizer as optim

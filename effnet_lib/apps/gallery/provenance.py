@@ -13,7 +13,7 @@ from .evidence import Evidence
 def strangers() -> list[dict[str, str]]:
     """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
     from ...runs.layered_store import SCHEMA
-    from ...runs.spec import SEMANTICS
+    from ...runs.run_spec import SEMANTICS
 
     found = []
     folders = (

@@ -18,7 +18,7 @@ from ...stats.claims import PROTOCOL
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
 from . import evidence as found
-from . import notebooks
+from . import notebook_pages
 from .evidence import Evidence
 from .provenance import provenance, strangers
 
@@ -168,8 +168,8 @@ class _Pages:
             return None, None
         names = f"{evidence.slug}.png", f"{evidence.slug}-small.png"
         try:
-            data = notebooks.smaller(evidence.picture.read_bytes())
-            for name, content in zip(names, (data, notebooks.smaller(data, THUMBNAIL)), strict=True):
+            data = notebook_pages.smaller(evidence.picture.read_bytes())
+            for name, content in zip(names, (data, notebook_pages.smaller(data, THUMBNAIL)), strict=True):
                 write_aside(self.folder / name, content)
         except ValueError:
             marks.append(f"{evidence.picture.name} is not a picture")
@@ -181,7 +181,7 @@ class _Pages:
         if evidence.notebook is None:
             return None
         try:
-            body = jinja2.utils.markupsafe.Markup(notebooks.render(evidence.notebook))
+            body = jinja2.utils.markupsafe.Markup(notebook_pages.render(evidence.notebook))
         except ValueError as error:
             marks.append(str(error))
             return None

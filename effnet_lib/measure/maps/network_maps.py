@@ -15,8 +15,8 @@ from ...data.datasets import DataSet, content_fingerprint
 from ...data.masked_scenes import TILES, Scenes, scale
 from ...runs.kept_weights import read_weights
 from ...runs.packing import pack
+from ...runs.run_spec import RunSpec
 from ...runs.run_store import RunStore
-from ...runs.spec import RunSpec
 from . import faithfulness, localisation
 from .cam import class_maps, pooled, relevance, says_something, to_pixels
 from .evaluation_images import DRAWN, Settings, material

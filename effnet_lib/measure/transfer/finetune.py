@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import DataError
 from ...models import archs, pretrained
 from ...models.archs import Architecture, efficientnet, efficientnet_lite
-from ...runs.spec import SEMANTICS, payload_key
+from ...runs.run_spec import SEMANTICS, payload_key
 from ...training.recipes import Recipe
 
 if TYPE_CHECKING:

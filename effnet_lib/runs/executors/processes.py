@@ -10,8 +10,8 @@ from multiprocessing.connection import wait
 from ...core import forkserver, signals
 from ...data.datasets import DataSet
 from ...training.execution import Execution
+from ..run_spec import RunSpec
 from ..run_store import RunStore
-from ..spec import RunSpec
 from ..sweep_state import Sweep
 from ..worker import BUSY, FAILED, PAUSED, STORED, execute
 

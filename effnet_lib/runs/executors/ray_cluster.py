@@ -20,8 +20,8 @@ from filelock import Timeout
 from ...core import paths, signals
 from ...core.atomic_write import write_aside
 from ...core.errors import EffnetError, ParameterError, StoreError, one_line
+from ..run_spec import RunSpec
 from ..run_store import RunStore, parse_record
-from ..spec import RunSpec
 from ..sweep_state import Sweep
 from ..worker import BUSY, FAILED, PAUSED, STORED
 from . import ray_node

@@ -11,8 +11,8 @@ from ...core import paths, signals
 from ...core.errors import EffnetError, StoreError, one_line
 from ...data.datasets import DataSet
 from ...training.execution import Execution
+from ..run_spec import RunSpec
 from ..run_store import RunStore
-from ..spec import RunSpec
 from ..sweep_state import USABLE, Sweep, SweepOptions
 from ..worker import BUSY, FAILED, STORED, execute
 from .processes import GLANCE, GRACE
