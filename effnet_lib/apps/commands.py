@@ -19,6 +19,7 @@ def say(line: str) -> None:
 
 
 def _study(args: Namespace):
+    from .. import artefacts  # noqa: F401 (fills the registry, which the queue asks)
     from ..data.datasets import declare
     from ..runs.run_store import RunStore
     from ..study.decided_study import Study

@@ -56,6 +56,12 @@ def test_a_terminal_without_greek_letters_is_no_error():
     assert ended.returncode == 0 and ended.stderr == "" and "grid_search    Grid search: (?, ?, ?)" in ended.stdout
 
 
+def test_status_needs_nothing_that_another_command_imported():
+    command = [sys.executable, "-m", "effnet_lib", "status", "--profile", "smoke"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0 and "Figure 3, one seed" in ended.stdout and ended.stderr == ""
+
+
 def test_ids_stand_one_a_line_for_scripts(capsys):
     assert cli.main(["list", "--ids"]) == 0
     assert capsys.readouterr().out.split("\n") == [*all_artefacts(), ""]
