@@ -47,6 +47,8 @@ def read(file: Path | str | BinaryIO, name: str = "", most_pixels: int = 0) -> I
         if most_pixels and image.width * image.height > most_pixels:
             most = f"at most {most_pixels / 1e6:g} megapixels are taken"
             raise DataError(f"{name} has {image.width} x {image.height} pixels; {most}")
+        if (key := image.info.get("transparency")) and image.tile and image.tile[0].args == "RGB;16B":
+            image.info["transparency"] = tuple(value >> 8 for value in key)  # Pillow reads the upper 8 bits of each
         image.load()
         turn = TURNS.get(_orientation(image))
         flat = _flat(image, name).convert("RGB")

@@ -5,6 +5,7 @@ import io
 import os
 import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,16 @@ def test_a_colour_that_stands_for_transparent_is_white(tmp_path, mode, key):
     image = Image.fromarray(pixels.astype(np.uint16 if deep else np.uint8))
     path = saved(tmp_path / "a.png", image if deep else image.convert(mode), transparency=key)
     assert set(grey(path)[:, 4:].ravel()) == {255} and set(grey(path)[:, :4].ravel()) == {128 if deep else 255}
+
+
+def test_a_colour_of_16_bits_that_stands_for_transparent_is_white():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    key, other = struct.pack(">HHH", 1000, 40000, 300), struct.pack(">HHH", 3, 156, 1)
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)) + chunk(b"tRNS", key)
+    content += chunk(b"IDAT", zlib.compress(b"\0" + key + other)) + chunk(b"IEND", b"")
+    assert np.asarray(read(io.BytesIO(content), "x"))[0].tolist() == [[255, 255, 255], [0, 0, 0]]
 
 
 def test_print_colours_and_single_bits_are_read(tmp_path):
