@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from effnet_lib.data import datasets, image_folder
+from effnet_lib.data import datasets, image_folder, image_reader
 from effnet_lib.measure.transfer import linear_probe
 from effnet_lib.measure.transfer.features import BATCH, folded
 from effnet_lib.models import pretrained
@@ -33,7 +33,7 @@ def main() -> None:
     folder = datasets.declare("imagenette-224").folder
 
     def reduced(path, lossy: bool) -> np.ndarray:
-        image = image_folder.read(path).convert("RGB").resize((IMAGE_SIZE,) * 2, Image.Resampling.LANCZOS)
+        image = image_reader.read(path).resize((IMAGE_SIZE,) * 2, Image.Resampling.LANCZOS)
         if lossy:
             held = io.BytesIO()
             image.save(held, "JPEG", quality=QUALITY, subsampling=HALVED)

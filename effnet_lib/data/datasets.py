@@ -5,6 +5,7 @@ is the tuning split: 80 % of the training set to fit on, a stratified 20 % to lo
 """
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from ..core import paths
 from ..core.errors import DataError, ParameterError, nearest
+from ..core.user_paths import user_path
 from . import fractal_scenes, image_folder
 from .fractals import FractalSpec, generate
 from .splits import HOLDOUT
@@ -78,7 +80,7 @@ def declare(name: str) -> DataSet:
     """Return the data set of a name, or of an ImageFolder path (relative to the current folder).
 
     Raises:
-        ParameterError: `name` is neither.
+        ParameterError: `name` is neither, or no path that can be.
         DataError: a folder has no class folders or images, or other classes for validation.
     """
     plain = name.removesuffix(HOLDOUT)
@@ -90,8 +92,8 @@ def declare(name: str) -> DataSet:
     if plain in PHOTOS:
         known = PHOTOS[plain]
         return DataSet(**(vars(known) | {"id": name, "folder": paths.data_root() / plain}))
-    path = Path(name).expanduser().resolve()
-    if not name or not ("/" in name or path.is_dir()):
+    path = user_path("dataset", name).resolve()
+    if not name or not ("/" in name or os.path.isdir(path)):
         raise ParameterError("dataset", name, f"{nearest(name, [*FRACTALS, *PHOTOS])} or a folder with train/ and val/")
     train, _, classes = image_folder.list_images(path, "train")
     val, _, val_classes = image_folder.list_images(path, "val")

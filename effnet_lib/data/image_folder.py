@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,10 +14,11 @@ from PIL import Image
 
 from ..core.atomic_write import write_aside
 from ..core.errors import DataError
+from . import image_reader
+from .image_reader import EXTENSIONS
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff")
-UNDECODABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises
 PARTS = {"train": ("train",), "val": ("val", "test", "valid", "validation")}
+SYSTEM = ("thumbs.db", "desktop.ini", "__macosx")  # what desktops leave in folders
 
 
 def part_folder(root: Path, part: str) -> Path:
@@ -25,51 +27,84 @@ def part_folder(root: Path, part: str) -> Path:
     Raises:
         DataError: there is none.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"dataset={str(root)!r} is not a folder; dataset takes a name or a folder with train/ and val/")
     for name in PARTS[part]:
-        if (root / name).is_dir():
+        if os.path.isdir(root / name):
             return root / name
     raise DataError(f"dataset={str(root)!r} has no {part}/ folder; one class folder each is expected under it")
 
 
+def hidden(name: str) -> bool:
+    """Say whether an entry of a folder is nobody's image or class: `.ipynb_checkpoints`, `._1.jpg`, `Thumbs.db`."""
+    return name.startswith(".") or name.lower() in SYSTEM
+
+
 def list_images(root: Path, part: str) -> tuple[list[Path], np.ndarray, list[str]]:
-    """List the images of a part in a fixed order.
+    """List the images of a part in a fixed order: regular files of image extensions, at any depth below a class.
+
+    Hidden entries are passed over.
 
     Returns:
         Files, labels (n,) int64 and class names.
 
     Raises:
-        DataError: fewer than two class folders, a class without images, or a link (an image or a class folder) that
-            leaves the data set or leads nowhere.
+        DataError: fewer than two class folders, a class without images, a link (an image or a class folder) that
+            leaves the data set or leads nowhere, a link to a folder below a class, an entry of an image's name that is
+            no regular file, or a folder that cannot be listed.
     """
-    folder = part_folder(root, part)
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    folder, home = part_folder(root, part), root.resolve()
+    entries = _entries(folder)
+    for entry in entries:
+        if entry.is_symlink() and (os.path.isdir(entry) or not os.path.exists(entry)):
+            _inside(Path(entry), home)
+    classes = sorted(entry.name for entry in entries if os.path.isdir(entry))
     if len(classes) < 2:
         raise DataError(f"dataset={str(folder)!r} has {len(classes)} class folders; at least 2 are needed")
-    files, labels, home = [], [], root.resolve()
+    files, labels = [], []
     for label, name in enumerate(classes):
-        _inside(folder / name, home)
-        images = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in EXTENSIONS)
+        images = sorted(_images(folder / name, home))
         if not images:
             raise DataError(f"dataset: class folder {str(folder / name)!r} holds no image ({', '.join(EXTENSIONS)})")
-        for path in images:
-            if path.is_symlink():
-                _inside(path, home)
         files += images
         labels += [label] * len(images)
     return files, np.array(labels, np.int64), classes
 
 
+def _entries(folder: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not hidden(entry.name)]
+    except OSError as error:
+        raise DataError(f"dataset: {str(folder)!r} cannot be listed ({error.strerror})") from None
+
+
+def _images(folder: Path, home: Path) -> list[Path]:
+    found = []
+    for entry in _entries(folder):
+        path = folder / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            found += _images(path, home)
+        elif os.path.isdir(path):
+            raise DataError(f"dataset: {str(path)!r} links to a folder; link its images, or put the folder there")
+        elif path.suffix.lower() in EXTENSIONS:
+            if entry.is_symlink():
+                _inside(path, home)
+            if not entry.is_file():
+                raise DataError(f"dataset: {str(path)!r} is no regular file; an image is one")
+            found.append(path)
+    return found
+
+
 def _inside(path: Path, home: Path) -> None:
-    if not path.resolve().is_relative_to(home):
+    if not Path(os.path.realpath(path)).is_relative_to(home):
         raise DataError(f"dataset: {str(path)!r} links out of the data set's folder")
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"dataset: {str(path)!r} links to nothing")
 
 
 def fingerprint(root: Path, cache: Path) -> str:
-    """Return the SHA-256 over the relative path and content of every image of train and val.
+    """Return the SHA-256 over the relative path and `image_reader.digest` of every image of train and val.
 
     Reading 13,000 small files takes about a second, so the answer is kept in the file `cache` (where that can be
     written) under a hash of the files' names, sizes and times: a changed file is always read again.
@@ -77,13 +112,13 @@ def fingerprint(root: Path, cache: Path) -> str:
     files = [path for part in PARTS for path in list_images(root, part)[0]]
     # The change time, which no program sets, sees a file that was exchanged under its old size and date.
     stats = [(str(p.relative_to(root)), (s := p.stat()).st_size, s.st_mtime_ns, s.st_ctime_ns) for p in files]
-    look = hashlib.sha256(json.dumps(stats).encode()).hexdigest()
+    look = hashlib.sha256(json.dumps([image_reader.VERSION, *stats]).encode()).hexdigest()
     known = _known(cache)
     if look not in known:
         total = hashlib.sha256()
         for path in files:
             total.update(str(path.relative_to(root)).encode(errors="surrogateescape") + b"\0")
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+            total.update(bytes.fromhex(image_reader.digest(path.read_bytes(), f"dataset: {str(path)!r}")))
         with contextlib.suppress(OSError):
             write_aside(cache, json.dumps(known | {look: total.hexdigest()}).encode())
         return total.hexdigest()
@@ -100,32 +135,12 @@ def _known(cache: Path) -> dict[str, str]:
 
 def native_px(files: Sequence[Path]) -> int:
     """Return the median short side in pixels of (200 to 400 evenly spaced) images."""
-    return int(np.median([min(_open(path).size) for path in files[:: max(1, len(files) // 200)]]))
-
-
-def _open(path: Path | str) -> Image.Image:
-    try:
-        return Image.open(path)
-    except UNDECODABLE as error:
-        raise DataError(f"dataset: {str(path)!r} is not an image that can be decoded") from error
-
-
-def read(path: Path | str) -> Image.Image:
-    """Decode a whole image as RGB.
-
-    Raises:
-        DataError: it cannot be decoded; names it.
-    """
-    with _open(path) as image:
-        try:
-            return image.convert("RGB")
-        except UNDECODABLE as error:
-            raise DataError(f"dataset: {str(path)!r} is not an image that can be decoded ({error})") from error
+    return int(np.median([min(image_reader.size(path)) for path in files[:: max(1, len(files) // 200)]]))
 
 
 def square(path: Path | str, image_size: int) -> np.ndarray:
     """Decode an image's centre square, (size, size, 3) uint8, resized once; raise DataError as `read` does."""
-    image = read(path)
+    image = image_reader.read(path)
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..core import forkserver
 from ..core.errors import DataError, ParameterError
 from ..core.hardware import cpu_count
-from . import image_folder
+from . import image_folder, image_reader
 from .datasets import DataSet, content_fingerprint
 from .splits import part_rows, source_part
 
@@ -110,7 +110,7 @@ class _Decoder(Dataset):
 
 
 def _crop(file: str, matrix: np.ndarray, size: int) -> np.ndarray:
-    image = image_folder.read(file)
+    image = image_reader.read(file)
     pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box(matrix, *image.size)))
     return pixels[:, ::-1] if matrix[0, 0] < 0 else pixels
 

@@ -5,14 +5,15 @@ came as. Those that torchvision fetches (and holds to their checksums) are laid 
 hosts of Birdsnap and Stanford Cars no longer serve them: put their official splits there in that layout.
 """
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from .. import paper
 from ..core import paths
 from ..core.errors import DataError, ParameterError, nearest
+from ..core.user_paths import user_path
 from . import datasets, image_folder
 from .datasets import FRACTALS, PHOTOS, DataSet
 from .transfer_files import lay_out
@@ -107,7 +108,7 @@ def declare(name: str) -> DataSet:
     if name in FRACTALS or (name in PHOTOS and name not in SETS):
         return datasets.declare(name)
     if name not in SETS:
-        if "/" not in name and not Path(name).is_dir():
+        if "/" not in name and not os.path.isdir(user_path("dataset", name)):
             accepted = nearest(name, dict.fromkeys([*SETS, *FRACTALS, *PHOTOS]))
             raise ParameterError("dataset", name, f"{accepted} or a folder with train/ and test/")
         return datasets.declare(name)

@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -224,7 +225,7 @@ def test_what_is_no_image_is_a_message(content):
     assert "\n" not in str(refused.value)
     images = Pictures()
     uploaded(images, content)
-    assert "picture" in images.message.value and images.answers.children == ()
+    assert "this file is not an image" in images.message.value and images.answers.children == ()
 
 
 def test_a_image_that_would_fill_the_memory_is_refused(monkeypatch):
@@ -238,6 +239,16 @@ def test_images_of_every_kind_are_read(mode):
     out = io.BytesIO()
     Image.new(mode, (40, 30)).save(out, "TIFF")
     assert read(out.getvalue()).mode == "RGB"
+
+
+def test_an_image_of_yours_is_read_as_those_of_a_data_set_are():
+    ramp, tag = np.arange(0, 65536, 32, np.uint16).reshape(64, 32), Image.Exif()
+    tag[274] = 6
+    out = io.BytesIO()
+    Image.fromarray(ramp).save(out, "PNG", exif=tag)
+    assert read(out.getvalue()).size == (64, 32)
+    assert read(out.getvalue()).getextrema() == ((0, 255),) * 3
+    assert read(png(Image.new("RGBA", (4, 4)))).getextrema() == ((255, 255),) * 3
 
 
 def test_weights_that_are_not_there_are_a_message(monkeypatch):

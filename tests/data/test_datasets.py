@@ -13,8 +13,9 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from effnet_lib.core import paths
 from effnet_lib.core.errors import DataError, ParameterError
-from effnet_lib.data import array_cache, datasets, fractal_scenes, image_folder
+from effnet_lib.data import array_cache, datasets, fractal_scenes, image_folder, transfer_datasets
 from effnet_lib.data.array_cache import load
 from effnet_lib.data.datasets import DataSet, content_fingerprint, declare
 from effnet_lib.data.fractals import FractalSpec, generate
@@ -31,6 +32,14 @@ def test_unknown_name_names_the_nearest():
     assert "\n" not in str(caught.value)
     with pytest.raises(ParameterError, match="dataset=''"):
         declare("")
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/set", "~nosuchuser", "a" * 300, "./" + "a" * 300, "nul\0byte/set"])
+@pytest.mark.parametrize("declared", [declare, transfer_datasets.declare])
+def test_a_path_that_cannot_be_is_refused(declared, name):
+    with pytest.raises(ParameterError, match="dataset=") as caught:
+        declared(name)
+    assert "\n" not in str(caught.value) and not paths.cache_root().exists()
 
 
 def test_a_named_set_that_is_not_there_names_its_folder(tmp_path):

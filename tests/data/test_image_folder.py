@@ -1,7 +1,9 @@
 """Folders of images: a fixed order, one line for whatever is wrong, antialiased squares, a fingerprint."""
 
+import hashlib
 import os
 import shutil
+import stat
 from itertools import count
 from pathlib import Path
 
@@ -45,6 +47,35 @@ def test_what_is_no_image_is_not_listed(folder):
     shutil.copy(folder / "train" / "red" / "00.jpg", folder / "train" / "red" / "deeper" / "12.JPEG")
     files, _, classes = image_folder.list_images(folder, "train")
     assert len(files) == 37 and classes == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "._red", ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini"])
+def test_hidden_entries_are_no_classes_and_no_images(folder, name):
+    before, known = declare(str(folder)), image_folder.list_images(folder, "train")
+    for place in (folder / "train", folder / "val", folder / "train" / "red"):
+        (place / name).mkdir()
+        shutil.copy(folder / "train" / "red" / "00.jpg", place / name / "0-checkpoint.jpg")
+    (folder / "train" / "red" / "._00.jpg").write_bytes(b"\0\5\26\7rest")
+    (folder / "train" / ".green").symlink_to("nowhere")
+    files, labels, classes = image_folder.list_images(folder, "train")
+    assert (files, classes) == (known[0], known[2]) and (labels == known[1]).all()
+    assert declare(str(folder)) == before
+
+
+def test_a_folder_is_a_folder_whatever_its_name(folder):
+    (folder / "train" / "red" / "1.jpg").mkdir()
+    shutil.copy(folder / "train" / "red" / "00.jpg", folder / "train" / "red" / "1.jpg" / "00.jpg")
+    assert len(image_folder.list_images(folder, "train")[0]) == 37
+    assert declare(str(folder)).train_images == 37
+
+
+def test_a_folder_that_cannot_be_listed_is_one_line(folder, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match=r"train' cannot be listed \(Permission denied\)"):
+        image_folder.list_images(folder, "train")
 
 
 @pytest.mark.parametrize("name", ["test", "valid", "validation"])
@@ -112,6 +143,31 @@ def class_links_out(root: Path) -> str:
     return "train/green"
 
 
+def class_links_to_nothing(root: Path) -> str:
+    (root / "train" / "violet").symlink_to(root / "train" / "indigo")
+    return "train/violet"
+
+
+def folder_is_linked(root: Path) -> str:
+    (root / "train" / "green" / "more").symlink_to(root / "train" / "red")
+    return "green/more"
+
+
+def link_to_itself(root: Path) -> str:
+    (root / "train" / "green" / "99.jpg").symlink_to("99.jpg")
+    return "green/99.jpg"
+
+
+def pipe(root: Path) -> str:
+    os.mkfifo(root / "train" / "green" / "99.jpg")  # to open it would wait for ever
+    return "green/99.jpg"
+
+
+def socket_file(root: Path) -> str:
+    os.mknod(root / "train" / "green" / "99.jpg", stat.S_IFSOCK | 0o600)
+    return "green/99.jpg"
+
+
 def link_to_nothing(root: Path) -> str:
     (root / "train" / "green" / "99.jpg").symlink_to(root / "train" / "green" / "98.jpg")
     return "green/99.jpg"
@@ -120,7 +176,8 @@ def link_to_nothing(root: Path) -> str:
 @pytest.mark.parametrize(
     "spoil",
     [no_set, no_part, no_classes, no_images, other_classes, text, half_a_jpeg, broken_png,
-     link_out, class_links_out, link_to_nothing],
+     link_out, class_links_out, class_links_to_nothing, folder_is_linked, link_to_itself, pipe, socket_file,
+     link_to_nothing],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line_that_names_it(folder, spoil):
     named = spoil(folder)
@@ -189,6 +246,31 @@ def test_fingerprint_follows_names_and_content_only(folder, tmp_path):
     assert look(folder) == first
     image.rename(image.with_name("03a.jpg"))
     assert look(folder) != first
+
+
+def test_a_set_with_a_turned_image_is_another_when_the_reader_changes(folder, tmp_path, monkeypatch):
+    """Arrays made when the tag was not read are not those of the set; a set of plain images is what it was."""
+    plain, tag, cache = image_folder.fingerprint(folder, tmp_path / "kept.json"), Image.Exif(), tmp_path / "kept.json"
+    path = folder / "train" / "red" / "00.jpg"
+    tag[274] = 6
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, exif=tag)
+    tagged = image_folder.fingerprint(folder, cache)
+    monkeypatch.setattr(image_folder.image_reader, "VERSION", 2)
+    assert image_folder.fingerprint(folder, cache) not in (plain, tagged)
+    path.unlink()
+    without = image_folder.fingerprint(folder, cache)
+    monkeypatch.undo()
+    assert image_folder.fingerprint(folder, tmp_path / "other.json") == without
+
+
+def test_fingerprint_of_plain_images_is_that_of_names_and_bytes(folder, tmp_path):
+    total = hashlib.sha256()
+    for part in ("train", "val"):
+        for path in sorted((folder / part).rglob("*.jpg")):
+            total.update(f"{path.relative_to(folder)}".encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    assert image_folder.fingerprint(folder, tmp_path / "kept.json") == total.hexdigest()
 
 
 def test_kept_fingerprint_is_read_back(folder, tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from ...core.errors import DataError
+from ...data import image_reader
 
 if TYPE_CHECKING:
     from ...models.pretrained import Pretrained
@@ -19,20 +19,12 @@ MOST_PIXELS = 60_000_000  # a photograph of today; what decodes to more is a tra
 
 
 def read(content: bytes) -> Image.Image:
-    """Decode a picture.
+    """Decode an image.
 
     Raises:
-        DataError: what is no picture, is damaged or is larger than 60 megapixels; one line.
+        DataError: what is no image, is damaged or is larger than 60 megapixels; one line.
     """
-    try:
-        image = Image.open(io.BytesIO(content))
-        if image.width * image.height > MOST_PIXELS:
-            raise DataError(f"this picture has {image.width} x {image.height} pixels; at most 60 megapixels are taken")
-        return image.convert("RGB")
-    except UnidentifiedImageError:
-        raise DataError("this file is not a picture that can be read; JPEG, PNG, WebP, GIF, BMP or TIFF are") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"this picture cannot be decoded ({' '.join(str(error).split())[:80]})") from None
+    return image_reader.read(io.BytesIO(content), "this file", MOST_PIXELS)
 
 
 def overlay(

@@ -1,7 +1,7 @@
 """Maps of networks with published ImageNet weights on photographs: scikit-image's, or any of the user's."""
 
-import hashlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...core.errors import DataError, ParameterError, nearest
-from ...data.image_folder import EXTENSIONS, read
+from ...core.user_paths import user_path
+from ...data.image_folder import hidden
+from ...data.image_reader import EXTENSIONS, digest, read
 from ...runs.packing import pack, thumbnail
 from .cam import class_maps, relevance
 from .geometry import cells
@@ -28,6 +30,7 @@ def photographs(images: str | None) -> list[Path]:
         images: a file or a folder; None is scikit-image's photographs, or nothing where it is not installed.
 
     Raises:
+        ParameterError: no file could have this path.
         DataError: for a path without an image, or with an image file that cannot be decoded.
     """
     if images is None:
@@ -36,21 +39,30 @@ def photographs(images: str | None) -> list[Path]:
             return []
         folder = Path(package.submodule_search_locations[0]) / "data"
         return [folder / name for name in OWN if (folder / name).is_file()]
-    path = Path(images).expanduser()
-    if not path.exists():
+    path = user_path("images", images)
+    if not os.path.exists(path):
         raise DataError(f"images={images!r}: there is no such file or folder")
-    listed = sorted(path.iterdir()) if path.is_dir() else [path]
-    files = [file for file in listed if file.suffix.lower() in EXTENSIONS and file.is_file()][:MOST]
+    files = [file for file in _listed(path) if file.suffix.lower() in EXTENSIONS and not os.path.isdir(file)][:MOST]
     if not files:
         raise DataError(
             f"images={images!r} holds no picture; images takes a file or a folder of {', '.join(EXTENSIONS)}"
         )
     for file in files:
-        try:
-            read(file)
-        except DataError as error:
-            raise DataError(f"images: {str(error).removeprefix('dataset: ')}") from None
+        read(file, _called(file))
     return files
+
+
+def _listed(path: Path) -> list[Path]:
+    if not os.path.isdir(path):
+        return [path]
+    try:
+        return sorted(file for file in path.iterdir() if not hidden(file.name))
+    except OSError as error:
+        raise DataError(f"images={str(path)!r} cannot be listed ({error.strerror})") from None
+
+
+def _called(file: Path) -> str:
+    return f"images: {str(file)!r}"
 
 
 def class_index(label: str | None) -> int | None:
@@ -98,7 +110,7 @@ class Photograph:
 
     def spec(self) -> dict[str, Any]:
         """Return what defines the result: the file's content, the networks, method and class."""
-        content = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        content = digest(self.path.read_bytes(), _called(self.path))
         given = {"method": self.method, "layer": self.layer, "class": self.label_index}
         return {"picture": content, "models": list(self.models), "version": 1} | given
 
@@ -115,7 +127,7 @@ class Photograph:
         """
         import torch
 
-        image, mapped = read(self.path), {}
+        image, mapped = read(self.path, _called(self.path)), {}
         for name in self.models:
             network = _network(name)
             wanted = None if self.label_index is None else torch.tensor([self.label_index])

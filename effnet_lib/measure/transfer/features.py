@@ -28,7 +28,7 @@ from PIL import Image
 from ...core import forkserver, paths, signals
 from ...core.atomic_write import write_aside
 from ...core.errors import RunFailed
-from ...data import array_cache, datasets, image_folder
+from ...data import array_cache, datasets, image_folder, image_reader
 from ...data.datasets import DataSet
 from ...models import pretrained
 
@@ -92,7 +92,7 @@ class Extractor:
         """
         if self.files is None:
             return self.held[row]
-        image, size = image_folder.read(self.files[row]), self.source.px
+        image, size = image_reader.read(self.files[row]), self.source.px
         if not self.source.whole:
             return pretrained.central(image, size)
         side = min(image.size)
