@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,11 @@ from ..artefacts import all_artefacts, artefact, plan, resolve
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.errors import StoreError
-from ..runs.measurement_store import Measurement, is_measurement, key_of, parse_measurement
-from ..runs.run_store import RunRecord, RunStore, parse_record
+from ..runs.layered_store import checked
+from ..runs.measurement_store import KINDS, Measurement, key_of
+from ..runs.record_checks import file_name
+from ..runs.record_files import read_record
+from ..runs.run_store import RunRecord, RunStore
 from ..study.decided_study import Study
 from ..study.parameters import Parameters
 from ..study.profiles import PROFILES
@@ -40,7 +44,7 @@ def planned_measurements(profiles: Iterable[str]) -> set[str]:
 
 
 def check(folder: Path) -> list[RunRecord | Measurement]:
-    """Read and check every record file of a folder (schema, key, provenance, bits against accuracy).
+    """Read and check every record file of a folder (schema, key, every value, bits against accuracy).
 
     Raises:
         StoreError: a bad file, by name, or a folder without records.
@@ -51,12 +55,11 @@ def check(folder: Path) -> list[RunRecord | Measurement]:
     found = []
     for path in files:
         try:
-            text = path.read_text()
-            record = parse_measurement(text) if is_measurement(text) else parse_record(text)
-        except (StoreError, UnicodeDecodeError) as error:
-            raise StoreError(f"{path.name}: {error}") from error
-        if path.stem != record.key:
-            raise StoreError(f"{path.name}: the record in it has key {record.key[:12]}")
+            record = read_record(path)
+            if isinstance(record, Measurement) and record.kind not in KINDS:
+                raise StoreError(f"kind={record.kind!r} is not accepted; publish takes {', '.join(KINDS)}")
+        except StoreError as error:
+            raise StoreError(f"{file_name(path)}: {error}") from error
         found.append(record)
     return found
 
@@ -64,24 +67,40 @@ def check(folder: Path) -> list[RunRecord | Measurement]:
 def publish_records(records: Iterable[RunRecord | Measurement], target: Path | None = None) -> list[str]:
     """Copy records to the shipped layer; return the keys that are new.
 
-    A published run is never replaced: raises StoreError, before anything is written, where a key is already there
-    with another result. A measurement is, by a later one: a latency may be taken again on a quieter machine.
+    A published run is never replaced, unless its file is damaged, which counts as missing. A measurement is, by a later
+    one: a latency may be taken again on a quieter machine.
+
+    Raises:
+        StoreError: before anything is written: a record is none, a key is there with another result, or a folder is.
     """
     target = target or paths.published_root() / "records"
-    new = []
+    new = {}
     for record in records:
-        path = target / f"{record.key}.json"
-        if not path.is_file() or isinstance(record, Measurement):
-            if not path.is_file() or path.read_text() != record.to_json():
-                new.append(record)
-        elif (old := parse_record(path.read_text())).result["correct"] != record.result["correct"]:
+        text, path = checked(record), target / f"{record.key}.json"
+        if path.is_dir():
+            raise StoreError(f"{path.name} cannot be published: a folder of that name is in the way")
+        old = _published(path)
+        if old is None or (isinstance(record, Measurement) and old.to_json() != text):
+            new[path] = (record.key, text)
+        elif isinstance(record, RunRecord) and old.result["correct"] != record.result["correct"]:
             raise StoreError(
                 f"record {record.key[:12]} is published with top-1 {old.top1:.2f} % "
                 f"({old.provenance['device']}, {old.provenance['date'][:10]}) and yours has {record.top1:.2f} %"
             )
-    for record in new:
-        write_aside(target / f"{record.key}.json", record.to_json().encode())
-    return [record.key for record in new]
+    for path, (_, text) in new.items():
+        write_aside(path, text.encode())
+    return [key for key, _ in new.values()]
+
+
+def _published(path: Path) -> RunRecord | Measurement | None:
+    """Return a published record, or None; a damaged one counts as missing, with a warning."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        return read_record(path, True)
+    except StoreError as error:
+        warnings.warn(f"shipped record {path.name} counts as missing: {error}", stacklevel=2)
+        return None
 
 
 def _given(name: str, profile: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What both kinds of record share: a checked JSON file a key, in two layers, your own and the published one."""
 
-import contextlib
+import itertools
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import fields
@@ -12,7 +13,8 @@ from filelock import FileLock
 
 from ..core import paths
 from ..core.atomic_write import write_aside
-from ..core.errors import StoreError
+from ..core.errors import StoreError, one_line
+from .record_checks import file_name, json_body, mapping, provenance, read_text, shown
 
 SCHEMA = 1
 
@@ -36,42 +38,64 @@ class Record:
         """Return the key that the spec has."""
         raise NotImplementedError
 
-    def flaw(self) -> str | None:
-        """Return what is wrong with the result, in one line, or None."""
-        return None
+    def check(self) -> None:
+        """Refuse a spec or a result that nothing could have, see `record_checks`.
+
+        Raises:
+            StoreError: In one line that names the value.
+        """
+        raise NotImplementedError
 
     @classmethod
     def parse(cls, text: str, shipped: bool = False) -> Self:
         """Read and check one file's text.
 
         Raises:
-            StoreError: For an unknown schema, a key that is not the spec's, an incomplete provenance, a flaw.
+            StoreError: In one line, for what is no JSON, an unknown schema, a key that is not the spec's, or any value
+                that no such record could have.
         """
-        try:
-            body = json.loads(text)
-            if body["schema"] != SCHEMA:
-                raise StoreError(f"schema={body['schema']!r} is not accepted; this version reads {SCHEMA}")
-            record = cls(**{name: body[name] for name in _stored(cls)}, shipped=shipped)
-            stated, key, flaw = body["key"], record.spec_key(), record.flaw()
-            missing = [name for name in cls.needed if not record.provenance.get(name)]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"not a {cls.title}: {type(error).__name__}: {error}") from error
-        if stated != key:
-            raise StoreError(f"key={str(stated)[:12]} is not the key of the stored spec")
-        if missing:
-            raise StoreError(f"provenance lacks {', '.join(missing)}")
-        if flaw:
-            raise StoreError(flaw)
+        body = json_body(text)
+        names = dict.fromkeys(["schema", *_stored(cls), "key"])
+        if missing := [name for name in names if name not in body]:
+            raise StoreError(f"not a {cls.title}: it lacks {', '.join(missing)}")
+        if body["schema"] != SCHEMA or isinstance(body["schema"], bool):
+            raise StoreError(f"schema={shown(body['schema'])} is not accepted; this version reads {SCHEMA}")
+        for name in ("spec", "result", "provenance"):
+            mapping(name, body[name])
+        record = cls(**{name: body[name] for name in _stored(cls)}, shipped=shipped)
+        if body["key"] != record.spec_key():
+            raise StoreError(f"key={shown(body['key'])} is not the key of the stored spec")
+        provenance(record.provenance, cls.needed)
+        record.check()
         return record
 
     def to_json(self) -> str:
-        """Return the text of the record's file."""
+        """Return the text of the record's file.
+
+        Raises:
+            ValueError: A number is not finite.
+            TypeError: A value is not one of JSON's.
+        """
         body = {name: getattr(self, name) for name in _stored(self)} | {"schema": SCHEMA, "key": self.key}
         return json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _stored(record: Record | type[Record]) -> list[str]:
     return [field.name for field in fields(record) if field.name != "shipped"]
+
+
+def checked(record: Record) -> str:
+    """Return the text of a record's file, once it is read back as the same record.
+
+    Raises:
+        StoreError: It is not, and nobody could use the file.
+    """
+    try:
+        text = record.to_json()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreError(f"the record cannot be written as JSON: {one_line(error)}") from error
+    type(record).parse(text)
+    return text
 
 
 R = TypeVar("R", bound=Record)
@@ -115,8 +139,12 @@ class RecordStore(Generic[R]):
                 yield record
 
     def put(self, record: R) -> None:
-        """Store a record: written aside, fsynced, renamed. It replaces one of the same key."""
-        write_aside(self.path(record.key), record.to_json().encode())
+        """Store a record: checked, written aside, fsynced, renamed. It replaces one of the same key.
+
+        Raises:
+            StoreError: It would count as damaged when it is read.
+        """
+        write_aside(self.path(record.key), checked(record).encode())
 
     def lock(self, key: str) -> FileLock:
         """Return the operating system's lock of a key: two processes never make the same record at once."""
@@ -126,18 +154,29 @@ class RecordStore(Generic[R]):
 
     def _read(self, path: Path, shipped: bool = False) -> R | None:
         try:
-            record = self.record.parse(path.read_text(), shipped)
+            record = self.record.parse(read_text(path), shipped)
             if record.key != path.stem:
                 raise StoreError(f"key={record.key[:12]} stands in the file of another {self.subject}")
             return record
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (StoreError, UnicodeDecodeError) as error:
+        except StoreError as error:
             if shipped:
-                warnings.warn(f"shipped {self.noun} {path.name} counts as missing: {error}", stacklevel=3)
+                warnings.warn(f"shipped {self.noun} {file_name(path)} counts as missing: {error}", stacklevel=3)
                 return None
-            with contextlib.suppress(OSError):  # another process was first, or the folder is read-only
-                path.replace(path.with_suffix(".damaged"))
+            how = "set aside"
+            try:
+                path.replace(_aside(path))
+            except FileNotFoundError:  # another process was first
+                pass
+            except OSError as failure:
+                how = f"cannot be set aside ({failure.strerror})"
             again = f"the {self.subject} will be redone"
-            warnings.warn(f"{self.noun} {path.name} set aside, {again}: {error}", stacklevel=3)
+            warnings.warn(f"{self.noun} {file_name(path)} {how}, {again}: {error}", stacklevel=3)
             return None
+
+
+def _aside(path: Path) -> Path:
+    """Return where a damaged file goes: a folder of that name, or a file where a folder goes, is no place for it."""
+    names = (path.with_suffix(f".damaged{number}") for number in itertools.chain([""], itertools.count(2)))
+    return next(aside for aside in names if not os.path.lexists(aside))

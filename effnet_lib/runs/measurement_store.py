@@ -4,13 +4,17 @@ A measurement's key is the SHA-256 of canonical JSON of its kind and of what def
 what it was made is provenance. Published ones lie beside the published runs.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from ..core.errors import StoreError
+from . import record_checks
 from .layered_store import Record, RecordStore
 from .run_spec import payload_key
+
+KINDS = ("latency", "probe", "finetune", "finetune-trial", "cam", "cam pictures", "cam photograph")  # that may ship
 
 
 class Task(Protocol):
@@ -60,13 +64,25 @@ class Measurement(Record):
 
     key = property(spec_key, doc="The key of its kind and spec.")
 
+    def check(self) -> None:
+        """Refuse a kind that is no name; what a result must hold, the kind's own module knows."""
+        record_checks.text("kind", self.kind)
+
 
 def is_measurement(text: str) -> bool:
     """Say whether a record file's text is a measurement's rather than a run's."""
     try:
-        return "kind" in json.loads(text)
-    except (ValueError, TypeError):
+        return "kind" in record_checks.json_body(text)
+    except StoreError:
         return False
+
+
+def _may_hold_one(path: Path) -> bool:
+    """Say whether a published file holds a measurement, or is too damaged to say."""
+    try:
+        return "kind" in record_checks.json_body(record_checks.read_text(path))
+    except (StoreError, FileNotFoundError):
+        return True
 
 
 def parse_measurement(text: str, shipped: bool = False) -> Measurement:
@@ -91,6 +107,6 @@ class MeasurementStore(RecordStore[Measurement]):
                 seen.add(measurement.key)
                 yield measurement
         for path in sorted(self.published.glob("*.json")) if self.shipped else ():
-            measurement = self._read(path, True) if is_measurement(path.read_text()) else None
+            measurement = self._read(path, True) if _may_hold_one(path) else None
             if measurement and measurement.kind == kind and measurement.key not in seen:
                 yield measurement

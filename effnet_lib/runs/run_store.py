@@ -1,7 +1,6 @@
 """What came out of a run, and where it is kept: RunRecord, RunStore. What defines its key stands in `spec`."""
 
 import datetime
-import math
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -13,14 +12,14 @@ import numpy as np
 from filelock import Timeout
 
 from ..core.atomic_write import write_aside
-from ..core.errors import Diverged, StoreError
+from ..core.errors import Diverged, EffnetError, StoreError, one_line
 from ..models.archs import Architecture, from_data
+from . import record_checks
 from .layered_store import Record, RecordStore
 from .packing import unpack_bits
 from .run_spec import RunSpec, payload_key
 
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")
-MEASURED = ("loss", "train_loss", "top1_larger_test", "source_px", "madds", "train_pictures", "train_seconds")
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,35 @@ class RunRecord(Record):
     def spec_key(self) -> str:
         return payload_key(self.spec)
 
-    def flaw(self) -> str | None:
-        correct = 100 * float(self.correct.mean()) if self.result["val_pictures"] else math.nan
-        agrees = abs(correct - self.top1) <= 1e-6
-        if missing := [name for name in MEASURED if not isinstance(self.result.get(name), (int, float))]:
-            return f"result lacks {', '.join(missing)}"
-        return None if agrees else f"top1={self.top1} disagrees with its correctness bits, {correct:.4f}"
+    def check(self) -> None:
+        """Refuse a spec that is no run's, and a result that no run could have."""
+        self._check_spec()
+        record_checks.run_result(self.result)
+        try:
+            correct = 100 * float(self.correct.mean())
+        except ValueError as error:
+            raise StoreError(f"correct is no base64: {one_line(error)}") from error
+        if abs(correct - self.top1) > 1e-6:
+            raise StoreError(f"top1={self.top1} disagrees with its correctness bits, {correct:.4f}")
+
+    def _check_spec(self) -> None:
+        spec, names = self.spec, ("arch", "recipe", "data", "seed", "micro_batch", "semantics")
+        if missing := [name for name in names if name not in spec]:
+            raise StoreError(f"spec lacks {', '.join(missing)}")
+        record_checks.mapping("arch", spec["arch"])
+        try:
+            record_checks.architecture(self.arch)
+        except StoreError:
+            raise
+        except (EffnetError, KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"arch is no network's: {one_line(error)}") from error
+        recipe = record_checks.recipe(spec["recipe"])
+        data, seed = record_checks.text("data", spec["data"]), record_checks.whole("seed", spec["seed"], 0)
+        micro_batch = record_checks.whole("micro_batch", spec["micro_batch"])
+        semantics = record_checks.whole("semantics", spec["semantics"], 0)
+        again = RunSpec(self.arch, recipe, data, seed, micro_batch).payload() | {"semantics": semantics}
+        if payload_key(again) != self.key:
+            raise StoreError("spec has values that are no part of a run's")
 
 
 def parse_record(text: str, shipped: bool = False) -> RunRecord:
@@ -135,7 +157,7 @@ class RunStore(RecordStore[RunRecord]):
     def failure(self, key: str) -> str | None:
         """Return the line that `fail` wrote, or None."""
         path = self._failure(key)
-        return path.read_text().strip() if path.is_file() else None
+        return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else None
 
     def is_running(self, key: str) -> bool:
         """Say whether some process holds the lock of this run now."""

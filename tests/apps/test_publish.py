@@ -13,6 +13,7 @@ from effnet_lib.apps.publish import check, planned_keys, publish_records, redraw
 from effnet_lib.artefacts import artefact, plan
 from effnet_lib.core import paths
 from effnet_lib.core.errors import RunFailed, StoreError
+from effnet_lib.runs.measurement_store import Measurement
 from effnet_lib.runs.run_store import RunRecord, RunStore
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.parameters import Parameters
@@ -115,6 +116,22 @@ def test_a_conflicting_record_is_refused_with_both_numbers(records, tiny_spec, r
     with pytest.raises(StoreError, match=r"published with top-1 50\.00 % \(a processor, 2020-01-01\) .* has 75\.00 %"):
         publish_records([new, mine])
     assert shipped() == before  # nothing of a refused batch
+
+
+@pytest.mark.parametrize("value", [float("nan"), -1.0, "1", {1}])
+def test_one_bad_record_among_good_ones_keeps_all_from_being_copied(records, value):
+    bad = replace(records[2], result=records[2].result | {"loss": value})
+    with pytest.raises(StoreError):
+        publish_records([*records[:2], bad])
+    assert shipped() == []
+
+
+def test_a_measurement_of_an_unknown_kind_is_refused(sent, records):
+    made = {name: value for name, value in records[0].provenance.items() if name != "data_fingerprint"}
+    unknown = Measurement("length", {"word": "gamma"}, {"letters": 5}, made)
+    (sent / f"{unknown.key}.json").write_text(unknown.to_json(), encoding="utf-8")
+    with pytest.raises(StoreError, match=f"^{unknown.key}.json: kind='length' is not accepted; publish takes latency"):
+        check(sent)
 
 
 def test_an_unknown_profile_is_refused_before_anything_is_copied(sent, capsys):

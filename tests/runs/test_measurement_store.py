@@ -54,19 +54,23 @@ def test_an_altered_measurement_is_set_aside_and_made_again(edit, words):
     assert store.path(good.key).with_suffix(".damaged").is_file()
 
 
+def latency(milliseconds: int) -> Measurement:
+    return Measurement("latency", {"entries": ["gamma"]}, {"milliseconds": milliseconds}, WHERE)
+
+
 def test_measurements_and_runs_are_published_together_and_a_later_measurement_replaces(
     tiny_spec, record_of, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(publish, "redraw", lambda name: [])
     runs, store = RunStore(root=tmp_path / "other"), MeasurementStore(root=tmp_path / "other")
     runs.put(record_of(tiny_spec))
-    store.put(measured())
+    store.put(latency(5))
     folder = tmp_path / "other/records"
-    store.path(measured().key).replace(folder / store.path(measured().key).name)
+    store.path(latency(5).key).replace(folder / store.path(latency(5).key).name)
     assert cli.main(["publish", "--from", str(folder)]) == 0
     assert "2 records checked, 2 new" in capsys.readouterr().out
-    later = Measurement("length", {"word": "gamma"}, {"letters": 6}, WHERE)
+    later = latency(6)
     (folder / f"{later.key}.json").write_text(later.to_json())
     assert cli.main(["publish", "--from", str(folder)]) == 0
     assert "2 records checked, 1 new" in capsys.readouterr().out
-    assert MeasurementStore().get(later.key).result == {"letters": 6}
+    assert MeasurementStore().get(later.key).result == {"milliseconds": 6}

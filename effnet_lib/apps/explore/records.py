@@ -1,5 +1,6 @@
 """Measured networks as points of the accuracy / FLOPS plane, and the proxy that stands for a network among them."""
 
+import warnings
 from collections.abc import Iterator
 from statistics import mean
 
@@ -10,8 +11,9 @@ from ...data.datasets import declare
 from ...models.archs import Architecture
 from ...models.complexity import count
 from ...models.scaling import Scaling
-from ...runs.measurement_store import is_measurement
-from ...runs.run_store import RunRecord, RunStore, parse_record
+from ...runs.record_checks import file_name
+from ...runs.record_files import read_record
+from ...runs.run_store import RunRecord, RunStore
 from ...study.decided_study import Study
 from ...study.profiles import profile
 from ...study.proxy_families import choose
@@ -27,19 +29,18 @@ def study(name: str = PROFILE) -> Study:
 
 
 def _records(store: RunStore) -> Iterator[RunRecord]:
-    """Yield every readable run, your own first, each key once; files of other kinds and versions are passed over."""
+    """Yield every readable run, your own first, each key once; a damaged file is passed over with a warning."""
     seen: set[str] = set()
     for folder, shipped in ((store.root / "records", False), (store.published, True)):
         for path in sorted(folder.glob("*.json")):
             try:
-                text = path.read_text()
-                if path.stem in seen or is_measurement(text):
-                    continue
-                record = parse_record(text, shipped)
-            except (StoreError, UnicodeDecodeError):
+                record = read_record(path, shipped)
+            except StoreError as error:
+                warnings.warn(f"record {file_name(path)} is passed over: {error}", stacklevel=2)
                 continue
-            seen.add(record.key)
-            yield record
+            if isinstance(record, RunRecord) and record.key not in seen:
+                seen.add(record.key)
+                yield record
 
 
 def points(open_study: Study) -> pd.DataFrame:

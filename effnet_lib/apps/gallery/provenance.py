@@ -1,20 +1,21 @@
 """From which records a picture was drawn, and which records of another version lie beside them."""
 
 import ast
-import json
+from typing import Any
 
 from ...artefacts import plan, resolve
 from ...core import paths
-from ...core.errors import EffnetError
+from ...core.errors import EffnetError, StoreError
+from ...runs.layered_store import SCHEMA
+from ...runs.record_checks import json_body, read_text, shown
+from ...runs.record_files import read_record
+from ...runs.run_spec import SEMANTICS
 from ..publish import environment
 from .evidence import Evidence
 
 
 def strangers() -> list[dict[str, str]]:
     """Return the record files that this version cannot use: of another schema, or of other semantics, or damaged."""
-    from ...runs.layered_store import SCHEMA
-    from ...runs.run_spec import SEMANTICS
-
     found = []
     folders = (
         paths.published_root() / "records",
@@ -23,19 +24,29 @@ def strangers() -> list[dict[str, str]]:
     )
     for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         try:
-            body = json.loads(path.read_text(encoding="utf-8"))
-            schema, semantics = body["schema"], body["spec"].get("semantics", SEMANTICS)
-            made = {name: str(body["provenance"].get(name, "")) for name in ("date", "device")}
-            top1 = body["result"].get("top1")
-        except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
-            found.append({"key": path.stem[:12], "why": f"not a record ({type(error).__name__})"})
-            continue
-        why = [f"schema {schema}, this version reads {SCHEMA}"] if schema != SCHEMA else []
-        why += [f"semantics {semantics}, this version runs {SEMANTICS}"] if semantics != SEMANTICS else []
-        if why:
-            top1 = f"{top1:.2f} %" if isinstance(top1, float) else ""
-            found.append({"key": path.stem[:12], "why": "; ".join(why), "top1": top1, **made})
+            other = _other_version(json_body(read_text(path)))
+            if not other:
+                read_record(path)
+        except (StoreError, OSError) as error:
+            other = {"why": f"not a record ({error})"}
+        if other:
+            found.append({"key": path.stem[:12]} | other)
     return found
+
+
+def _other_version(body: dict[str, Any]) -> dict[str, str]:
+    """Return what is known of a record of another schema or of other semantics, and nothing of any other file."""
+    spec, made, result = (body.get(name) for name in ("spec", "provenance", "result"))
+    if "schema" not in body or not all(isinstance(part, dict) for part in (spec, made, result)):
+        return {}
+    schema, semantics, top1 = body["schema"], spec.get("semantics", SEMANTICS), result.get("top1")
+    why = [f"schema {shown(schema)}, this version reads {SCHEMA}"] if schema != SCHEMA else []
+    if "kind" not in body and semantics != SEMANTICS:
+        why.append(f"semantics {shown(semantics)}, this version runs {SEMANTICS}")
+    if not why:
+        return {}
+    top1 = f"{top1:.2f} %" if isinstance(top1, float) else ""
+    return {"why": "; ".join(why), "top1": top1, **{name: str(made.get(name, "")) for name in ("date", "device")}}
 
 
 def provenance(evidence: Evidence) -> dict[str, str]:
