@@ -51,7 +51,7 @@ def check(folder: Path) -> list[RunRecord | Measurement]:
     found = []
     for path in files:
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             record = parse_measurement(text) if is_measurement(text) else parse_record(text)
         except (StoreError, UnicodeDecodeError) as error:
             raise StoreError(f"{path.name}: {error}") from error
@@ -72,9 +72,9 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
     for record in records:
         path = target / f"{record.key}.json"
         if not path.is_file() or isinstance(record, Measurement):
-            if not path.is_file() or path.read_text() != record.to_json():
+            if not path.is_file() or path.read_text(encoding="utf-8") != record.to_json():
                 new.append(record)
-        elif (old := parse_record(path.read_text())).result["correct"] != record.result["correct"]:
+        elif (old := parse_record(path.read_text(encoding="utf-8"))).result["correct"] != record.result["correct"]:
             raise StoreError(
                 f"record {record.key[:12]} is published with top-1 {old.top1:.2f} % "
                 f"({old.provenance['device']}, {old.provenance['date'][:10]}) and yours has {record.top1:.2f} %"

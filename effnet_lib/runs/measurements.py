@@ -91,6 +91,6 @@ class MeasurementStore(RecordStore[Measurement]):
                 seen.add(measurement.key)
                 yield measurement
         for path in sorted(self.published.glob("*.json")) if self.shipped else ():
-            measurement = self._read(path, True) if is_measurement(path.read_text()) else None
+            measurement = self._read(path, True) if is_measurement(path.read_text(encoding="utf-8")) else None
             if measurement and measurement.kind == kind and measurement.key not in seen:
                 yield measurement

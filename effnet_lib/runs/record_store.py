@@ -126,7 +126,7 @@ class RecordStore(Generic[R]):
 
     def _read(self, path: Path, shipped: bool = False) -> R | None:
         try:
-            record = self.record.parse(path.read_text(), shipped)
+            record = self.record.parse(path.read_text(encoding="utf-8"), shipped)
             if record.key != path.stem:
                 raise StoreError(f"key={record.key[:12]} stands in the file of another {self.subject}")
             return record

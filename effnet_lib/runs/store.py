@@ -135,7 +135,7 @@ class RunStore(RecordStore[RunRecord]):
     def failure(self, key: str) -> str | None:
         """Return the line that `fail` wrote, or None."""
         path = self._failure(key)
-        return path.read_text().strip() if path.is_file() else None
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
     def is_running(self, key: str) -> bool:
         """Say whether some process holds the lock of this run now."""

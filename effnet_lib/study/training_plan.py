@@ -15,6 +15,7 @@ from ..runs.sweep import SweepOptions, estimator, run_all
 from ..training.execution import Execution
 from . import queue
 from .plan import Plan
+from .ranges import check_runs
 from .registry import Artefact
 from .scaled_model import ScaledModel
 from .study import Study
@@ -46,6 +47,7 @@ class TrainingPlan(Plan):
                 "The baseline and the learning rate of this profile are not decided yet; "
                 f"this command decides them: {self._queue_command()} --budget 36000"
             )
+        check_runs(len(self.models), len(self.seeds))
         self.specs = {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
 
     def _networks(self) -> Iterable[ScaledModel]:

@@ -32,7 +32,7 @@ def _records(store: RunStore) -> Iterator[RunRecord]:
     for folder, shipped in ((store.root / "records", False), (store.published, True)):
         for path in sorted(folder.glob("*.json")):
             try:
-                text = path.read_text()
+                text = path.read_text(encoding="utf-8")
                 if path.stem in seen or is_measurement(text):
                     continue
                 record = parse_record(text, shipped)

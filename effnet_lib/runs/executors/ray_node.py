@@ -94,7 +94,7 @@ def _gpu_bytes(execution: Execution) -> int | None:
 def _taken(scratch: RunStore, key: str, say: Callable[[str], None]) -> tuple[str, bytes]:
     """Take a finished run's record and weights out of the scratch store."""
     path, weights = scratch.path(key), scratch.weights(key)
-    record, size = path.read_text(), weights.stat().st_size
+    record, size = path.read_text(encoding="utf-8"), weights.stat().st_size
     content = weights.read_bytes() if size <= WEIGHTS else b""
     path.unlink()  # first: a record whose weights are gone could never be taken
     if content:
