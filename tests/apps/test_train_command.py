@@ -119,7 +119,7 @@ def refused(capsys, roots):
         ("--width 1e300", "width=1e+300 is not accepted"),
         ("--width 60", "width=60.0 is not accepted; width takes a multiplier that gives at most 65,536 channels"),
         ("--phi 1e4", "phi=10000.0 is not accepted; phi takes a number from -100 to 100"),
-        ("--phi -1e4", "phi=-10000.0 is not accepted"),
+        ("--phi=-1e4", "phi=-10000.0 is not accepted"),
         ("--seed 99999999999", "seed takes a whole number from 0 to 2,147,483,647"),
         (f"--epochs {10**400}", "epochs=1000000"),
         ("--batch 9999999", "batch takes a whole number from 1 to 1,000,000"),

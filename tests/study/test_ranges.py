@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from effnet_lib.artefacts import all_artefacts, plan, resolve
@@ -15,13 +15,14 @@ from effnet_lib.study.ranges import MOST_RUNS, OPTIONS, RANGES, Range, check_opt
 PARAMETERS = [(id_, name) for id_, artefact in all_artefacts().items() for name in [*CHECKS, *artefact.parameters]]
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.complex_numbers(),
-    st.sampled_from([10**400, -(10**400), 10**5000, "x" * 10_000, "a\nb", object(), len, {"a"}]),
+    st.sampled_from([10**400, -(10**400), "x" * 10_000, "a\nb", object(), len, {"a"}]),
 )  # fmt: skip
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(st.text() | st.integers(), inner)
 )
 
 
+@settings(deadline=None)  # the first device imports torch
 @given(st.sampled_from(PARAMETERS), ANYTHING)
 @example(("table5", "models"), [["lite0"]])
 @example(("table4", "models"), [["lite0"]])
@@ -29,13 +30,18 @@ ANYTHING = st.recursive(
 @example(("fig3", "widths"), [10**400])
 @example(("fig3", "tolerance"), 10**400)
 @example(("fig3", "device"), "cuda:" + "9" * 5000)
-@example(("fig3", "profile"), 10**5000)
 def test_anything_is_taken_or_refused_in_one_line(where, value):
     id_, name = where
     try:
         assert resolve({name: value}, id_) is not None
     except ParameterError as error:
         assert "\n" not in str(error) and str(error).startswith(f"{name}=")
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_number_that_python_does_not_write_out_is_refused(name):
+    with pytest.raises(ParameterError, match=f"^{name}=a value of type int too long to show is not accepted"):
+        resolve({name: 10**5000} if not name.endswith("s") or name in ("seeds", "workers") else {name: [10**5000]})
 
 
 @given(ANYTHING.filter(lambda name: getattr(name, "__hash__", None) is not None and not isinstance(name, tuple)))
@@ -67,7 +73,7 @@ def test_both_ends_of_a_range_are_taken_and_nothing_beyond(name, limits):
 def test_a_range_says_what_it_takes():
     assert str(Range(1, 1000)) == "a whole number from 1 to 1,000" and 2.0 not in Range(1, 1000)
     assert str(Range(0, 9, "seconds", whole=False, above=True)) == "seconds above 0 and at most 9"
-    with pytest.raises(ParameterError, match="^every=-1 .* every takes seconds .* from 0 to 1,000,000,000$"):
+    with pytest.raises(ParameterError, match=r"^every=-1 .* every takes seconds .* from 0 to 1,000,000,000$"):
         check_options({"epochs": None, "every": -1})
 
 
@@ -93,10 +99,10 @@ def test_a_plan_of_too_many_runs_is_refused_with_its_count():
         ParameterError, match=r"^seeds=1000 .* 101 networks x 1,000 seeds are 101,000 runs, .* 100,000$"
     ):
         check_runs(101, 1000)
-    many = [round(1 + i / 100, 2) for i in range(100)]
-    with pytest.raises(ParameterError, match="^seeds=1000 .* runs, and a plan has at most 100,000"):
+    many = [1 + i / 2 for i in range(100)]
+    with pytest.raises(ParameterError, match=r"^seeds=1000 .* runs, and a plan has at most 100,000"):
         plan("fig3", profile="smoke", seeds=1000, widths=many, depths=many, resolutions=many)
-    with pytest.raises(ParameterError, match="^alphas=.* the grid has 1,000,000 triples"):
+    with pytest.raises(ParameterError, match=r"^alphas=.* the grid has 1,000,000 triples"):
         plan("grid_search", profile="smoke", alphas=many, betas=many, gammas=many)
-    with pytest.raises(ParameterError, match="^widths=.* takes a list of at most 100 values, not 101"):
-        resolve({"widths": [*many, 3.0]})
+    with pytest.raises(ParameterError, match=r"^widths=.* takes a list of at most 100 values, not 101"):
+        resolve({"widths": [*many, 3.3]})
