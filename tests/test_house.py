@@ -126,6 +126,33 @@ def test_a_way_around_is_seen(code: str):
     assert not any(map(trick, ast.walk(ast.parse("super().__new__(cls); type(self).__name__; vars(self)"))))
 
 
+def locales(node: ast.AST) -> bool:
+    """Whether a call reads or writes text in the encoding of whoever's locale it is."""
+    if not isinstance(node, ast.Call) or any(word.arg in ("encoding", None) for word in node.keywords):
+        return False
+    match node.func:
+        case ast.Attribute(attr="read_text" | "write_text"):
+            return True
+        case ast.Name(id="open") | ast.Attribute(value=ast.Name(id="os"), attr="fdopen"):
+            modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
+            return not any(isinstance(mode, ast.Constant) and "b" in str(mode.value) for mode in modes)
+    return False
+
+
+def test_every_text_file_is_utf_8_whatever_the_locale():
+    seen = [(path, node) for path in modules(LIBRARY) for node in ast.walk(tree(path)) if locales(node)]
+    none([f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}" for path, node in seen])
+
+
+@pytest.mark.parametrize(
+    "code", ["p.read_text()", "p.write_text('')", "open(p)", "open(p, 'w')", "os.fdopen(1, mode='w')"]
+)
+def test_a_file_in_the_locales_encoding_is_seen(code: str):
+    assert any(map(locales, ast.walk(ast.parse(code))))
+    known = "p.read_text(encoding='utf-8'); open(p, 'rb'); Image.open(p); os.fdopen(1, mode='wb')"
+    assert not any(map(locales, ast.walk(ast.parse(known))))
+
+
 def test_what_is_counted():
     node = ast.parse("def f(self, a, /, b, *rest, c=1, **more):\n    def g():\n        pass\n    return g").body[0]
     assert (parameters(node), lines(node)) == (3, 4)

@@ -85,7 +85,7 @@ def _train(made) -> None:
     minival = "training images reserved to stop early on (default: the recipe's)"
     command.add_argument("--minival", type=int, metavar="N", help=minival)
     command.add_argument("--micro-batch", type=int, default=0, help="images a forward pass (default: as many as fit)")
-    command.add_argument("--budget", type=float, default=float("inf"), help="seconds (default: until it is done)")
+    command.add_argument("--budget", type=float, help="seconds (default: until it is done)")
     command.add_argument("--every", type=float, default=300.0, help="seconds between checkpoints")
     command.set_defaults(workers=None)
     _execution_options(command)

@@ -3,6 +3,7 @@
 Imports stand inside, so that no command pays for another's.
 """
 
+import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -24,8 +25,10 @@ def _study(args: Namespace):
     from ..runs.run_store import RunStore
     from ..study.decided_study import Study
     from ..study.parameters import resolve
+    from ..study.ranges import check_options
 
-    resolve({"profile": args.profile, "dataset": args.dataset, "workers": args.workers})
+    check_options({"workers": args.workers})
+    resolve({"profile": args.profile, "dataset": args.dataset})
     chosen = profile(args.profile)
     return Study.of(chosen, RunStore(chosen.shipped), declare(args.dataset or chosen.dataset))
 
@@ -95,10 +98,10 @@ def queue(args: Namespace) -> int:
     from ..runs.sweep import SweepOptions
     from ..study.parameters import resolve
     from ..study.queue import work
+    from ..study.ranges import check_options
     from ..training.execution import Execution
 
-    if not args.budget > 0:
-        raise ParameterError("budget", args.budget, "seconds above 0")
+    check_options({"budget": args.budget})
     plans = [*all_artefacts(), "quintet", "study"]
     for name in args.artefact:
         if name not in plans:
@@ -118,17 +121,12 @@ def train(args: Namespace) -> int:
     """Train one network."""
     from ..models.scaling import Scaling
     from ..study.parameters import resolve
+    from ..study.ranges import check_options
     from ..study.single_run import Wanted, plan, train_one
     from ..training.execution import Execution
 
-    if not args.budget > 0:
-        raise ParameterError("budget", args.budget, "seconds above 0")
-    if not args.every >= 0:
-        raise ParameterError("every", args.every, "seconds, at least 0 (after each step)")
-    for name, least in (("epochs", 1), ("seed", 0), ("batch", 1), ("micro_batch", 0), ("minival", 0)):
-        value = getattr(args, name)
-        if value is not None and value < least:
-            raise ParameterError(name, value, f"a whole number of at least {least}")
+    numbers = ("budget", "every", "epochs", "seed", "batch", "micro_batch", "minival")
+    check_options({name: getattr(args, name) for name in numbers})
     execution = Execution(resolve({"device": args.device}).device, args.step, args.every)
     factors = {
         name: getattr(args, name) for name in ("depth", "width", "resolution") if getattr(args, name) is not None
@@ -136,7 +134,7 @@ def train(args: Namespace) -> int:
     study, scaling = _study(args), Scaling(**factors) if factors else None
     same = {name: getattr(args, name) for name in ("model", "phi", "seed", "epochs", "batch", "minival", "micro_batch")}
     spec = plan(study, Wanted(scaling=scaling, **same))
-    train_one(spec, study, execution, args.budget, say)
+    train_one(spec, study, execution, math.inf if args.budget is None else args.budget, say)
     return 0
 
 

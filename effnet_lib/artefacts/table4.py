@@ -15,7 +15,8 @@ from ..report.tables.latency import Reading
 from ..stats.speedup import AtLeast, Ratio
 from ..study.decided_study import Study
 from ..study.measurement_plan import Measurements
-from ..study.parameters import Parameters, listed, whole
+from ..study.parameters import Parameters, listed
+from ..study.ranges import RANGES
 from ..study.registry import Artefact
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _models(name: str, value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not parts:
+    if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(part, str) for part in parts):
         raise ParameterError(name, value, "names of networks with commas between them")
     try:
         return tuple(dict.fromkeys(network(part).name for part in parts))
@@ -111,7 +112,7 @@ class Table4(Artefact):
     trains = False
     measures = True
     parameters: ClassVar = {
-        "rounds": (None, whole(1)),
+        "rounds": (None, RANGES["rounds"]),
         "runtimes": ("eager", listed(runtimes.RUNTIMES)),
         "models": (None, _models),
     }

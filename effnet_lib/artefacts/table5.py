@@ -18,8 +18,9 @@ from ..report.tables.transfer import Records, accuracy, outcomes, series, title
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import Study
-from ..study.parameters import Parameters, flag, listed, whole
+from ..study.parameters import Parameters, flag, listed
 from ..study.profiles import Profile
+from ..study.ranges import RANGES
 from ..study.registry import Artefact
 
 if TYPE_CHECKING:
@@ -148,11 +149,11 @@ class Table5(Artefact):
     parameters: ClassVar = {
         "models": (None, listed(pretrained.NAMES)),
         "methods": (None, listed(METHODS)),
-        "train_pictures": (None, whole(2)),
-        "test_pictures": (None, whole(2)),
-        "px": (None, whole(32)),
-        "epochs": (None, whole(1)),
-        "steps": (None, whole(1)),
+        "train_pictures": (None, RANGES["train_pictures"]),
+        "test_pictures": (None, RANGES["test_pictures"]),
+        "px": (None, RANGES["px"]),
+        "epochs": (None, RANGES["epochs"]),
+        "steps": (None, RANGES["steps"]),
         "grid": (False, flag),
     }
 

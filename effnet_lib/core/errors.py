@@ -8,12 +8,28 @@ class EffnetError(Exception):
     """Stand for any error that this library raises on purpose."""
 
 
+SHOWN = 80  # characters of a value or a name in a message
+
+
 class ParameterError(EffnetError):
     """Refuse a parameter's value; the message names the parameter, the value and what is accepted."""
 
     def __init__(self, name: str, value: object, accepted: str):
         self.name, self.value, self.accepted = name, value, accepted
-        super().__init__(f"{name}={value!r} is not accepted; {name} takes {accepted}")
+        named = _cut(str(name))
+        super().__init__(f"{named}={_shown(value)} is not accepted; {named} takes {accepted}")
+
+
+def _shown(value: object) -> str:
+    try:
+        return _cut(repr(value))
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits
+        return f"a value of type {type(value).__name__} too long to show"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 class DataError(EffnetError):
@@ -32,10 +48,10 @@ class Diverged(RunFailed):
     """The loss stopped being a number; a tuning trial that ends so counts as infinitely bad."""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return a hint that names the valid entry nearest to `name` and all valid ones."""
+def nearest(name: object, valid: Iterable[str]) -> str:
+    """Return a hint that names the valid entry nearest to `name`, where that is a string, and all valid ones."""
     valid = list(valid)
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name[:SHOWN], valid, n=1, cutoff=0.5) if isinstance(name, str) else []
     listed = ", ".join(valid)
     return f"one of {listed}" + (f" (did you mean {close[0]}?)" if close else "")
 

@@ -27,9 +27,13 @@ class _Mailbox:
         self.late: list[int] = []  # second signals that came while a process was being started
         self.listening = False
         self.held = 0
+        self.at_once = False
 
     def note(self, number: int, patient: bool) -> None:
         self.noted.append(number)
+        if self.at_once and not self.held:
+            self.at_once = False  # a second one must not end the way out
+            raise Stopped(number)
         if len(self.noted) > 1 and not patient:
             if self.held:  # another thread, which blocks nothing, took the signal
                 self.late.append(number)
@@ -76,6 +80,21 @@ def listening(patient: bool = False) -> Iterator[None]:
     finally:
         _mailbox.listening = False
         _mailbox.noted.clear()
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Inside `listening`, have the first signal raise Stopped here and now: for what is long, with nothing to save.
+
+    Raises:
+        Stopped: for a signal that was noted before, too.
+    """
+    check()
+    _mailbox.at_once = threading.current_thread() is threading.main_thread()
+    try:
+        yield
+    finally:
+        _mailbox.at_once = False
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ def fingerprint(root: Path, cache: Path) -> str:
 
 def _known(cache: Path) -> dict[str, str]:
     try:
-        known = json.loads(cache.read_text())
+        known = json.loads(cache.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # absent or damaged: only time is lost
         return {}
     return known if isinstance(known, dict) else {}

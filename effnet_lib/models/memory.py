@@ -78,6 +78,25 @@ def largest_batch(
     return batch
 
 
+def check_fits(
+    arch: Architecture,
+    batch: int,
+    free: int | None,
+    precision: str = "fp32",
+    optimiser: str = "sgd",
+    ema: bool = False,
+) -> None:
+    """Refuse a training step of `batch` images for which the `free` bytes (None: unknown) are too few.
+
+    Raises:
+        ParameterError: with both numbers (named micro_batch), and as `training_bytes` does.
+    """
+    needed = training_bytes(arch, batch, precision, optimiser, ema)
+    if free is not None and needed > free:
+        numbers = f"a training step needs {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free"
+        raise ParameterError("micro_batch", batch, f"fewer images, or a smaller network: {numbers}")
+
+
 def _activations(arch: Architecture, batch: int, precision: str) -> tuple[int, int]:
     """Return the bytes that are saved, and the most that are alive in the backward pass with its gradients."""
     if precision not in SIZE:

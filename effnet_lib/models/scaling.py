@@ -8,18 +8,28 @@ of width 0.5 scaled by w = 1.4 is the unscaled network at width 0.7, rounded fro
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from ..core.errors import ParameterError
 
 ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 MIN_PX = 32
+# What a scaled network may be: far beyond what anybody trains (B7 is 3.1, 2 and 2.7 times B0), and still counted at
+# once. Whether a network fits in memory is another question (`memory`).
+MAX_MULTIPLIER = MAX_PHI = 100
+MAX_CHANNELS, MAX_BLOCKS, MAX_PX = 65_536, 1_000, 8_192  # of a layer before its expansion; of a stage; of the input
+MULTIPLIER = f"a number above 0 and at most {MAX_MULTIPLIER}"
 
 
-def _positive(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value <= 0:
-        raise ParameterError(name, value, "a finite number above 0")
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _multiplier(name: str, value: object) -> float:
+    # Compared before it is converted: a whole number of 400 digits has no float, and a tiny fraction becomes 0.
+    if not _is_real(value) or not 0 < value <= MAX_MULTIPLIER or not float(value):
+        raise ParameterError(name, value, MULTIPLIER)
     return float(value)
 
 
@@ -28,7 +38,7 @@ class Scaling:
     """Depth, width and resolution multipliers d, w, r (dimensionless; Table 3's notation).
 
     Raises:
-        ParameterError: a multiplier that is not a finite number above 0.
+        ParameterError: a multiplier that is not a number above 0 and at most 100.
     """
 
     depth: float = 1.0
@@ -37,7 +47,7 @@ class Scaling:
 
     def __post_init__(self):
         for name in ("depth", "width", "resolution"):
-            object.__setattr__(self, name, _positive(name, getattr(self, name)))
+            object.__setattr__(self, name, _multiplier(name, getattr(self, name)))
 
     def __mul__(self, other: "Scaling") -> "Scaling":
         return Scaling(self.depth * other.depth, self.width * other.width, self.resolution * other.resolution)
@@ -52,15 +62,20 @@ def compound(phi: float, alpha: float = ALPHA, beta: float = BETA, gamma: float 
     """Scale all three dimensions by one compound coefficient phi (equation 3).
 
     Raises:
-        ParameterError: a phi that is not finite, or an alpha, beta or gamma that is not finite and at least 1.
+        ParameterError: an alpha, beta or gamma that is not from 1 to 100; a phi that is not from -100 to 100, or whose
+            multipliers are none that `Scaling` takes.
     """
-    if isinstance(phi, bool) or not isinstance(phi, Real) or not math.isfinite(phi):
-        raise ParameterError("phi", phi, "a finite number")
+    if not _is_real(phi) or not -MAX_PHI <= phi <= MAX_PHI:
+        raise ParameterError("phi", phi, f"a number from -{MAX_PHI} to {MAX_PHI}")
+    factors = []
     for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
-        if _positive(name, value) < 1:
+        if (factor := _multiplier(name, value)) < 1:
             raise ParameterError(name, value, "a number of at least 1 (equation 3)")
-    phi = float(phi)
-    return Scaling(alpha**phi, beta**phi, gamma**phi)
+        factors.append(factor ** float(phi))
+    if max(factors) > MAX_MULTIPLIER:
+        accepted = f"a number whose multipliers are at most {MAX_MULTIPLIER}, and the largest is {max(factors):.4g}"
+        raise ParameterError("phi", phi, accepted)
+    return Scaling(*factors)
 
 
 def constraint(alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -> float:
@@ -144,16 +159,32 @@ class RoundingRule:
             raise ParameterError("resolution", self.resolution, "round, floor or a multiple in px")
 
     def channels(self, channels: int, width: float) -> int:
-        """Scale the channels of a block."""
-        return round_filters(channels, width, self.divisor, self.round_limit)
+        """Scale the channels of a block.
+
+        Raises:
+            ParameterError: the result is over 65,536.
+        """
+        rounded = round_filters(channels, width, self.divisor, self.round_limit)
+        if rounded > MAX_CHANNELS:
+            accepted = f"a multiplier that gives at most {MAX_CHANNELS:,} channels, not {rounded:,}"
+            raise ParameterError("width", width, accepted)
+        return rounded
 
     def end(self, channels: int, width: float) -> int:
         """Scale the channels of the stem or of the head."""
         return channels if self.fix_stem else self.channels(channels, width)
 
     def repeats(self, repeats: int, depth: float) -> int:
-        """Scale the blocks of a stage."""
-        return round_repeats(repeats, depth, self.depth)
+        """Scale the blocks of a stage.
+
+        Raises:
+            ParameterError: the result is over 1,000.
+        """
+        rounded = round_repeats(repeats, depth, self.depth)
+        if rounded > MAX_BLOCKS:
+            accepted = f"a multiplier that gives at most {MAX_BLOCKS:,} blocks a stage, not {rounded:,}"
+            raise ParameterError("depth", depth, accepted)
+        return rounded
 
     def stages(self, table: Iterable[Any], scaling: Scaling) -> tuple[Any, ...]:
         """Scale the channels and repeats of each stage of a table."""
@@ -170,11 +201,14 @@ class RoundingRule:
         """Scale the input size in pixels.
 
         Raises:
-            ParameterError: the result is under 32 px.
+            ParameterError: the result is under 32 px or over 8,192; `base` is no whole number from 1 to 8,192.
         """
+        if not isinstance(base, Integral) or isinstance(base, bool) or not 1 <= base <= MAX_PX:
+            raise ParameterError("base_image_size", base, f"a whole number of pixels from 1 to {MAX_PX:,}")
         image_size = round_resolution(base, resolution, self.resolution)
-        if image_size < MIN_PX:
-            raise ParameterError("resolution", resolution, f"a multiplier that gives >= {MIN_PX} px, not {image_size}")
+        if not MIN_PX <= image_size <= MAX_PX:
+            limit = f">= {MIN_PX}" if image_size < MIN_PX else f"at most {MAX_PX}"
+            raise ParameterError("resolution", resolution, f"a multiplier that gives {limit} px, not {image_size}")
         return image_size
 
 

@@ -13,7 +13,7 @@ from timm.models import register_model
 from timm.models._efficientnet_builder import resolve_bn_args
 from torch import nn
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, nearest
 from .archs import efficientnet, timm_blocks
 from .scaling import Scaling
 
@@ -69,7 +69,8 @@ def effnet_scaled(
         kwargs: timm's (num_classes, in_chans, drop_rate, drop_path_rate, bn_eps, features_only, ...).
 
     Raises:
-        ParameterError: a multiplier, a `padding`, a `pretrained` or a `pretrained_cfg` that is not accepted.
+        ParameterError: a multiplier, a size, a `padding`, a `pretrained` or a `pretrained_cfg` that is not accepted; a
+            name that neither this function nor timm knows.
     """
     if pretrained:
         accepted = "False: no weights belong to a free d, w, r; checkpoint_path='....safetensors' reads those of yours"
@@ -83,4 +84,12 @@ def effnet_scaled(
     if bn := resolve_bn_args(kwargs):
         kwargs["norm_layer"] = partial(nn.BatchNorm2d, **bn)
     arguments = arch.timm_arguments() | kwargs
-    return timm_efficientnet._create_effnet("effnet_scaled", pretrained_cfg=_cfg(arch), **arguments)
+    try:
+        return timm_efficientnet._create_effnet("effnet_scaled", pretrained_cfg=_cfg(arch), **arguments)
+    except TypeError as error:  # timm takes names in many places, and refuses one in the last of them
+        for name in kwargs:
+            if f"unexpected keyword argument '{name}'" in str(error):
+                known = nearest(name, ("d", "w", "r", "base_image_size", "padding"))
+                accepted = f"no value: neither timm nor effnet_scaled knows it; of its own are {known}"
+                raise ParameterError(name, kwargs[name], accepted) from None
+        raise

@@ -13,6 +13,8 @@ from .run_spec import RunSpec
 from .run_store import RunStore
 from .worker import BUSY, FAILED, PAUSED, STORED
 
+# Half an epoch more for what the estimate leaves out: reading the data, and a machine that got busier.
+FIRST_EPOCH = 1.5
 USABLE = 0.8  # of a GPU's memory: the rest is for data sets (a tenth at most), workspaces and fragments
 
 
@@ -70,8 +72,7 @@ class Sweep:
 
     def fits(self, spec: RunSpec) -> bool:
         """Say whether a run may start now."""
-        # Half an epoch more for what the estimate leaves out: reading the data, and a machine that got busier.
-        return time.monotonic() + 1.5 * self.options.estimate(spec) / spec.recipe.epochs <= self.deadline
+        return time.monotonic() + FIRST_EPOCH * self.options.estimate(spec) / spec.recipe.epochs <= self.deadline
 
     def take(self, pending: list[RunSpec]) -> RunSpec | None:
         """Take the next run that may start out of `pending`; where none may, empty it and return None."""

@@ -14,6 +14,7 @@ from ..models.archs.efficientnet import EfficientNet
 from ..models.scaling import ALPHA, BETA, GAMMA, RoundingRule, Scaling, compound
 from .decided_study import Study
 from .profiles import ROUNDINGS, UNSCALED, Profile, ProxyBaseline
+from .ranges import MOST_RUNS
 from .scaled_model import ScaledModel
 
 PAPER = Scaling(ALPHA, BETA, GAMMA)
@@ -101,7 +102,7 @@ def candidate(study: Study, triple: Scaling, phi: float = 1.0) -> Candidate:
 def _candidate(profile: Profile, base: ProxyBaseline, classes: int, triple: Scaling, phi: float = 1.0) -> Candidate:
     scaling = compound(phi, triple.depth, triple.width, triple.resolution)
     if profile.rounding not in ROUNDINGS:
-        raise ParameterError("rounding", profile.rounding, nearest(str(profile.rounding), ROUNDINGS))
+        raise ParameterError("rounding", profile.rounding, nearest(profile.rounding, ROUNDINGS))
     if profile.rounding == "fine":
         arch = fine(base.arch(classes, padding=profile.padding), scaling)
     else:
@@ -116,7 +117,7 @@ def points(study: Study) -> list[Point]:
 
     Raises:
         ParameterError: where no triple of the grid meets the tolerance, with the nearest, and for a tolerance that is
-            not above 0.
+            not above 0; a grid of more than 100,000 triples.
     """
     return list(_points(study.profile, study.base, study.dataset.classes))
 
@@ -125,6 +126,10 @@ def points(study: Study) -> list[Point]:
 def _points(profile: Profile, base: ProxyBaseline, classes: int) -> tuple[Point, ...]:
     if not profile.tolerance > 0:
         raise ParameterError("tolerance", profile.tolerance, "a share of the FLOPS above 0")
+    triples = len(profile.alphas) * len(profile.betas) * len(profile.gammas)
+    if triples > MOST_RUNS:
+        accepted = f"fewer: the grid has {triples:,} triples, and at most {MOST_RUNS:,} are counted"
+        raise ParameterError("alphas", profile.alphas, accepted)
     unit = complexity.count(base.arch(classes, padding=profile.padding)).madds
     found: dict[EfficientNet, list[Candidate]] = {}
     for triple in (Scaling(a, b, g) for a in profile.alphas for b in profile.betas for g in profile.gammas):

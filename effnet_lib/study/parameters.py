@@ -6,13 +6,13 @@ given with -p arrives as a string. So the next cell calls `resolve(globals())`.
 
 import ast
 import contextlib
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import EffnetError, ParameterError, nearest
 from .profiles import PROFILES, ROUNDINGS
+from .ranges import MOST_LISTED, RANGES, is_number
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Parameters:
 
 def _profile(name: str, value: Any) -> str:
     if not isinstance(value, str) or value not in PROFILES:
-        raise ParameterError(name, value, nearest(str(value), PROFILES))
+        raise ParameterError(name, value, nearest(value, PROFILES))
     return value
 
 
@@ -53,17 +53,6 @@ def text(name: str, value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not value):
         raise ParameterError(name, value, "a name, a path or None")
     return value
-
-
-def whole(least: int) -> Callable[[str, Any], int | None]:
-    """Return a check that accepts a whole number of at least `least`, or None."""
-
-    def check(name: str, value: Any) -> int | None:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-            raise ParameterError(name, value, f"a whole number of at least {least}, or None")
-        return value
-
-    return check
 
 
 def flag(name: str, value: Any) -> bool:
@@ -77,7 +66,7 @@ def flag(name: str, value: Any) -> bool:
 
 def auto_or_flag(name: str, value: Any) -> str | bool:
     """Accept "auto", or what `flag` accepts."""
-    if value == "auto":
+    if isinstance(value, str) and value == "auto":
         return value
     try:
         return flag(name, value)
@@ -89,7 +78,7 @@ def _device(name: str, value: Any) -> str:
     kinds = ("auto", "cpu", "cuda", "mps")
     kind, colon, index = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind not in kinds or (colon and not (kind == "cuda" and index.isdecimal())):
-        raise ParameterError(name, value, nearest(str(value), kinds))
+        raise ParameterError(name, value, nearest(value, kinds))
     if value == "cpu":
         return value
     import torch  # 2 s of imports that a run on a CPU's stored records does not need
@@ -98,7 +87,7 @@ def _device(name: str, value: Any) -> str:
     found = [one for one, number in there.items() if number]
     if value == "auto":
         return next(iter(found), "cpu")
-    if int(index or 0) >= there[kind]:
+    if len(index) > 9 or int(index or 0) >= there[kind]:
         raise ParameterError(name, value, "a device of this machine: " + ", ".join(["cpu", *found]))
     return value
 
@@ -108,37 +97,29 @@ def _coefficients(name: str, value: Any) -> tuple[float, ...] | None:
         return None
     if not isinstance(value, (list, tuple)) or not value:
         raise ParameterError(name, value, f"a list, which papermill takes as -y '{name}: [1.0, 1.4]'")
+    if len(value) > MOST_LISTED:
+        raise ParameterError(name, value, f"a list of at most {MOST_LISTED} values, not {len(value):,}")
     for one in value:
-        if isinstance(one, bool) or not isinstance(one, (int, float)) or not math.isfinite(one) or one <= 0:
-            raise ParameterError(name, one, "finite coefficients above 0")
+        if one not in RANGES[name]:
+            raise ParameterError(name, one, str(RANGES[name]))
     return tuple(sorted({1.0, *map(float, value)}))  # every comparison is with the baseline
 
 
-def _phis(name: str, value: Any) -> tuple[float, ...] | None:
+def _given_alone(name: str, value: Any) -> tuple[float, ...] | None:
     if value is None:
         return None
     return tuple(one for one in _coefficients(name, value) if one in map(float, value))  # phi = 0 is the baseline
 
 
-def _searched(name: str, value: Any) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    kept = [one for one in _coefficients(name, value) if one in map(float, value)]
-    for one in kept:
-        if one < 1:
-            raise ParameterError(name, one, "coefficients of at least 1 (equation 3)")
-    return tuple(kept)
-
-
 def _rounding(name: str, value: Any) -> str:
     if not isinstance(value, str) or value not in ROUNDINGS:
-        raise ParameterError(name, value, nearest(str(value), ROUNDINGS))
+        raise ParameterError(name, value, nearest(value, ROUNDINGS))
     return value
 
 
 def share(name: str, value: Any) -> float:
     """Accept a number strictly between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+    if not is_number(value) or not 0 < value < 1:
         raise ParameterError(name, value, "a share above 0 and below 1, such as 0.05")
     return float(value)
 
@@ -153,8 +134,8 @@ def listed(accepted: Collection[str]) -> Callable[[str, Any], tuple[str, ...] | 
         if not isinstance(parts, (list, tuple)) or not parts:
             raise ParameterError(name, value, f"names with commas between them, of {', '.join(accepted)}")
         for part in parts:
-            if part not in accepted:
-                raise ParameterError(name, part, nearest(str(part), accepted))
+            if not isinstance(part, str) or part not in accepted:
+                raise ParameterError(name, part, nearest(part, accepted))
         return tuple(dict.fromkeys(parts))
 
     return check
@@ -164,20 +145,20 @@ Check = Callable[[str, Any], Any]
 CHECKS: dict[str, Check] = {
     "profile": _profile,
     "dataset": text,
-    "seeds": whole(1),
+    "seeds": RANGES["seeds"],
     "device": _device,
-    "workers": whole(0),
+    "workers": RANGES["workers"],
     "train": auto_or_flag,
     "fresh": flag,
     "dry_run": flag,
     "widths": _coefficients,
     "depths": _coefficients,
     "resolutions": _coefficients,
-    "phis": _phis,
+    "phis": _given_alone,
     "rounding": _rounding,
-    "alphas": _searched,
-    "betas": _searched,
-    "gammas": _searched,
+    "alphas": _given_alone,
+    "betas": _given_alone,
+    "gammas": _given_alone,
     "tolerance": share,
 }
 

@@ -200,5 +200,5 @@ def profile(name: str) -> Profile:
         ParameterError: with the nearest name, for an unknown one.
     """
     if name not in PROFILES:
-        raise ParameterError("profile", name, nearest(str(name), PROFILES))
+        raise ParameterError("profile", name, nearest(name, PROFILES))
     return PROFILES[name]

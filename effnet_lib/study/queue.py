@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from ..core.text import time_words
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
 from ..runs.run_spec import RunSpec
 from ..runs.sweep import Report, SweepOptions, estimator, run_all
+from ..runs.sweep_state import FIRST_EPOCH
 from . import registry
 from .decided_study import QueueStage, Study
 
@@ -79,6 +81,15 @@ def _open(study: Study, spec: RunSpec) -> bool:
     return not study.store.find(spec) and not diverged
 
 
+def _too_short(spec: RunSpec, speed: Callable[[RunSpec], float], budget: float) -> str:
+    """Say why nothing was started."""
+    needed = FIRST_EPOCH * speed(spec) / spec.recipe.epochs
+    return (
+        f"no run was started: one that cannot end its first epoch inside the budget is not begun, and the first "
+        f"pending one needs about {time_words(needed)} for it, of {time_words(max(0.0, budget))}"
+    )
+
+
 def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
     """Work through the queue inside the budget; later decisions are planned as soon as they are taken.
 
@@ -104,5 +115,7 @@ def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
         for name in ("stored", "failed", "paused", "busy"):
             getattr(total, name).extend(getattr(report, name))
         total.left = report.left
+        if report.left and not (report.stored or report.failed or report.paused or report.busy):
+            options.say(_too_short(report.left[0], speed, now.budget))
         if study.ready or report.left or report.paused or not (report.stored or report.failed):
             return total

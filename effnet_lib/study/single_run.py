@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..core import signals
 from ..core.errors import ParameterError, RunFailed, nearest
+from ..core.hardware import free_memory
 from ..models.archs import Architecture, efficientnet
-from ..models.memory import largest_batch
+from ..models.memory import check_fits, largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.run_spec import RunSpec
 from ..training.execution import Execution
@@ -104,6 +105,24 @@ def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:
     return replace(spec, micro_batch=0 if micro == recipe.batch else micro)
 
 
+def _smallest(spec: RunSpec, processes: int, images: int) -> int:
+    """Return how many images the smallest forward pass of a step has; 0 where `images` is 0, "not known"."""
+    share = min(spec.recipe.batch, max(0, images - spec.recipe.minival)) // processes
+    return share % min(spec.micro_batch or share, share) or min(spec.micro_batch or share, share) if share else 0
+
+
+def _check_batch_norm(spec: RunSpec, processes: int, images: int) -> None:
+    """Refuse a forward pass of one image where the last map has one cell: batch norm knows no spread of one value.
+
+    Raises:
+        ParameterError: of `batch`, or of `micro_batch` where that makes one image of it.
+    """
+    if spec.arch.final_px == 1 and _smallest(spec, processes, images) == 1:
+        name, value = ("micro_batch", spec.micro_batch) if spec.micro_batch else ("batch", spec.recipe.batch)
+        accepted = "a number that leaves no image alone in a forward pass: the last map of this network is 1 x 1 px"
+        raise ParameterError(name, value, f"{accepted}, and batch norm needs two values")
+
+
 def train_one(
     spec: RunSpec, study: Study, execution: Execution, budget: float = math.inf, say: Callable[[str], None] = print
 ) -> str:
@@ -120,7 +139,9 @@ def train_one(
     from ..training.distributed import joined
 
     execution.launch()
-    divided(spec, int(os.environ.get("WORLD_SIZE", "1")), None)  # refused before any process waits for another
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    # Refused before any process waits for another.
+    _check_batch_norm(divided(spec, world, None), world, study.dataset.train_images)
     deadline = time.monotonic() + budget
     # A job scheduler signals every process, and then torchrun, which was signalled too, signals its own once more.
     patient = "WORLD_SIZE" in os.environ
@@ -153,6 +174,10 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
         if study.dataset.folder is None or study.dataset.folder.is_dir():  # else nothing is to be written
             study.store.check_writable()
         content_fingerprint(study.dataset)
+        if execution.kind == "cpu":  # else it was divided until it fits
+            recipe, micro = spec.recipe, spec.micro_batch or spec.recipe.batch
+            micro = min(micro, study.dataset.train_images or micro)
+            check_fits(spec.arch, micro, free_memory(), recipe.precision, recipe.optimiser, bool(recipe.ema))
         if spec.micro_batch:
             say(f"batch {spec.recipe.batch}: {group.world} process(es), micro-batches of {spec.micro_batch}")
         return execute(spec, study.dataset, study.store, execution, deadline, group)

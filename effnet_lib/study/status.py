@@ -74,7 +74,7 @@ def status(study: Study, workers: int | None = None) -> str:
 def _progress(study: Study, spec: RunSpec) -> str:
     note = study.store.root / "running" / f"{spec.key}.json"
     try:
-        body = json.loads(note.read_text())
+        body = json.loads(note.read_text(encoding="utf-8"))
     except FileNotFoundError:  # it ended between the look at its lock and this one
         return "just ended"
     return f"epoch {body['epoch']} of {body['epochs']}, process {body['pid']}"

@@ -16,6 +16,7 @@ from ..training.execution import Execution
 from . import queue
 from .base_plan import Plan
 from .decided_study import Study
+from .ranges import check_runs
 from .registry import Artefact
 from .scaled_model import ScaledModel
 
@@ -46,6 +47,7 @@ class TrainingPlan(Plan):
                 "The baseline and the learning rate of this profile are not decided yet; "
                 f"this command decides them: {self._queue_command()} --budget 36000"
             )
+        check_runs(len(self.models), len(self.seeds))
         self.specs = {(model, seed): self.study.spec(model, seed) for seed in self.seeds for model in self.models}
 
     def _networks(self) -> Iterable[ScaledModel]:

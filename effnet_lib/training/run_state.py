@@ -7,10 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..core import signals
+from ..core.hardware import free_memory
 from ..data.datasets import DataSet
+from ..models.memory import check_fits
 from . import checkpoint, optimizer
 from .build_model import build
 from .distributed import Group
+from .evaluation import Paused
 from .execution import Execution
 from .input_pipeline import InputPipeline, TrainingJob
 
@@ -38,6 +42,15 @@ class Progress:
     best: dict[str, torch.Tensor] | None = None
 
 
+def _built(job: TrainingJob, device: torch.device) -> nn.Module:
+    """Build a network. Raises Paused where a signal comes: a large one takes minutes, in which no step ends."""
+    try:
+        with signals.at_once():
+            return build(job, device)
+    except signals.Stopped:
+        raise Paused from None
+
+
 class RunState:
     """A network at the start of its run, or where its newest checkpoint left it."""
 
@@ -45,7 +58,10 @@ class RunState:
         self.job, self.path, self.execution, self.group = job, path, execution, group
         self.device, self.recipe = torch.device(execution.device), job.recipe
         self.pipeline = InputPipeline.of(job, dataset, self.device, group)
-        self.model = build(job, self.device)
+        if self.device.type == "cpu":  # on a GPU, batches are split until they fit
+            recipe, batch = self.recipe, min(self.pipeline.micro, self.pipeline.images)
+            check_fits(job.arch, batch, free_memory(), recipe.precision, recipe.optimiser, bool(recipe.ema))
+        self.model = _built(job, self.device)
         self.optimizer = optimizer.optimiser(self.recipe, self.model)
         self.scheduler = optimizer.schedule(self.recipe, self.optimizer, self.pipeline.steps)
         self.ema = optimizer.average(self.recipe, self.model)

@@ -185,7 +185,7 @@ def train(
 
     Raises:
         Paused: the deadline came, or a signal was noted (`signals.listening`); a checkpoint is stored, and at least
-            one step was done.
+            one step was done, unless the signal came while the network was built.
         Diverged: the loss is no number any more.
         ParameterError: the recipe asks for what this loop does not do.
     """

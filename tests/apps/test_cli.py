@@ -1,6 +1,7 @@
 """The command line: what it prints, what it refuses in one line, and what it leaves alone."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,10 @@ def test_ids_stand_one_a_line_for_scripts(capsys):
         (["run", "fig3", "--profile", "smoke", "-y", "widths: [1.0, -2.0]"], "widths=-2.0 is not accepted"),
         (["run", "fig3", "--profile", "smoke", "-y", "widths: [1.0"], "-y='widths: [1.0' is not accepted"),
         (["run", "fig3", "--profile", "smoke", "-y", "widths"], "-y='widths' is not accepted"),
+        (["run", "fig3", "-y", "widths: [1.0e+308]"], "widths=1e+308 is not accepted"),
+        (["run", "fig3", "-y", "seeds: 10000000"], "seeds=10000000 is not accepted"),
+        (["run", "fig3", "-y", "3: 4"], "3=4 is not accepted"),
+        (["run", "table5", "-y", "models: [[lite0]]"], "models=['lite0'] is not accepted"),
         (["run", "fig3", "-p", "In", "3"], "In=3 is not accepted"),
         (["run", "all", "--profile", "smoke", "-p", "device", "abacus"], "device='abacus' is not accepted"),
     ],
@@ -92,6 +97,8 @@ def test_run_refuses_before_a_kernel_starts(refused, kernels, argv, words):
         (["status", "--profile", "photo"], "(did you mean photos?)"),
         (["status", "--dataset", "imagenete-224"], "(did you mean imagenette-224?)"),
         (["status", "--dataset", ""], "dataset='' is not accepted"),
+        (["queue", "--budget", "1e300"], "budget=1e+300 is not accepted"),
+        (["status", "--workers", "9999"], "workers takes a whole number from 0 to 1,024"),
         (["status", "--workers", "-1"], "workers=-1 is not accepted"),
         (["queue", "--budget", "0"], "budget=0.0 is not accepted"),
         (["queue", "--budget", "-5"], "budget=-5.0 is not accepted"),
@@ -142,7 +149,8 @@ def test_a_budget_that_is_too_short_leaves_everything_for_next_time(capsys, prof
     budget = "1" if profile == "photos" else "1e-9"
     command = ["queue", "--profile", profile, "--budget", budget, "--workers", "1", "--artefact", "fig3"]
     assert cli.main(command) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    *_, why, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"no run was started: .* the first pending one needs about \d+ \w+ for it, of [01] s", why)
     assert last == f"0 runs stored, 0 failed, 0 paused, {10 if profile == 'photos' else 7} left for next time"
     assert list(RunStore().own()) == []
 

@@ -32,6 +32,7 @@ BAD = {
     "no path": ({"images": "nowhere"}, DataError, r"images='.*nowhere': there is no such file"),
     "no picture": ({"images": "empty"}, DataError, r"images='.*empty' holds no picture"),
     "text as jpg": ({"images": "bad"}, DataError, r"text.jpg' is not an image that can be decoded"),
+    "one name of two classes": ({"label": "Crane"}, ParameterError, r"label='Crane'.*several: n02012849 or n03126707"),
     "unknown class": ({"label": "Egyptian ca"}, ParameterError, r"label='Egyptian ca'.*the nearest is 'egyptian cat'"),
     "unknown layer": ({"layer": "bm2"}, ParameterError, r"layer='bm2' is not accepted.*such as bn2"),
     "unknown method": ({"method": "gradcam+"}, ParameterError, r"method='gradcam\+'.*did you mean gradcam\+\+"),

@@ -215,7 +215,7 @@ def test_the_figure_is_readable(names):
 BAD = {
     "runtimes": ("eager,openvin", r"runtimes='openvin' .*did you mean openvino\?"),
     "models": ("EfficientNet-B9", r"models='EfficientNet-B9' .*did you mean EfficientNet-B"),
-    "rounds": (0, "rounds=0 .* at least 1"),
+    "rounds": (0, "rounds=0 .* from 1 to 100,000"),
 }
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models import scaling
-from effnet_lib.models.scaling import PUBLISHED, Scaling, compound, constraint, round_filters
+from effnet_lib.models.archs import efficientnet
+from effnet_lib.models.scaling import PUBLISHED, RoundingRule, Scaling, compound, constraint, round_filters
 
 COEFFICIENTS = st.floats(0.05, 8)
 HUNDREDTHS = st.integers(5, 500).map(lambda n: n / 100)
@@ -46,12 +47,20 @@ def test_multiplication_commutes_and_one_changes_nothing(a, b):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("value", [0, -1, -0.5, math.nan, math.inf, -math.inf, "2", True, None, [1.0], 1j])
+@pytest.mark.parametrize("value", [0, -1, -0.5, math.nan, math.inf, -math.inf, "2", True, None, [1.0], 1j, 100.1])
 def test_a_wrong_multiplier_is_named_in_one_line(name, value):
     with pytest.raises(ParameterError) as caught:
         Scaling(**{name: value})
-    assert str(caught.value) == f"{name}={value!r} is not accepted; {name} takes a finite number above 0"
+    assert str(caught.value) == f"{name}={value!r} is not accepted; {name} takes a number above 0 and at most 100"
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [10**400, Fraction(1, 10**400)])
+def test_a_number_that_no_float_holds_is_no_multiplier(value):
+    with pytest.raises(
+        ParameterError, match=r"^depth=.* is not accepted; depth takes a number above 0 and at most 100$"
+    ):
+        Scaling(value)
 
 
 @pytest.mark.parametrize("value", [2, np.float64(2), np.float32(2), np.int64(2), Fraction(2)])
@@ -61,10 +70,40 @@ def test_any_real_number_is_a_multiplier_and_is_kept_as_float(value):
     assert compound(value) == compound(2.0)
 
 
-@pytest.mark.parametrize("phi", [math.nan, math.inf, "1", True, None])
+@pytest.mark.parametrize("phi", [math.nan, math.inf, "1", True, None, 1e4, -1e4, 10**400])
 def test_a_wrong_phi_is_named(phi):
-    with pytest.raises(ParameterError, match=r"^phi=.* is not accepted; phi takes a finite number$"):
+    with pytest.raises(ParameterError, match=r"^phi=.* is not accepted; phi takes a number from -100 to 100$"):
         compound(phi)
+
+
+def test_a_phi_whose_multipliers_are_too_large_says_so():
+    assert compound(25).depth == pytest.approx(1.2**25)
+    with pytest.raises(ParameterError, match=r"^phi=26 .* multipliers are at most 100, and the largest is 114\.5$"):
+        compound(26)
+    with pytest.raises(ParameterError, match=r"^phi=100 .* the largest is 1e"):
+        compound(100, alpha=100)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        lambda: RoundingRule().channels(1280, 60),
+        lambda: RoundingRule().end(1280, 60),
+        lambda: RoundingRule().repeats(11, 100),
+        lambda: RoundingRule().image_size(224, 40),
+        lambda: efficientnet.scale(Scaling(width=100)),
+        lambda: efficientnet.scale(Scaling(resolution=100)),
+    ],
+)
+def test_no_scaled_network_is_without_end(scale):
+    with pytest.raises(ParameterError, match=r"=\d+\.?0? is not accepted; \w+ takes a multiplier that gives at most "):
+        scale()
+
+
+@pytest.mark.parametrize("base", ["224", 224.0, True, None, 0, -1, 8193, 10**400])
+def test_a_base_that_is_no_size_is_named(base):
+    with pytest.raises(ParameterError, match=r"^base_image_size=.* takes a whole number of pixels from 1 to 8,192$"):
+        efficientnet.scale(Scaling(), base)
 
 
 @pytest.mark.parametrize("name", ["alpha", "beta", "gamma"])

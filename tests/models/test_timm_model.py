@@ -71,6 +71,9 @@ def test_features_only():
         ({"w": "wide"}, "width='wide' is not accepted"),
         ({"r": 0.1}, "resolution=0.1 is not accepted"),
         ({"pretrained_cfg": {"mean": (0.5, 0.5, 0.5)}}, "takes None: it follows from d, w, r"),
+        ({"base_image_size": "224"}, "base_image_size='224' is not accepted; base_image_size takes a whole number"),
+        ({"base_px": 224}, "base_px=224 is not accepted; base_px takes no value: neither timm nor effnet_scaled"),
+        ({"w": 60}, "width=60.0 is not accepted; width takes a multiplier that gives at most 65,536 channels"),
         ({"padding": "valid"}, "padding='valid' is not accepted; padding takes symmetric or same"),
     ],
 )

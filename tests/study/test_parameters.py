@@ -26,15 +26,17 @@ def refusal(**given) -> str:
         ("profile", 3, "smoke, cpu"),
         ("dataset", "", "a name, a path or None"),
         ("dataset", 5, "a name, a path or None"),
-        ("seeds", 0, "a whole number of at least 1"),
-        ("seeds", -2, "a whole number of at least 1"),
-        ("seeds", 1.5, "a whole number of at least 1"),
-        ("seeds", 2.0, "a whole number of at least 1"),
-        ("seeds", True, "a whole number of at least 1"),
-        ("seeds", "2", "a whole number of at least 1"),
-        ("seeds", float("nan"), "a whole number of at least 1"),
-        ("workers", -1, "a whole number of at least 0"),
-        ("workers", False, "a whole number of at least 0"),
+        ("seeds", 0, "a whole number from 1 to 1,000, or None"),
+        ("seeds", -2, "a whole number from 1 to 1,000, or None"),
+        ("seeds", 1.5, "a whole number from 1 to 1,000, or None"),
+        ("seeds", 2.0, "a whole number from 1 to 1,000, or None"),
+        ("seeds", True, "a whole number from 1 to 1,000, or None"),
+        ("seeds", "2", "a whole number from 1 to 1,000, or None"),
+        ("seeds", float("nan"), "a whole number from 1 to 1,000, or None"),
+        ("seeds", 10_000_000, "a whole number from 1 to 1,000, or None"),
+        ("seeds", 10**400, "a whole number from 1 to 1,000, or None"),
+        ("workers", -1, "a whole number from 0 to 1,024, or None"),
+        ("workers", False, "a whole number from 0 to 1,024, or None"),
         ("device", "gpu", "one of auto, cpu, cuda, mps"),
         ("device", "cud", "(did you mean cuda?)"),
         ("device", "cuda:first", "one of auto, cpu, cuda, mps"),
@@ -55,15 +57,17 @@ def refusal(**given) -> str:
     ],
 )
 def test_a_bad_value_is_one_line_with_name_value_and_what_is_accepted(name, value, accepted):
-    assert refusal(**{name: value}).startswith(f"{name}={value!r} is not accepted; {name} takes ")
+    shown = repr(value) if len(repr(value)) <= 80 else repr(value)[:77] + "..."
+    assert refusal(**{name: value}).startswith(f"{name}={shown} is not accepted; {name} takes ")
     assert accepted in refusal(**{name: value})
 
 
-@pytest.mark.parametrize("bad", [0, -1.4, float("nan"), float("inf"), "1.4", True, None, [1.4]])
+@pytest.mark.parametrize("bad", [0, -1.4, float("nan"), float("inf"), "1.4", True, None, [1.4], 1e308, 10**400])
 @pytest.mark.parametrize("name", ["widths", "depths", "resolutions"])
 def test_a_bad_coefficient_is_shown_by_itself(name, bad):
+    shown = repr(bad) if len(repr(bad)) <= 80 else repr(bad)[:77] + "..."
     assert refusal(**{name: [1.0, bad]}) == (
-        f"{name}={bad!r} is not accepted; {name} takes finite coefficients above 0"
+        f"{name}={shown} is not accepted; {name} takes coefficients above 0 and at most 100"
     )
 
 

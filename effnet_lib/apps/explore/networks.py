@@ -126,7 +126,10 @@ def _largest(family: str, method: str, flops: float, size: float, triple: tuple[
         return compound(0.05 * step, *triple) if method == "compound" else Scaling(**{method: STEP**step})
 
     def within(step: int) -> bool:
-        counts = count(network(family, scaling(step)))
+        try:
+            counts = count(network(family, scaling(step)))
+        except ParameterError:  # larger than a scaled network may be
+            return False
         return counts.madds <= flops and 4 * counts.params <= size
 
     least, most = (-160, 240) if method == "compound" else (-232, 320)  # phi -8 to 12, others 0.1 to 24 times

@@ -123,7 +123,7 @@ def _with(stem: Path, kind: str) -> Path:
 def _claims(path: Path, marks: list[str]) -> list[dict[str, Any]]:
     """Read verdicts; those of another protocol are kept, and marked."""
     try:
-        rows = json.loads(path.read_text())
+        rows = json.loads(path.read_text(encoding="utf-8"))
         kept = [{name: row.get(name) for name in ("printed", "measured", "interval", "n", "protocol")} for row in rows]
         kept = [
             row | {"claim": str(full["claim"]), "verdict": str(full["verdict"])}
@@ -150,7 +150,7 @@ def _table(path: Path, marks: list[str]) -> pd.DataFrame | None:
 def _parameters(path: Path, marks: list[str]) -> list[tuple[str, str, str]]:
     """Return name, value and comment of an executed notebook's parameters, papermill's over its own."""
     try:
-        cells = json.loads(path.read_text())["cells"]
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, TypeError, KeyError) as error:
         marks.append(f"{path.name} cannot be read ({type(error).__name__})")

@@ -126,7 +126,7 @@ def render(path: Path) -> str:
         ValueError: a file that is no notebook.
     """
     try:
-        notebook = nbformat.reads(path.read_text(), as_version=4)
+        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
         nbformat.validate(notebook)
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, AttributeError) as error:
         raise ValueError(f"{path.name} is not a notebook") from error

@@ -123,7 +123,9 @@ class _Pages:
             "protocol": PROTOCOL,
             "now": datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
         }
-        self.jinja.globals |= common | {"style": jinja2.utils.markupsafe.Markup((templates / "style.css").read_text())}
+        self.jinja.globals |= common | {
+            "style": jinja2.utils.markupsafe.Markup((templates / "style.css").read_text(encoding="utf-8"))
+        }
 
     def page(self, name: str, template: str, **values: Any) -> None:
         """Write one page."""

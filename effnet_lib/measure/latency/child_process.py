@@ -194,7 +194,7 @@ def _end_with_parent() -> None:
 
 def main(text: str) -> None:
     """Measure a job given as JSON and write what is said and the result to the standard output."""
-    out = os.fdopen(os.dup(1), "w")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print is no message
 
     def write(**message: Any) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...core import hardware
+
 PROC, SYS = Path("/proc"), Path("/sys")
 # From where on a machine counts as busy, in shares of a core's time. A quiet desktop stays below half of each.
 OTHERS = 0.03  # other processes on our core: they take time and, worse, our caches
@@ -70,7 +72,7 @@ def core_times() -> dict[int, dict[str, float]]:
     """Return the seconds that each core was busy (its host's steal apart) and stolen since the start; {} elsewhere."""
     tick, times = os.sysconf("SC_CLK_TCK"), {}
     try:
-        lines = (PROC / "stat").read_text().splitlines()
+        lines = (PROC / "stat").read_text(encoding="utf-8").splitlines()
     except OSError:
         return {}
     for line in lines:
@@ -85,9 +87,14 @@ def core_times() -> dict[int, dict[str, float]]:
 def frequency(core: int | None) -> float | None:
     """Return a core's frequency in MHz as the kernel states it; a virtual machine often states a constant."""
     with contextlib.suppress(OSError, ValueError):
-        return int((SYS / f"devices/system/cpu/cpu{core or 0}/cpufreq/scaling_cur_freq").read_text()) / 1000
+        return (
+            int((SYS / f"devices/system/cpu/cpu{core or 0}/cpufreq/scaling_cur_freq").read_text(encoding="utf-8"))
+            / 1000
+        )
     with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = [line for line in (PROC / "cpuinfo").read_text().splitlines() if line.startswith("cpu MHz")]
+        lines = [
+            line for line in (PROC / "cpuinfo").read_text(encoding="utf-8").splitlines() if line.startswith("cpu MHz")
+        ]
         return float(lines[core or 0].split(":")[1])
     return None
 
@@ -174,14 +181,7 @@ def worst(reports: list[dict[str, Any]]) -> dict[str, Any]:
 
 def free_memory() -> int | None:
     """Return the bytes that can be had without swapping, a container's own limit included; None where unknown."""
-    limits = []
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        lines = dict(line.split(":") for line in (PROC / "meminfo").read_text().splitlines())
-        limits.append(int(lines["MemAvailable"].split()[0]) * 1024)
-    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
-        limit = int((SYS / "fs/cgroup/memory.max").read_text())
-        limits.append(limit - int((SYS / "fs/cgroup/memory.current").read_text()))
-    return min(limits, default=None)
+    return hardware.free_memory(PROC, SYS)
 
 
 def resident() -> int | None:
@@ -192,7 +192,7 @@ def resident() -> int | None:
 def reset_peak() -> bool:
     """Set the peak of resident memory back to what is resident now; False where the system has no such thing."""
     try:
-        (PROC / "self/clear_refs").write_text("5")
+        (PROC / "self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return False
     return True
@@ -210,6 +210,10 @@ def peak_of_children() -> int:
 
 def _status(name: str) -> int | None:
     with contextlib.suppress(OSError, IndexError, ValueError):
-        lines = [line for line in (PROC / "self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+        lines = [
+            line
+            for line in (PROC / "self/status").read_text(encoding="utf-8").splitlines()
+            if line.startswith(f"{name}:")
+        ]
         return int(lines[0].split()[1]) * 1024
     return None

@@ -162,7 +162,7 @@ def _in_child(job: dict[str, Any], words: str) -> dict[str, Any]:
     with tempfile.TemporaryFile("w+") as errors:
         # The child ends when its standard input does: no orphan goes on measuring for nobody.
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=environment
         ) as child:
             try:
                 for line in child.stdout:

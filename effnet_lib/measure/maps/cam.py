@@ -50,7 +50,7 @@ def check_method(name: str, value: object) -> str:
         ParameterError: with the nearest name, for any other value of the parameter called `name`.
     """
     if not isinstance(value, str) or value not in METHODS:
-        raise ParameterError(name, value, nearest(str(value), METHODS))
+        raise ParameterError(name, value, nearest(value, METHODS))
     return value
 
 

@@ -69,7 +69,7 @@ def class_index(label: str | None) -> int | None:
     """Return the number of an ImageNet class by its WordNet id or one of its English names; None for None.
 
     Raises:
-        ParameterError: with the nearest name.
+        ParameterError: with the nearest name; for a name of several classes, with their ids.
     """
     if label is None:
         return None
@@ -78,18 +78,26 @@ def class_index(label: str | None) -> int | None:
         close = nearest(label.lower(), known).rpartition("(did you mean ")[2].removesuffix("?)")
         hint = f"; the nearest is {close!r}" if close in known else ""
         raise ParameterError("label", label, f"a class of ImageNet, such as 'Egyptian cat' or 'n02124075'{hint}")
-    return known[label.lower()]
+    index, *others = known[label.lower()]
+    if others:
+        from ...models.pretrained import class_names
+
+        synsets = class_names()[0]
+        ids = " or ".join(synsets[one] for one in (index, *others))
+        raise ParameterError("label", label, f"one class of ImageNet, and of this name there are several: {ids}")
+    return index
 
 
 @lru_cache(maxsize=1)
-def _names() -> dict[str, int]:
+def _names() -> dict[str, tuple[int, ...]]:
+    """Return the classes of each name, in lower case."""
     from ...models.pretrained import class_names
 
-    index_of: dict[str, int] = {}
+    classes_of: dict[str, tuple[int, ...]] = {}
     for index, (synset, words) in enumerate(zip(*class_names(), strict=True)):
-        for name in (synset, words, *words.split(", ")):
-            index_of.setdefault(name.lower(), index)
-    return index_of
+        for name in {name.lower() for name in (synset, words, *words.split(", "))}:
+            classes_of[name] = (*classes_of.get(name, ()), index)
+    return classes_of
 
 
 @dataclass(frozen=True)

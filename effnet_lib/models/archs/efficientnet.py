@@ -90,7 +90,7 @@ def scale(
         base_image_size: input height = width in pixels at r = 1.
 
     Raises:
-        ParameterError: the scaled input is under 32 px.
+        ParameterError: a base_image_size that is none; a scaled network beyond the limits of `RoundingRule`.
     """
     stem, head = (rule.end(channels, scaling.width) for channels in (STEM, HEAD))
     image_size = rule.image_size(base_image_size, scaling.resolution)
