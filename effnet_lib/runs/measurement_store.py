@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 from ..core.errors import StoreError
 from . import record_checks
 from .layered_store import Record, RecordStore
+from .record_checks import read_text
 from .run_spec import payload_key
 
 KINDS = ("latency", "probe", "finetune", "finetune-trial", "cam", "cam pictures", "cam photograph")  # that may ship
@@ -80,7 +81,7 @@ def is_measurement(text: str) -> bool:
 def _may_hold_one(path: Path) -> bool:
     """Say whether a published file holds a measurement, or is too damaged to say."""
     try:
-        return "kind" in record_checks.json_body(record_checks.read_text(path))
+        return "kind" in record_checks.json_body(read_text(path))
     except (StoreError, FileNotFoundError):
         return True
 

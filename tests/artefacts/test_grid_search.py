@@ -215,7 +215,7 @@ def test_the_table_has_triples_and_simultaneous_intervals(judged):
 @pytest.mark.parametrize(
     "given, words",
     [
-        ({"alphas": [0.9, 1.2]}, "alphas=0.9 is not accepted; alphas takes coefficients of at least 1"),
+        ({"alphas": [0.9, 1.2]}, "alphas=0.9 is not accepted; alphas takes coefficients (equation 3) from 1 to 100"),
         ({"gammas": [0]}, "gammas=0 is not accepted"),
         ({"betas": "1.1"}, "papermill takes as -y 'betas: [1.0, 1.4]'"),
         ({"tolerance": 0}, "tolerance=0 is not accepted; tolerance takes a share above 0"),

@@ -10,7 +10,8 @@ from effnet_lib.core import paths
 from effnet_lib.core.errors import EffnetError, ParameterError, RunFailed
 from effnet_lib.runs.measurement_store import MeasurementStore, key_of
 from effnet_lib.study.measurement_plan import MeasurementPlan
-from effnet_lib.study.parameters import listed, resolve, whole
+from effnet_lib.study.parameters import listed, resolve
+from effnet_lib.study.ranges import RANGES
 from effnet_lib.study.registry import Artefact
 
 
@@ -46,7 +47,7 @@ class Lengths(Artefact):
     title = "Lengths of words"
     trains = False
     measures = True
-    parameters: ClassVar = {"extra": (None, listed(["alpha", "beta"])), "rounds": (20, whole(1))}
+    parameters: ClassVar = {"extra": (None, listed(["alpha", "beta"])), "rounds": (20, RANGES["rounds"])}
 
     def __init__(self, *words: str):
         self.words = words
@@ -114,7 +115,7 @@ def test_two_processes_never_make_the_same_measurement():
 
 BAD = {
     "extra": ("delta", "extra='delta' is not accepted"),
-    "rounds": (0, "at least 1"),
+    "rounds": (0, "from 1 to 100,000"),
     "round": (3, "rounds"),
 }
 
