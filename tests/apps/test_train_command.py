@@ -208,11 +208,6 @@ def test_what_fails_is_one_line_with_its_reason(capsys, folder, store):
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1
     assert "is not an image that can be decoded" in err and "red/00.jpg" in err
-        out == ""
-        and "is not an image that can be decoded" in err
-        and "red/00.jpg" in err
-        and len(err.splitlines()) == 1
-    )
 
 
 def test_a_run_that_another_process_trains_is_left_to_it(capsys, images, store):
