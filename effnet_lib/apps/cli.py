@@ -12,6 +12,7 @@ from ..study.profiles import PROFILES
 from . import commands
 
 INTERNAL = 70  # sysexits.h: internal software error
+CLOSED = 141  # 128 + SIGPIPE, as shells say it
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,6 +141,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("effnet: interrupted; what was finished is kept", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # a reader such as `head` has seen enough; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
     except Exception as error:  # the last resort: a fault of ours, or of the machine
         if os.environ.get("EFFNET_DEBUG"):
             raise

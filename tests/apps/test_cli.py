@@ -57,6 +57,14 @@ def test_a_terminal_without_greek_letters_is_no_error():
     assert ended.returncode == 0 and ended.stderr == "" and "grid_search    Grid search: (?, ?, ?)" in ended.stdout
 
 
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = [sys.executable, "-u", "-m", "effnet_lib", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 def test_status_needs_nothing_that_another_command_imported():
     command = [sys.executable, "-m", "effnet_lib", "status", "--profile", "smoke"]
     ended = subprocess.run(command, capture_output=True, text=True)
