@@ -74,7 +74,7 @@ def test_explore(page, tmp_path):
     with page.page.expect_file_chooser() as choosing:
         button.click()
     choosing.value.set_files({"name": "cat.png", "mimeType": "image/png", "buffer": b"no cat"})
-    page.shows(".effnet-message", "is not a picture")
+    page.shows(".effnet-message", "is not an image")
     assert page.page.locator(".effnet-answers img").count() == 0
     if photograph := _photograph():
         with page.page.expect_file_chooser() as choosing:
