@@ -47,8 +47,8 @@ def test_the_queue_saves_its_step_when_it_is_stopped_and_goes_on_from_it(command
     before = {key: saved(first.store, key) for key in keys}
     assert min(before.values()) >= 2 * 3
     second = command(*queue)
-    second.at(max(1, workers))
-    second.stop(number, group=False)  # at once: a run from scratch would be at its first steps
+    second.at(max(1, workers), epoch=1)
+    second.stop(number, group=False)  # within its first epoch's time: a run from scratch would be at its first steps
     assert all(saved(first.store, key) > steps for key, steps in before.items())
 
 

@@ -132,8 +132,14 @@ class Browser:
         )
 
     def stop(self) -> None:
-        """Press the stop button."""
+        """Press the stop button, and wait for an error and an idle kernel: until then it drops what it is asked."""
         self.page.locator(f'{NOTEBOOK} [data-command="notebook:interrupt-kernel"]').first.click()
+        self.page.wait_for_selector(ERROR)
+        self.page.wait_for_function(
+            "([panel, prompts]) => [...document.querySelectorAll(prompts)].every(one => !one.innerText.includes('*'))"
+            " && document.querySelector(`${panel} .jp-Notebook-ExecutionIndicator`)?.dataset.status == 'idle'",
+            arg=[NOTEBOOK, f"{NOTEBOOK} .jp-CodeCell .jp-InputPrompt"],
+        )
 
     def errors(self) -> list[str]:
         """Return what cells raised."""
