@@ -99,7 +99,7 @@ class Table3(Artefact):
         yield QueueStage(2, 50, f"Table 3, {seeds} seeds", self.id, rest)
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
-        """Return a row a model with at least one record, as `measured.table`, with the family and what Table 3 prints.
+        """Return a row a model with at least one record, as `accuracy.table`, with the family and what Table 3 prints.
 
         Differences and FLOPS ratios are to the family's own baseline. `printed_*`: billions of multiply-adds, percent;
         `full_deviation_percent`: our count of the full-size network over the printed one, minus 1.

@@ -8,12 +8,14 @@ import os
 import tempfile
 from pathlib import Path
 
+from .user_paths import user_path
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def _root(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
-    return Path(value).expanduser().resolve() if value else ROOT / default
+    return user_path(variable, value).resolve() if value else ROOT / default
 
 
 def data_root() -> Path:

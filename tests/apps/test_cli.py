@@ -57,6 +57,14 @@ def test_a_terminal_without_greek_letters_is_no_error():
     assert ended.returncode == 0 and ended.stderr == "" and "grid_search    Grid search: (?, ?, ?)" in ended.stdout
 
 
+@pytest.mark.parametrize("place", ["~nosuchuser/x", "a" * 300])
+def test_a_root_that_cannot_be_is_one_line(capsys, monkeypatch, place):
+    monkeypatch.setenv("EFFNET_RESULTS", place)
+    assert cli.main(["status", "--profile", "smoke"]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "EFFNET_RESULTS=" in err
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     command = [sys.executable, "-u", "-m", "effnet_lib", "list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
