@@ -1,8 +1,8 @@
 """Print how long the gallery takes and how large it is when everything is there: python benchmarks/gallery.py
 
 The bar: all artefacts in at most 20 s (of one core, whatever else runs on it) and 8 MB. What this repository ships of
-Figure 8, its largest, stands in for every artefact, shipped in two profiles and yours in a third. Expected on one core
-of a 2023 Xeon: 2 s an artefact.
+Figure 8, its largest, stands in for every artefact, published in two profiles and yours in a third. Expected on
+one core of a 2023 Xeon: 2 s an artefact.
 """
 
 import os

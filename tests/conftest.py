@@ -73,7 +73,7 @@ def tiny_spec(tiny_arch: EfficientNet, tiny_data: DataSet) -> RunSpec:
 
 @pytest.fixture
 def store() -> RunStore:
-    """An empty store that has a shipped layer."""
+    """An empty store that has a published layer."""
     return RunStore()
 
 

@@ -38,7 +38,7 @@ def evidence(monkeypatch):
     monkeypatch.setenv("EFFNET_PUBLISHED", str(paths.ROOT / "figures/published"))
     monkeypatch.setattr(hardware, "processor_name", lambda: PROCESSOR)
     for name, profile in PROFILES.items():
-        monkeypatch.setitem(PROFILES, name, replace(profile, shipped=True))
+        monkeypatch.setitem(PROFILES, name, replace(profile, published=True))
 
 
 def digits(text: str) -> str:

@@ -135,7 +135,7 @@ def whole(bench: Bench, planned: Study, models: Sequence[ScaledModel]) -> None:
     specs = [replace(planned.spec(model, 0), data=dataset.id) for model in models]
     if bench.small:
         specs = [replace(spec, recipe=replace(spec.recipe, epochs=1)) for spec in specs]
-    store, workers, began = RunStore(shipped=False), bench.settings.workers, time.perf_counter()
+    store, workers, began = RunStore(published=False), bench.settings.workers, time.perf_counter()
     options = SweepOptions(workers, Execution(str(bench.device)), bench.left() - 10, say=lambda line: None)
     report = run_all(specs, lambda _: dataset, store, options)
     wait_for(bench.device)

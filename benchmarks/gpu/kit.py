@@ -187,12 +187,12 @@ def ratio(mine: list[float], theirs: list[float]) -> float:
 def study(bench: Bench) -> tuple[Study, str]:
     """Return the study that is measured, and the words that say which."""
     if bench.small:
-        return Study.of(profile("smoke"), RunStore(shipped=False)), "profile smoke"
+        return Study.of(profile("smoke"), RunStore(published=False)), "profile smoke"
     decided = Study.of(profile("gpu"), RunStore())
     if decided.ready:
         return decided, f"profile gpu, {decided.base}"
     fixed = replace(profile("gpu"), candidates=(ProxyBaseline(1, 1, 64),), learning_rates=())
-    return Study.of(fixed, RunStore(shipped=False)), "profile gpu, undecided: B0 at 64 px"
+    return Study.of(fixed, RunStore(published=False)), "profile gpu, undecided: B0 at 64 px"
 
 
 def random_part(images: int, image_size: int, classes: int) -> Part:

@@ -30,7 +30,7 @@ def _study(args: Namespace):
     check_options({"workers": args.workers})
     resolve({"profile": args.profile, "dataset": args.dataset})
     chosen = profile(args.profile)
-    return Study.of(chosen, RunStore(chosen.shipped), declare(args.dataset or chosen.dataset))
+    return Study.of(chosen, RunStore(chosen.published), declare(args.dataset or chosen.dataset))
 
 
 def list_all(args: Namespace) -> int:

@@ -39,7 +39,7 @@ def stored(store: RunStore, name: str) -> list[RunRecord]:
         if not (found := [record for key in keys if (record := store.get(key))]):
             raise StoreError("no run with weights is stored here; they do not ship, training keeps them")
         return found
-    folders = (store.root / "records", store.published)
+    folders = (store.root / "records", store.published_folder)
     known = sorted({path.stem for folder in folders for path in folder.glob("*.json")})
     matches = [key for key in known if name and key.startswith(name.lower())]
     matches = [name] if name in matches else matches

@@ -1,4 +1,4 @@
-"""Turn your own records into shipped evidence: check, copy, redraw."""
+"""Turn your own records into published evidence: check, copy, redraw."""
 
 import os
 import sys
@@ -65,7 +65,7 @@ def check(folder: Path) -> list[RunRecord | Measurement]:
 
 
 def publish_records(records: Iterable[RunRecord | Measurement], target: Path | None = None) -> list[str]:
-    """Copy records to the shipped layer; return the keys that are new.
+    """Copy records to the published layer; return the keys that are new.
 
     A published run is never replaced, unless its file is damaged, which counts as missing. A measurement is, by a later
     one: a latency may be taken again on a quieter machine.
@@ -99,7 +99,7 @@ def _published(path: Path) -> RunRecord | Measurement | None:
     try:
         return read_record(path, True)
     except StoreError as error:
-        warnings.warn(f"shipped record {path.name} counts as missing: {error}", stacklevel=2)
+        warnings.warn(f"published record {path.name} counts as missing: {error}", stacklevel=2)
         return None
 
 
@@ -127,16 +127,16 @@ def environment(**values: str) -> Iterator[None]:
 def redraw(profile: str) -> list[Path]:
     """Execute every artefact's notebook that has records in a profile, into figures/published/<profile>/.
 
-    Profiles that read shipped records are drawn from these alone; `cpu` and `smoke` from your own results.
+    Profiles that read published records are drawn from these alone; `cpu` and `smoke` from your own results.
     """
     made = []
     with tempfile.TemporaryDirectory() as empty:
-        own = str(paths.results_root()) if not PROFILES[profile].shipped else empty
+        own = str(paths.results_root()) if not PROFILES[profile].published else empty
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
         with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
             for name in all_artefacts():
                 planned = plan(name, _parameters(name, profile))
-                if not PROFILES[profile].shipped and planned.missing():
+                if not PROFILES[profile].published and planned.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one
                 if planned.evidence():
                     made.append(run_notebook(name, _given(name, profile)))

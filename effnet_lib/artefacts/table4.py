@@ -100,7 +100,7 @@ def readings(study: Study) -> list[Reading]:
     """Return what is stored of a plan: this machine's, and beside it what other machines published."""
     every, store = planned(study.parameters), study.measurements
     own = {task: measurement for task in every if (measurement := latency.stored(store, task))}
-    return latency.readings(every, own, [] if study.parameters.fresh else latency.shipped(store))
+    return latency.readings(every, own, [] if study.parameters.fresh else latency.published(store))
 
 
 class Table4(Artefact):
@@ -146,7 +146,7 @@ class Table4(Artefact):
         """Judge, in the first runtime asked for, "faster" and "faster by the printed factor" for both pairs.
 
         By CPU time: on a quiet machine it is wall time, on another one it is nearer to it. What was measured here comes
-        before what was shipped.
+        before what was published.
         """
         runtime = study.parameters.own["runtimes"][0]
         found = sorted(readings(study), key=lambda reading: not reading.here)

@@ -39,7 +39,7 @@ def figures_root() -> Path:
 
 
 def published_root() -> Path:
-    """Return the folder of shipped evidence (EFFNET_PUBLISHED, default `figures/published/`)."""
+    """Return the folder of published evidence (EFFNET_PUBLISHED, default `figures/published/`)."""
     return _root("EFFNET_PUBLISHED", "figures/published")
 
 

@@ -22,7 +22,7 @@ SCHEMA = 1
 class Record:
     """Hold a spec, its result and its provenance; a dataclass that derives from it names what else there is.
 
-    `shipped` says which layer a record came from; it is in no file.
+    `published` says which layer a record came from; it is in no file.
     """
 
     title: ClassVar[str]  # in messages
@@ -32,7 +32,7 @@ class Record:
     spec: dict[str, Any]
     result: dict[str, Any]
     provenance: dict[str, Any]
-    shipped: bool
+    published: bool
 
     def spec_key(self) -> str:
         """Return the key that the spec has."""
@@ -47,7 +47,7 @@ class Record:
         raise NotImplementedError
 
     @classmethod
-    def parse(cls, text: str, shipped: bool = False) -> Self:
+    def parse(cls, text: str, published: bool = False) -> Self:
         """Read and check one file's text.
 
         Raises:
@@ -62,7 +62,7 @@ class Record:
             raise StoreError(f"schema={shown(body['schema'])} is not accepted; this version reads {SCHEMA}")
         for name in ("spec", "result", "provenance"):
             mapping(name, body[name])
-        record = cls(**{name: body[name] for name in _stored(cls)}, shipped=shipped)
+        record = cls(**{name: body[name] for name in _stored(cls)}, published=published)
         if body["key"] != record.spec_key():
             raise StoreError(f"key={shown(body['key'])} is not the key of the stored spec")
         provenance(record.provenance, cls.needed)
@@ -81,7 +81,7 @@ class Record:
 
 
 def _stored(record: Record | type[Record]) -> list[str]:
-    return [field.name for field in fields(record) if field.name != "shipped"]
+    return [field.name for field in fields(record) if field.name != "published"]
 
 
 def checked(record: Record) -> str:
@@ -105,9 +105,9 @@ class RecordStore(Generic[R]):
     """Keep records of one kind in two layers: your own below `root`, the published ones read-only.
 
     Args:
-        shipped: False ignores the published layer (profiles smoke and cpu, and `fresh`).
+        published: False ignores the published layer (profiles smoke and cpu, and `fresh`).
         root: Folder of your own layer, by default that of your results.
-        published: Folder of the published layer's files, where those of all kinds lie side by side.
+        published_folder: Folder of the published layer's files, where those of all kinds lie side by side.
     """
 
     record: ClassVar[type[Record]]
@@ -115,10 +115,10 @@ class RecordStore(Generic[R]):
     noun: ClassVar[str]  # what a file is, in messages
     subject: ClassVar[str]  # what it is of
 
-    def __init__(self, shipped: bool = True, root: Path | None = None, published: Path | None = None):
+    def __init__(self, published: bool = True, root: Path | None = None, published_folder: Path | None = None):
         self.root = root or paths.results_root()
-        self.published = published or paths.published_root() / "records"
-        self.shipped = shipped
+        self.published_folder = published_folder or paths.published_root() / "records"
+        self.published = published
 
     def path(self, key: str) -> Path:
         """Return where your own record of a key is, or would be."""
@@ -130,7 +130,7 @@ class RecordStore(Generic[R]):
         A damaged file counts as missing, with a warning; one of yours is set aside, a published one stays.
         """
         own = self._read(self.path(key))
-        return self._read(self.published / f"{key}.json", True) if own is None and self.shipped else own
+        return self._read(self.published_folder / f"{key}.json", True) if own is None and self.published else own
 
     def own(self) -> Iterator[R]:
         """Yield your own readable records, by key."""
@@ -152,17 +152,17 @@ class RecordStore(Generic[R]):
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{key}.lock")
 
-    def _read(self, path: Path, shipped: bool = False) -> R | None:
+    def _read(self, path: Path, published: bool = False) -> R | None:
         try:
-            record = self.record.parse(read_text(path), shipped)
+            record = self.record.parse(read_text(path), published)
             if record.key != path.stem:
                 raise StoreError(f"key={record.key[:12]} stands in the file of another {self.subject}")
             return record
         except (FileNotFoundError, NotADirectoryError):
             return None
         except StoreError as error:
-            if shipped:
-                warnings.warn(f"shipped {self.noun} {file_name(path)} counts as missing: {error}", stacklevel=3)
+            if published:
+                warnings.warn(f"published {self.noun} {file_name(path)} counts as missing: {error}", stacklevel=3)
                 return None
             how = "set aside"
             try:

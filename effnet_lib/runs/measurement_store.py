@@ -58,7 +58,7 @@ class Measurement(Record):
     spec: dict[str, Any]
     result: dict[str, Any]
     provenance: dict[str, Any]
-    shipped: bool = field(default=False, compare=False)
+    published: bool = field(default=False, compare=False)
 
     def spec_key(self) -> str:
         return key_of(self.kind, self.spec)
@@ -86,13 +86,13 @@ def _may_hold_one(path: Path) -> bool:
         return True
 
 
-def parse_measurement(text: str, shipped: bool = False) -> Measurement:
+def parse_measurement(text: str, published: bool = False) -> Measurement:
     """Read and check one file's text.
 
     Raises:
         StoreError: It is no whole measurement, see `Record.parse`.
     """
-    return Measurement.parse(text, shipped)
+    return Measurement.parse(text, published)
 
 
 class MeasurementStore(RecordStore[Measurement]):
@@ -107,7 +107,7 @@ class MeasurementStore(RecordStore[Measurement]):
             if measurement.kind == kind:
                 seen.add(measurement.key)
                 yield measurement
-        for path in sorted(self.published.glob("*.json")) if self.shipped else ():
+        for path in sorted(self.published_folder.glob("*.json")) if self.published else ():
             measurement = self._read(path, True) if _may_hold_one(path) else None
             if measurement and measurement.kind == kind and measurement.key not in seen:
                 yield measurement

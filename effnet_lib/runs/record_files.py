@@ -8,7 +8,7 @@ from .record_checks import read_text
 from .run_store import RunRecord, parse_record
 
 
-def read_record(path: Path, shipped: bool = False) -> RunRecord | Measurement:
+def read_record(path: Path, published: bool = False) -> RunRecord | Measurement:
     """Read and check a record file, <key>.json.
 
     Raises:
@@ -18,7 +18,7 @@ def read_record(path: Path, shipped: bool = False) -> RunRecord | Measurement:
         text = read_text(path)
     except OSError as error:
         raise StoreError(one_line(error)) from error
-    record = parse_measurement(text, shipped) if is_measurement(text) else parse_record(text, shipped)
+    record = parse_measurement(text, published) if is_measurement(text) else parse_record(text, published)
     if path.stem != record.key:
         raise StoreError(f"the record in it has key {record.key[:12]}")
     return record

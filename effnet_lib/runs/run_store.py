@@ -37,7 +37,7 @@ class RunRecord(Record):
     spec: dict[str, Any]
     result: dict[str, Any]
     provenance: dict[str, Any]
-    shipped: bool = field(default=False, compare=False)
+    published: bool = field(default=False, compare=False)
 
     @cached_property
     def arch(self) -> Architecture:
@@ -93,13 +93,13 @@ class RunRecord(Record):
             raise StoreError("spec has values that are no part of a run's")
 
 
-def parse_record(text: str, shipped: bool = False) -> RunRecord:
+def parse_record(text: str, published: bool = False) -> RunRecord:
     """Read and check one file's text.
 
     Raises:
         StoreError: It is no whole record of a run, see `Record.parse`.
     """
-    return RunRecord.parse(text, shipped)
+    return RunRecord.parse(text, published)
 
 
 class RunStore(RecordStore[RunRecord]):

@@ -36,7 +36,7 @@ class Plan(ABC):
             ParameterError or DataError: before anything is trained, measured or written.
         """
         chosen = changed(artefact.adapted(profile(parameters.profile)), parameters)
-        store = RunStore(shipped=chosen.shipped and not parameters.fresh)
+        store = RunStore(published=chosen.published and not parameters.fresh)
         return cls(artefact, Study(chosen, artefact.dataset(chosen, parameters), store, parameters))
 
     @property

@@ -81,7 +81,7 @@ class Study:
     @cached_property
     def measurements(self) -> MeasurementStore:
         """The measurements beside the runs."""
-        return MeasurementStore(self.store.shipped, self.store.root, self.store.published)
+        return MeasurementStore(self.store.published, self.store.root, self.store.published_folder)
 
     @property
     def trains(self) -> bool:

@@ -50,7 +50,7 @@ class Profile:
 
     `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `learning_rates`: the
     tuning's trials (one: fixed). `trains`: whether a notebook trains what is missing unless told otherwise.
-    `shipped`: whether published records count. `in_process`: train in the notebook's own process by default.
+    `published`: whether published records count. `in_process`: train in the notebook's own process by default.
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
     baselines with a scaled depth or resolution. `levels`: at which multiples of its FLOPS the scaling methods
     are compared. `families`: whose rows of Table 3 are measured.
@@ -89,7 +89,7 @@ class Profile:
     map_epochs: int | None = None
     map_images: int = 200
     trains: bool = False
-    shipped: bool = True
+    published: bool = True
     in_process: bool = False
     padding: str = "symmetric"
 
@@ -119,7 +119,7 @@ PROFILES = {
             map_epochs=2,
             map_images=12,
             trains=True,
-            shipped=False,
+            published=False,
             in_process=True,
         ),
         Profile(
@@ -145,11 +145,11 @@ PROFILES = {
             map_seeds=2,
             map_epochs=6,
             trains=True,
-            shipped=False,
+            published=False,
         ),
         Profile(
             "photos",
-            "hours on any CPU, shipped: real photographs at a proxy scale of 6 M multiply-adds",
+            "hours on any CPU, published: real photographs at a proxy scale of 6 M multiply-adds",
             "imagenette-224",
             SHORT,
             # All 5.4 to 6.2 M multiply-adds (the protocol's step 0).

@@ -51,7 +51,7 @@ def executed(outputs: list, markdown: str = "# Executed\n\nwith $\\phi^2$") -> n
 
 @pytest.fixture
 def folder(roots) -> Path:
-    """A profile's shipped folder with all files of Figure 8."""
+    """A profile's published folder with all files of Figure 8."""
     folder = roots / "published/photos"
     folder.mkdir(parents=True)
     Image.fromarray(np.zeros((30, 60, 3), np.uint8)).save(folder / f"{STEM}.png")
@@ -111,7 +111,7 @@ def test_every_artefact_has_a_page_before_anything_is_run(roots):
 def test_figure_table_claims_parameters_and_notebook(folder):
     site = build()
     text = page(site, "fig8.html")
-    assert "photos, shipped" in text and 'src="fig8-photos.png"' in text
+    assert "photos, published" in text and 'src="fig8-photos.png"' in text
     assert "✓ holds" in text and "+1.50 [+0.50, +2.50], n = 5" in text and "+2.0" in text
     assert re.search(r"<code>profile</code></th><td><code>&#39;photos&#39;</code></td><td>str: which # one</td>", text)
     assert "a processor" in text and "2020-01-01" in text and "<td></td>" in text and ">nan<" not in text
@@ -131,7 +131,7 @@ def test_yours_stands_beside_what_ships(folder, roots):
     board = page(build(), "index.html")
     assert (
         board.count("Compound wins") == 1
-        and "photos, shipped" in board
+        and "photos, published" in board
         and "cpu, yours" in board
         and "✗ does not hold" in board
     )
@@ -142,7 +142,7 @@ def test_a_notebook_that_found_no_record_is_not_run_yet(folder):
         (folder / f"{STEM}.{kind}").unlink()
     site = build()
     assert "Not run yet: the notebook was executed" in page(site, "fig8.html")
-    assert "photos, shipped: not run yet" in page(site, "index.html")
+    assert "photos, published: not run yet" in page(site, "index.html")
 
 
 def test_verdicts_of_another_protocol_are_shown_and_marked(folder):

@@ -45,7 +45,7 @@ def no_drawing(monkeypatch):
     monkeypatch.setattr(publish, "redraw", lambda name: [])
 
 
-def shipped() -> list[str]:
+def published() -> list[str]:
     folder = paths.published_root() / "records"
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
@@ -60,9 +60,9 @@ def test_good_records_are_copied_whole_and_once(sent, capsys, no_drawing):
     for new in (3, 0):
         assert cli.main(["publish", "--from", str(sent)]) == 0
         assert f"3 records checked, {new} new" in capsys.readouterr().out
-    for name in shipped():
+    for name in published():
         assert (paths.published_root() / "records" / name).read_bytes() == (sent / name).read_bytes()
-    assert len(shipped()) == 3
+    assert len(published()) == 3
 
 
 TAMPERED = {
@@ -84,7 +84,7 @@ def test_a_tampered_record_is_refused_by_name_and_nothing_is_copied(sent, record
     assert cli.main(["publish", "--from", str(sent)]) == 2
     err = capsys.readouterr().err
     assert bad.name in err and words in err and len(err.splitlines()) == 1
-    assert shipped() == []
+    assert published() == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[1, 2]", b"\xff\xfe\x00", b'{"schema": 1}'])
@@ -110,12 +110,12 @@ def test_a_folder_without_records_is_refused(tmp_path, folder):
 
 def test_a_conflicting_record_is_refused_with_both_numbers(records, tiny_spec, record_of):
     publish_records(records)
-    before = shipped()
+    before = published()
     mine = record_of(tiny_spec, np.arange(60) < 45)
     new = record_of(replace(tiny_spec, seed=7), np.arange(60) < 20)
     with pytest.raises(StoreError, match=r"published with top-1 50\.00 % \(a processor, 2020-01-01\) .* has 75\.00 %"):
         publish_records([new, mine])
-    assert shipped() == before  # nothing of a refused batch
+    assert published() == before  # nothing of a refused batch
 
 
 @pytest.mark.parametrize("value", [float("nan"), -1.0, "1", {1}])
@@ -123,7 +123,7 @@ def test_one_bad_record_among_good_ones_keeps_all_from_being_copied(records, val
     bad = replace(records[2], result=records[2].result | {"loss": value})
     with pytest.raises(StoreError):
         publish_records([*records[:2], bad])
-    assert shipped() == []
+    assert published() == []
 
 
 def test_a_measurement_of_an_unknown_kind_is_refused(sent, records):
@@ -137,7 +137,7 @@ def test_a_measurement_of_an_unknown_kind_is_refused(sent, records):
 def test_an_unknown_profile_is_refused_before_anything_is_copied(sent, capsys):
     assert cli.main(["publish", "--from", str(sent), "--profile", "phots"]) == 2
     err = capsys.readouterr().err
-    assert "(did you mean photos?)" in err and len(err.splitlines()) == 1 and shipped() == []
+    assert "(did you mean photos?)" in err and len(err.splitlines()) == 1 and published() == []
 
 
 def test_of_your_own_records_only_planned_ones_are_published(records, record_of, store, no_drawing, capsys):
@@ -148,7 +148,7 @@ def test_of_your_own_records_only_planned_ones_are_published(records, record_of,
     assert planned.key in planned_keys(["cpu"], store) and records[0].key not in planned_keys(PROFILES, store)
     assert cli.main(["publish"]) == 0
     assert "1 records checked, 1 new" in capsys.readouterr().out
-    assert shipped() == [f"{planned.key}.json"]
+    assert published() == [f"{planned.key}.json"]
     assert cli.main(["publish", "--profile", "photos"]) == 0
     assert "0 records checked, 0 new" in capsys.readouterr().out
 
@@ -195,7 +195,7 @@ def test_evidence_is_redrawn_from_shipped_records_alone(roots, evidence, execute
     ((name, parameters, results, seen),) = executed
     assert out == roots / f"published/photos/{FIG3.notebook}.ipynb"
     assert (name, parameters) == ("fig3", {"profile": "photos", "train": False})
-    assert len(seen) == 17 and all(run.shipped for group in seen.values() for run in group.values())
+    assert len(seen) == 17 and all(run.published for group in seen.values() for run in group.values())
     assert results != roots / "results" and not results.exists()
     assert paths.results_root() == roots / "results" and paths.figures_root() == roots / "figures"  # as before
 

@@ -55,10 +55,10 @@ def test_the_subtitle_says_what_was_measured_where(fill):
         "Imagenette, 10 ImageNet classes, 224 px squares · baseline B0 x (w 0.25, d 0.5) at 96 px · 12 epochs · "
         "seeds a point: 2 · a processor · 2020-01-01 · "
     )
-    shipped = fill(FLATTENING, seeds=2, store=RunStore(root=published_root()))
-    assert subtitle(shipped) == expected + "shipped"
+    published = fill(FLATTENING, seeds=2, store=RunStore(root=published_root()))
+    assert subtitle(published) == expected + "published"
     some = fill(MISSING, seeds=2)
-    assert subtitle(some) == expected + "measured here and shipped"
+    assert subtitle(some) == expected + "measured here and published"
     assert subtitle(fill(FLATTENING, seeds=2)) == expected + "measured here"
 
 

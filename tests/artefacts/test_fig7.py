@@ -152,13 +152,13 @@ def test_the_table_has_a_row_a_model_and_the_three_controls():
 
 def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     plan = planned()
-    measured = invented_maps(plan.study, shipped=True)
+    measured = invented_maps(plan.study, published=True)
     plt.close("all")
     figure = plan.draw(measured, plan.table(measured))
     everything = labels(figure)
     assert_readable(figure, everything)
     words = " ".join(text for texts in everything.values() for text, _ in texts)
-    assert "shipped" in words and "0.75 ✓" in words and "0.75 ✗" in words
+    assert "published" in words and "0.75 ✓" in words and "0.75 ✗" in words
     assert [axes.get_title() for axes in figure.axes[:6]] == ["original", *map_panels.HEADS.values()]
     images = [axes for axes in figure.axes if axes.images]
     assert len(images) == 5 * 6
@@ -196,7 +196,7 @@ def test_it_redraws_from_shipped_measurements_alone():
         (folder / f"{one.key}.json").write_text(one.to_json())
     size = sum(path.stat().st_size for path in folder.iterdir())
     store = MeasurementStore()
-    assert all(store.get(one.key).shipped for one in measured.values()) and size < 1_000_000
+    assert all(store.get(one.key).published for one in measured.values()) and size < 1_000_000
     again = {task: store.get(one.key) for task, one in measured.items()}
     assert plan.table(again).equals(plan.table(measured))
 
@@ -209,16 +209,16 @@ def test_weights_that_are_missing_are_named_with_the_command_that_trains_them(re
     with pytest.raises(RunFailed, match=r"has a record, but no weights on this machine; train it again: rm .*\.json"):
         network_maps.weights(run, "cpu")
     own = RunStore().path(run.key)
-    shipped = paths.published_root() / "records"
-    shipped.mkdir(parents=True)
-    own.rename(shipped / own.name)
+    published = paths.published_root() / "records"
+    published.mkdir(parents=True)
+    own.rename(published / own.name)
     with pytest.raises(RunFailed, match=r"-p fresh True"):
         network_maps.weights(run, "photos")
 
 
 def test_no_measurement_is_skipped_in_silence(record_of):
     for spec in planned().networks.specs.values():
-        RunStore(shipped=False).put(record_of(spec))
+        RunStore(published=False).put(record_of(spec))
     plan = planned(measure=True)
     with pytest.raises(RunFailed, match="no weights on this machine"):
         plan.run()

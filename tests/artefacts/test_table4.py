@@ -68,12 +68,12 @@ def invented(task: group.Latency, busy=(), failed=(), noise=0.01, factor=1.0) ->
     return {"entries": entries, "busy": list(busy), "before": {}, "during": [{}]} | told
 
 
-def keep(task: group.Latency, shipped: bool = False, processor: str | None = None, **how) -> None:
+def keep(task: group.Latency, published: bool = False, processor: str | None = None, **how) -> None:
     spec = task.spec() | ({"processor": processor} if processor else {})
     where = WHERE | ({"device": processor, "host": "1" * 12} if processor else {})
     made = Measurement("latency", spec, invented(task, **how), where)
     store = MeasurementStore()
-    if shipped:
+    if published:
         folder = paths.published_root() / "records"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{made.key}.json").write_text(made.to_json())
@@ -167,7 +167,7 @@ def test_a_runtime_that_could_not_run_a_network_says_why_and_the_rest_stands():
 def test_another_machines_numbers_stand_beside_ones_own():
     plan = filled()
     for task in plan.tasks:
-        keep(replace(task, rounds=40), shipped=True, processor="another processor", factor=2.0)
+        keep(replace(task, rounds=40), published=True, processor="another processor", factor=2.0)
     rows = table(plan)
     b1 = rows[(rows["group"] == "ResNet-152 / EfficientNet-B1") & (rows["model"] == "EfficientNet-B1")]
     assert list(b1["where"]) == [HERE, ELSEWHERE] and list(b1["rounds"]) == [20, 40]
@@ -185,7 +185,7 @@ def test_the_other_profiles_measure_nothing_and_draw_what_is_stored(profile):
     assert plan.tasks == () and plan.run() == {} and table(plan).empty
     assert [claim.verdict for claim in claims(plan)] == [NOT_ENOUGH] * 4
     for task in planned().tasks:
-        keep(task, shipped=True, processor="another processor")
+        keep(task, published=True, processor="another processor")
     rows = table(plan)
     assert set(rows["where"]) == {ELSEWHERE} and len(TABLE4.against_flops(plan.study, rows)) == len(NETWORKS)
     assert claims(plan)[0].verdict == HOLDS

@@ -19,12 +19,12 @@ def measured(word: str = "gamma") -> Measurement:
 
 
 def test_the_own_layer_goes_before_the_shipped_one():
-    own, shipped = MeasurementStore(), Path(paths.published_root() / "records")
-    shipped.mkdir(parents=True)
+    own, published = MeasurementStore(), Path(paths.published_root() / "records")
+    published.mkdir(parents=True)
     elsewhere = Measurement("length", {"word": "gamma"}, {"letters": 50}, WHERE)
-    (shipped / f"{elsewhere.key}.json").write_text(elsewhere.to_json())
-    assert own.get(elsewhere.key).shipped and own.get(elsewhere.key).result == {"letters": 50}
-    assert MeasurementStore(shipped=False).get(elsewhere.key) is None
+    (published / f"{elsewhere.key}.json").write_text(elsewhere.to_json())
+    assert own.get(elsewhere.key).published and own.get(elsewhere.key).result == {"letters": 50}
+    assert MeasurementStore(published=False).get(elsewhere.key) is None
     own.put(measured())
     assert own.get(elsewhere.key).result == {"letters": 5}
     assert [one.result["letters"] for one in own.all("length")] == [5]

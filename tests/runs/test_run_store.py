@@ -24,7 +24,7 @@ from effnet_lib.runs.sweep import SweepOptions, run_all
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import PAPER, SHORT
 
-# The first baseline candidate of profile photos. If this key changes, no shipped record is found any more.
+# The first baseline candidate of profile photos. If this key changes, no published record is found any more.
 GOLDEN = RunSpec(ProxyBaseline(0.5, 0.5, 64).arch(10), SHORT, "imagenette-224/holdout", 0)
 GOLDEN_KEY = "4ce14b673563d25e3efc55fa3c37d842107436f7c39469f86a66123ec1213c5c"
 
@@ -113,7 +113,7 @@ def test_record_comes_back(store, record_of, tmp_path):
     assert store.failure(record.key).endswith(" tried before")
     store.put(record)
     again = RunStore(root=tmp_path / "results").get(GOLDEN.key)
-    assert again == record and not again.shipped and again.seed == 0
+    assert again == record and not again.published and again.seed == 0
     assert again.correct.tolist() == [True, False, True, True, False, False, True, True, False]
     assert again.top1 == pytest.approx(500 / 9)
     assert store.failure(record.key) is None  # a result clears an earlier failure
@@ -170,16 +170,16 @@ def test_damaged_record_counts_as_missing(store, record_of, damage):
     assert len(caught) == 1 and "\n" not in str(caught[0].message)
     assert not own.exists() and own.with_suffix(".damaged").read_bytes() == raw
 
-    shipped = store.published / own.name
-    shipped.parent.mkdir(parents=True)
-    shipped.write_bytes(raw)
-    with pytest.warns(UserWarning, match=f"shipped record {own.name} counts as missing: "):
+    published = store.published_folder / own.name
+    published.parent.mkdir(parents=True)
+    published.write_bytes(raw)
+    with pytest.warns(UserWarning, match=f"published record {own.name} counts as missing: "):
         assert store.get(GOLDEN.key) is None
-    assert shipped.read_bytes() == raw  # evidence is never touched
+    assert published.read_bytes() == raw  # evidence is never touched
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert RunStore(shipped=False).get(GOLDEN.key) is None
+        assert RunStore(published=False).get(GOLDEN.key) is None
         store.put(record)
         assert store.get(GOLDEN.key) == record
 
@@ -192,22 +192,22 @@ def test_record_in_the_file_of_another_run_counts_as_missing(store, record_of):
 
 
 def ship(store: RunStore, record) -> None:
-    RunStore(root=store.published.parent).put(record)  # its folder is also called records
+    RunStore(root=store.published_folder.parent).put(record)  # its folder is also called records
 
 
 def test_own_records_come_before_the_shipped(store, record_of):
-    shipped, own = record_of(GOLDEN, [True, True]), record_of(GOLDEN, [False, True])
-    ship(store, shipped)
+    published, own = record_of(GOLDEN, [True, True]), record_of(GOLDEN, [False, True])
+    ship(store, published)
     found = store.get(GOLDEN.key)
-    assert found == shipped and found.shipped
-    assert RunStore(shipped=False).get(GOLDEN.key) is None
+    assert found == published and found.published
+    assert RunStore(published=False).get(GOLDEN.key) is None
     assert list(store.own()) == []
     store.put(own)
-    assert store.get(GOLDEN.key) == own and not store.get(GOLDEN.key).shipped
-    assert RunStore(shipped=False).get(GOLDEN.key) == own
+    assert store.get(GOLDEN.key) == own and not store.get(GOLDEN.key).published
+    assert RunStore(published=False).get(GOLDEN.key) == own
     store.path(GOLDEN.key).write_text("{")
     with pytest.warns(UserWarning, match="set aside"):
-        assert store.get(GOLDEN.key) == shipped
+        assert store.get(GOLDEN.key) == published
 
 
 def test_results_that_cannot_be_written_are_refused_before_any_training(tmp_path, monkeypatch, record_of):
@@ -221,10 +221,10 @@ def test_results_that_cannot_be_written_are_refused_before_any_training(tmp_path
         message = str(caught.value)
         assert message.startswith(f"results folder '{tmp_path}/file/results' cannot be written")
         assert "EFFNET_RESULTS takes a folder" in message and "\n" not in message
-    # Reading is no reason to write: what is shipped can be drawn from a read-only place.
+    # Reading is no reason to write: what is published can be drawn from a read-only place.
     ship(store, record_of(GOLDEN))
     assert run_all([GOLDEN], lambda spec: pytest.fail("data were read"), store, SweepOptions(1)).stored == []
-    assert store.get(GOLDEN.key).shipped and list(store.own()) == []
+    assert store.get(GOLDEN.key).published and list(store.own()) == []
 
 
 def test_lock_says_who_runs(store):

@@ -25,7 +25,7 @@ def test_three_processes_on_one_folder_train_each_run_once(tmp_path):
         lines = [line.split() for line in (root / "log").read_text().splitlines()]
         assert Counter(key for key, _ in lines) == Counter(spec.key for spec in runs)
         assert len({pid for _, pid in lines}) > 1  # they did share
-        store = RunStore(shipped=False, root=root)
+        store = RunStore(published=False, root=root)
         (root / "log").unlink()
         assert all(store.get(spec.key) for spec in runs) and killing.leftovers(store, runs) == []
         assert not (root / "failed").exists()

@@ -57,9 +57,9 @@ def trained(monkeypatch, record_of, trained_as):
 
 
 def test_every_run_is_trained_once(sweep, store, trained, tiny_spec, record_of):
-    own, shipped, *new = specs = seeds(tiny_spec, 0, 1, 2, 3)
+    own, published, *new = specs = seeds(tiny_spec, 0, 1, 2, 3)
     store.put(record_of(own))
-    RunStore(root=store.published.parent).put(record_of(shipped))
+    RunStore(root=store.published_folder.parent).put(record_of(published))
     report = sweep([*specs, *specs])
     assert trained == report.stored == new
     assert vars(sweep(specs)) == vars(Report()) and trained == new

@@ -70,7 +70,7 @@ def test_a_published_one_stays_and_counts_as_missing(store, tiny_spec, folders, 
     path = folders[2] / f"{tiny_spec.key}.json"
     make(path)
     for look in (lambda: store.find(tiny_spec) is None, lambda: list(MeasurementStore().all("probe")) == []):
-        with pytest.warns(UserWarning, match=f"shipped .* {path.name} counts as missing: "):
+        with pytest.warns(UserWarning, match=f"published .* {path.name} counts as missing: "):
             assert look()
     assert os.path.lexists(path)
 
@@ -118,7 +118,7 @@ def test_publish_puts_a_good_record_in_the_place_of_a_damaged_one_but_never_of_a
         with pytest.raises(StoreError, match=r"cannot be published: a folder of that name is in the way"):
             publish.publish_records([record])
         return
-    with pytest.warns(UserWarning, match=f"shipped record {path.name} counts as missing: "):
+    with pytest.warns(UserWarning, match=f"published record {path.name} counts as missing: "):
         assert publish.publish_records([record]) == [record.key]
     assert read_record(path) == record
 

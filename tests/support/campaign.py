@@ -66,7 +66,7 @@ class Killer:
     def _store(self) -> RunStore:
         self.trials += 1
         self.cache = self.folder / ("cache" if self.trials % 8 else f"cache-{self.trials}")  # sometimes a cold one
-        return RunStore(shipped=False, root=self.folder / f"{self.trials}")
+        return RunStore(published=False, root=self.folder / f"{self.trials}")
 
     def _live(self, spec: RunSpec, store: RunStore, fault: Fault) -> Life:
         """Execute a run in a process until it ends or dies."""

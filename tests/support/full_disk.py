@@ -24,7 +24,7 @@ class Disk:
 
     def __init__(self, folder: Path, workers: int):
         self.root, self.workers, self.told = folder / "disk", workers, {}
-        self.store, self.filler = RunStore(shipped=False, root=self.root), self.root / "filler"
+        self.store, self.filler = RunStore(published=False, root=self.root), self.root / "filler"
         self.root.mkdir()
         self.mount("-t", "tmpfs", "-o", "size=3m", "tmpfs")
 
@@ -73,7 +73,7 @@ class Disk:
 
 def main(folder: Path, workers: int) -> None:
     """Go through all that may be the matter, and through the same runs when it is over."""
-    disk, whole = Disk(folder, workers), RunStore(shipped=False, root=folder / "whole")
+    disk, whole = Disk(folder, workers), RunStore(published=False, root=folder / "whole")
     killing.sweep([SMALL], whole.root, 0)  # what it should be; and the images' cache is warm
     disk.sweep("no room for one checkpoint", LARGE, SMALL)
     if workers == 0:

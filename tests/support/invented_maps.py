@@ -60,7 +60,7 @@ def _thumbnails() -> dict:
     }
 
 
-def invented_maps(study: Study, gains: dict = GAINS, seeds: int = 5, shipped: bool = False) -> dict:
+def invented_maps(study: Study, gains: dict = GAINS, seeds: int = 5, published: bool = False) -> dict:
     """Return a measurement of every network and of the thumbnails, task -> measurement."""
     draw, found = np.random.default_rng(0), {}
     settings = replace(fig7.settings_of(study), pictures=IMAGES)
@@ -70,4 +70,4 @@ def invented_maps(study: Study, gains: dict = GAINS, seeds: int = 5, shipped: bo
             task = network_maps.NetworkMaps(method, study.spec(model, seed), study.dataset, settings, "cpu")
             found[task] = _maps(draw, _scores(draw, base, gains[method]), method, model.arch.px)
     found[evaluation_images.Thumbnails(study.dataset, settings)] = _thumbnails()
-    return {task: Measurement(task.kind, task.spec(), result, WHERE, shipped) for task, result in found.items()}
+    return {task: Measurement(task.kind, task.spec(), result, WHERE, published) for task, result in found.items()}

@@ -136,7 +136,7 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
 
 def sweep(runs: list[RunSpec], root: Path, workers: int, execution: Execution = EVERY_STEP) -> Report:
     """Execute runs in silence."""
-    store = RunStore(shipped=False, root=root)
+    store = RunStore(published=False, root=root)
     return run_all(runs, lambda spec: DATA, store, SweepOptions(workers, execution, say=lambda line: None))
 
 
@@ -152,7 +152,7 @@ def share(runs: list[RunSpec], root: Path, cache: Path, log: Path) -> None:
     from effnet_lib.training import trainer
 
     os.environ["EFFNET_RESULTS"] = str(cache)
-    train, store = trainer.train, RunStore(shipped=False, root=root)
+    train, store = trainer.train, RunStore(published=False, root=root)
 
     def logged(spec, *args):
         with open(log, "a") as lines:

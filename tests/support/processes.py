@@ -55,7 +55,7 @@ class Torchrun:
     def __init__(self, results: Path, *options: str):
         command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m effnet_lib train"
         environment = os.environ | {"EFFNET_RESULTS": str(results), "OMP_NUM_THREADS": "1"}
-        self.store = RunStore(shipped=False, root=results)
+        self.store = RunStore(published=False, root=results)
         self.process = subprocess.Popen(
             [sys.executable, *command.split(), *options],
             env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

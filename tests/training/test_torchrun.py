@@ -96,7 +96,7 @@ def stop(root: Path, options: list[str], after: int) -> None:
 
 def test_a_killed_process_and_a_stop_change_no_bit(uninterrupted, options, tmp_path):
     (record,) = uninterrupted.own()
-    store = RunStore(shipped=False, root=tmp_path)
+    store = RunStore(published=False, root=tmp_path)
     kill_a_follower(tmp_path, options)
     killed = steps(store, record.key)
     assert 6 <= killed < 2 * EPOCHS

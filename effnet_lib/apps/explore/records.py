@@ -25,16 +25,16 @@ PROFILE = "photos"
 def study(name: str = PROFILE) -> Study:
     """Open the study whose records are shown."""
     chosen = profile(name)
-    return Study.of(chosen, RunStore(chosen.shipped), declare(chosen.dataset))
+    return Study.of(chosen, RunStore(chosen.published), declare(chosen.dataset))
 
 
 def _records(store: RunStore) -> Iterator[RunRecord]:
     """Yield every readable run, your own first, each key once; a damaged file is passed over with a warning."""
     seen: set[str] = set()
-    for folder, shipped in ((store.root / "records", False), (store.published, True)):
+    for folder, published in ((store.root / "records", False), (store.published_folder, True)):
         for path in sorted(folder.glob("*.json")):
             try:
-                record = read_record(path, shipped)
+                record = read_record(path, published)
             except StoreError as error:
                 warnings.warn(f"record {file_name(path)} is passed over: {error}", stacklevel=2)
                 continue

@@ -21,7 +21,7 @@ VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_ENOUGH)
 
 @dataclass(frozen=True)
 class Evidence:
-    """One artefact in one profile, shipped with the library or made here; what is missing is None or empty.
+    """One artefact in one profile, published with the library or made here; what is missing is None or empty.
 
     `parameters` are rows (name, value, comment) of the executed notebook; `marks` say what of another version is shown;
     `about` is provenance, label -> text.
@@ -29,7 +29,7 @@ class Evidence:
 
     artefact: Artefact
     profile: str
-    shipped: bool
+    published: bool
     picture: Path | None = None
     pdf: Path | None = None
     csv: Path | None = None
@@ -47,12 +47,12 @@ class Evidence:
 
     @property
     def label(self) -> str:
-        return f"{self.profile}, {'shipped' if self.shipped else 'yours'}"
+        return f"{self.profile}, {'published' if self.published else 'yours'}"
 
     @property
     def slug(self) -> str:
         """The beginning of the names of its files in the site."""
-        return f"{self.artefact.id}-{self.profile}" + ("" if self.shipped else "-yours")
+        return f"{self.artefact.id}-{self.profile}" + ("" if self.published else "-yours")
 
     def tally(self) -> dict[str, int]:
         """Return how many claims have each verdict."""
@@ -67,30 +67,30 @@ def question(artefact: Artefact) -> str:
 
 
 def collect() -> dict[Artefact, list[Evidence]]:
-    """Return the evidence of every artefact, in the order of `effnet list`; shipped evidence first."""
+    """Return the evidence of every artefact, in the order of `effnet list`; published evidence first."""
     layers = ((paths.published_root(), True), (paths.figures_root(), False))
     found: dict[Artefact, list[Evidence]] = {}
     for artefact in all_artefacts().values():
-        places = [(root / profile, profile, shipped) for root, shipped in layers for profile in PROFILES]
+        places = [(root / profile, profile, published) for root, published in layers for profile in PROFILES]
         read = (_read(artefact, *place) for place in places)
         found[artefact] = [evidence for evidence in read if evidence]
     return found
 
 
-def damaged(artefact: Artefact, profile: str, shipped: bool, error: Exception) -> Evidence:
+def damaged(artefact: Artefact, profile: str, published: bool, error: Exception) -> Evidence:
     """Return what stands for evidence that cannot be shown, with its reason."""
-    return Evidence(artefact, profile, shipped, marks=[f"damaged, and not shown: {one_line(error)}"])
+    return Evidence(artefact, profile, published, marks=[f"damaged, and not shown: {one_line(error)}"])
 
 
-def _read(artefact: Artefact, folder: Path, profile: str, shipped: bool) -> Evidence | None:
+def _read(artefact: Artefact, folder: Path, profile: str, published: bool) -> Evidence | None:
     """Read what one folder has of an artefact, or None where it has nothing."""
     try:
-        return _files(artefact, folder, profile, shipped)
+        return _files(artefact, folder, profile, published)
     except Exception as error:  # whatever a file does to a reader, it is this one's and no other evidence's end
-        return damaged(artefact, profile, shipped, error)
+        return damaged(artefact, profile, published, error)
 
 
-def _files(artefact: Artefact, folder: Path, profile: str, shipped: bool) -> Evidence | None:
+def _files(artefact: Artefact, folder: Path, profile: str, published: bool) -> Evidence | None:
     stem = folder / artefact.notebook
     there = {kind: path for kind in ("png", "pdf", "csv", "ipynb") if (path := _with(stem, kind)).is_file()}
     path = _with(stem, "claims.json")
@@ -103,7 +103,7 @@ def _files(artefact: Artefact, folder: Path, profile: str, shipped: bool) -> Evi
     return Evidence(
         artefact=artefact,
         profile=profile,
-        shipped=shipped,
+        published=published,
         picture=there.get("png"),
         pdf=there.get("pdf"),
         csv=there.get("csv"),

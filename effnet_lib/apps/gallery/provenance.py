@@ -52,9 +52,9 @@ def _other_version(body: dict[str, Any]) -> dict[str, str]:
 def provenance(evidence: Evidence) -> dict[str, str]:
     """Return what is known of where, when and from what some evidence was made: its table's words, its records' facts.
 
-    Shipped pictures are drawn from shipped records alone, so these alone are looked at.
+    Published pictures are drawn from published records alone, so these alone are looked at.
     """
-    if not evidence.shipped:
+    if not evidence.published:
         return evidence.about | _records(evidence)
     with environment(EFFNET_RESULTS=str(paths.published_root() / "none of yours")):
         return evidence.about | _records(evidence)

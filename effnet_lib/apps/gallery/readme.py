@@ -18,10 +18,10 @@ def table() -> str:
     """Return the table in Markdown, made of what ships alone."""
     lines = ["| artefact | what it tests | measured so far |", "|---|---|---|"]
     for artefact, found in collect().items():
-        shipped = [evidence for evidence in found if evidence.shipped and evidence.measured]
+        published = [evidence for evidence in found if evidence.published and evidence.measured]
         name = artefact.title.partition(":")[0]
         links = f"[{name}](notebooks/{artefact.notebook}.ipynb), `make {artefact.id}`"
-        measured = "<br>".join(map(_measured, shipped)) or "not yet"
+        measured = "<br>".join(map(_measured, published)) or "not yet"
         lines.append(f"| {links} | {_cell(question(artefact))} | {measured} |")
     return "\n".join(lines)
 

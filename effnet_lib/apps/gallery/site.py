@@ -99,7 +99,7 @@ def _guarded(pages: "_Pages", evidence: Evidence) -> dict[str, Any]:
     except OSError:  # the site cannot be written
         raise
     except Exception as error:  # of any kind: a damaged file must not end the other pages
-        return pages.section(found.damaged(evidence.artefact, evidence.profile, evidence.shipped, error))
+        return pages.section(found.damaged(evidence.artefact, evidence.profile, evidence.published, error))
     return section
 
 
@@ -147,7 +147,7 @@ class _Pages:
             "slug": slug,
             "label": evidence.label,
             "profile": evidence.profile,
-            "shipped": evidence.shipped,
+            "published": evidence.published,
             "measured": evidence.measured,
             "summary": PROFILES[evidence.profile].summary,
             "picture": picture,
@@ -206,7 +206,7 @@ def _card(artefact: Artefact, sections: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _board(shown: dict[Artefact, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return the claims board: a row a claim, a column a profile (shipped or yours) that judged any.
+    """Return the claims board: a row a claim, a column a profile (published or yours) that judged any.
 
     A claim's words carry numbers of its profile in brackets; without these they are the same in all.
     """

@@ -76,7 +76,7 @@ def weights(run: RunSpec, profile: str) -> dict[str, "torch.Tensor"]:
         raise RunFailed(f"run {run.key[:12]} (seed {run.seed}) is not trained; {again} trains it")
     path = store.weights(record.key)
     if not path.is_file():
-        if record.shipped:
+        if record.published:
             again += " -p fresh True"
         else:
             again = f"rm {store.path(record.key).name} in results/records, then {again}"

@@ -37,8 +37,10 @@ def subtitle(study: Study, records: Records, baseline: str = "") -> str:
     seeds = style.span(len(group) for group in records.values())
     devices = ", ".join(sorted({run.provenance["device"] for run in runs}))
     when = style.span(run.provenance["date"][:10] for run in runs)
-    shipped = sum(run.shipped for run in runs)
-    origin = "measured here" if not shipped else "shipped" if shipped == len(runs) else "measured here and shipped"
+    published = sum(run.published for run in runs)
+    origin = (
+        "measured here" if not published else "published" if published == len(runs) else "measured here and published"
+    )
     return (
         f"{study.dataset.label} · baseline {baseline or study.base} · {study.profile.recipe.epochs} epochs · "
         f"seeds a point: {seeds} · {devices} · {when} · {origin}"

@@ -69,7 +69,7 @@ def _subtitle(study: "Study", measured: activation_maps.Measured) -> str:
     made = [measurement.provenance for measurement in measured.values()]
     devices = ", ".join(sorted({provenance["device"] for provenance in made}))
     when = style.span(provenance["date"][:10] for provenance in made)
-    origin = "shipped" if all(measurement.shipped for measurement in measured.values()) else "measured here"
+    origin = "published" if all(measurement.published for measurement in measured.values()) else "measured here"
     if not networks:
         return f"published ImageNet weights · {devices} · {when} · {origin}"
     seeds = style.span(len(runs) for runs in networks.values())

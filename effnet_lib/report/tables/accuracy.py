@@ -89,7 +89,7 @@ def _origin(model: ScaledModel, runs: Runs) -> dict[str, Any]:
     return {
         "device": ", ".join(sorted({provenance["device"] for provenance in made})),
         "date": max(provenance["date"][:10] for provenance in made),
-        "shipped": all(run.shipped for run in runs.values()),
+        "shipped": all(run.published for run in runs.values()),
         "full_params": full.params,
         "full_flops": full.madds,
     }

@@ -70,7 +70,7 @@ class Reading:
 
 
 def readings(
-    tasks: Iterable[Latency], own: dict[Latency, Measurement], shipped: Sequence[Measurement]
+    tasks: Iterable[Latency], own: dict[Latency, Measurement], published: Sequence[Measurement]
 ) -> list[Reading]:
     """Return the stored groups of a plan: yours, and beside each what other machines measured of the same group.
 
@@ -79,15 +79,15 @@ def readings(
 
     Args:
         own: what is stored under the keys of this processor.
-        shipped: the published measurements of any processor.
+        published: the published measurements of any processor.
     """
     this = hashlib.sha256(platform.node().encode()).hexdigest()[:12]
     listed = []
     for task in tasks:
         mine = own.get(task)
         if mine:
-            listed.append(Reading(task, mine, here=not mine.shipped or mine.provenance["host"] == this))
-        for other in shipped:
+            listed.append(Reading(task, mine, here=not mine.published or mine.provenance["host"] == this))
+        for other in published:
             same = {key: other.spec.get(key) for key in task.content()} == task.content()
             hosts = {this, mine.provenance["host"]} if mine else set()
             if same and other.provenance["host"] not in hosts:
@@ -100,9 +100,9 @@ def stored(store: MeasurementStore, task: Latency) -> Measurement | None:
     return store.get(key_of(task.kind, task.spec()))
 
 
-def shipped(store: MeasurementStore) -> list[Measurement]:
-    """Return the shipped latencies alone, whatever your own layer holds."""
-    return list(MeasurementStore(root=store.published).all("latency"))  # no measurements/ below it: one layer
+def published(store: MeasurementStore) -> list[Measurement]:
+    """Return the published latencies alone, whatever your own layer holds."""
+    return list(MeasurementStore(root=store.published_folder).all("latency"))  # no measurements/ below it: one layer
 
 
 def table(listed: Sequence[Reading]) -> pd.DataFrame:

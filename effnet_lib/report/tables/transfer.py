@@ -123,7 +123,7 @@ def _measured(line: Series, networks: Networks, name: str) -> dict[str, Any]:
     runs, estimate = list(networks[name].values()), accuracy(networks, name)
     low, high = estimate.interval95 or (nan, nan)
     return {
-        "source": "shipped" if all(run.shipped for run in runs) else "measured here",
+        "source": "shipped" if all(run.published for run in runs) else "measured here",
         "dataset": line.label,
         "model": title(name),
         "method": line.words,

@@ -77,7 +77,7 @@ def _scratch() -> RunStore:
     found = root.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():  # temporary folders are everybody's
         raise StoreError(f"scratch folder {str(root)!r} is not yours; EFFNET_SCRATCH takes one that is")
-    store = RunStore(shipped=False, root=root)
+    store = RunStore(published=False, root=root)
     store.check_writable()
     return store
 
