@@ -173,9 +173,7 @@ class Table3(Artefact):
         names = study.profile.families
         text = ", ".join(f"+{printed[family]:.1f} ({family})" for family in names)
         words = f"Compound scaling beats each single dimension, mean over {', '.join(names)}"
-        return judge(
-            [Claim(words, list(margins(study, results)[MEAN].values()), printed=f"{text} over the best single")]
-        )
+        return judge([Claim(words, margins(study, results)[MEAN], printed=f"{text} over the best single")])
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw a column a family, measured above and printed below, and the margins with their means over families."""

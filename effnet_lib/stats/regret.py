@@ -6,7 +6,7 @@ Source: unconstrained multiple comparisons with the best (Edwards and Hsu 1983; 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from math import hypot, inf, isfinite, sqrt
+from math import floor, hypot, inf, isfinite, sqrt
 
 import numpy as np
 from scipy.optimize import brentq
@@ -59,27 +59,26 @@ class Regret:
 def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret | None:
     """Estimate max over all networks of (accuracy minus that of `name`), with its interval.
 
-    Every difference is taken over the seeds that both share; its half width is d * sd * sqrt(2 / n) for the seeds (sd
-    pooled over all networks, seed as a block; d Dunnett's two-sided quantile) and the same quantile at infinite dof
-    times the paired image error, added as squares. All differences hold together, so the largest lower and the largest
-    upper bound, both at least 0, hold for the regret.
+    The half width of a difference is Dunnett's two-sided quantile, at Welch's degrees of freedom of that difference,
+    times its seed error, and the same quantile at infinite dof times the paired image error, added as squares. All
+    differences hold together, so the largest lower and the largest upper bound, both at least 0, hold for the regret.
 
     Returns:
-        None where `name` shares no seed with another network.
+        None where `name` or every other network has no run.
     """
     effects = {other: contrast(outcomes, {other: 1.0, name: -1.0}) for other in outcomes.bits if other != name}
     effects = {other: effect for other, effect in effects.items() if effect.value is not None}
     if not effects:
         return None
-    # The same pooled dof everywhere, so one quantile serves; a pair of single seeds has no interval, and then none has.
+    # A pair with a single seed has no interval, and then the regret has none.
     testable = all(effect.testable for effect in effects.values())
     differences, lows, highs = {}, [0.0], [0.0]
-    if testable:
-        dof = next(iter(effects.values())).dof
-        seed_d, image_d = dunnett(len(effects), dof, level), dunnett(len(effects), inf, level)
+    image_d = dunnett(len(effects), inf, level) if testable else 0.0
     for other, effect in effects.items():
         low = high = None
         if testable:
+            # Whole degrees, rounded down (never below 1): on the safe side, and a quantile serves several pairs.
+            seed_d = dunnett(len(effects), max(1, floor(effect.dof)), level)
             half = hypot(seed_d * effect.se_seed, image_d * effect.se_image)
             low, high = effect.value - half, effect.value + half
             lows.append(low)

@@ -10,7 +10,7 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 
-from .intervals import Estimate, pooled_sd
+from .estimate import Estimate, welch
 
 Scores = Mapping[str, Mapping[int, np.ndarray]]
 
@@ -23,27 +23,17 @@ def means(scores: Scores) -> pd.DataFrame:
 
 
 def contrast(scores: Scores, weights: Mapping[str, float]) -> Estimate:
-    """Estimate sum(weight * mean score) in points over the seeds that all weighted models share.
+    """Estimate sum(weight * mean score) in points, each model's score its mean over all its seeds.
 
-    Seeds are crossed with images. The seed part is the standard deviation that model and seed leave over, pooled over
-    all models given; the image part that of the paired difference (or, for a single model, of its score) over images,
-    averaged over seeds first.
+    Seeds are crossed with images. The seed part is Welch's, from the spreads of the weighted models; the image part
+    that of the paired difference (or, for a single model, of its score) over images, averaged over seeds first.
 
     Returns:
-        `Estimate()` where a model or a common seed is missing.
+        `Estimate()` where a model has no run.
     """
-    runs = [set(scores.get(model, {})) for model in weights]
-    seeds = sorted(set.intersection(*runs)) if runs else []
-    if not seeds:
+    if not all(scores.get(model) for model in weights):
         return Estimate()
-    sd, dof = pooled_sd(means(scores))
-    each = sum(w * np.mean([scores[model][s] for s in seeds], axis=0) for model, w in weights.items())
+    each = sum(w * np.mean(list(scores[model].values()), axis=0) for model, w in weights.items())
     each = each[np.isfinite(each)]
-    return Estimate(
-        value=100 * float(each.mean()),
-        se_seed=sd * float(np.linalg.norm(list(weights.values()))) / sqrt(len(seeds)) if dof else None,
-        se_image=100 * float(each.std()) / sqrt(len(each)),
-        dof=dof,
-        n=len(seeds),
-        models=len(weights),
-    )
+    runs = {model: [100 * float(np.nanmean(run)) for run in scores[model].values()] for model in weights}
+    return welch(runs, weights, 100 * float(each.std()) / sqrt(len(each)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.errors import ParameterError
-from .claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
+from .verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL, SMALLER
 
 RESAMPLES = 9999
 LEVEL = 0.95
@@ -68,10 +68,10 @@ def ratio(slower: Sequence[float], faster: Sequence[float]) -> Ratio:
 class AtLeast:
     """State that a ratio is at least `target`, with its verdict.
 
-    "Holds" where the lower bound of the 95 % interval reaches the target, "does not hold" where the upper bound stays
-    below, otherwise, and on a busy machine, "not enough evidence". Each bound of a two-sided 95 % interval errs in
-    2.5 %: Bonferroni's share of 5 % for the two pairs of Table 4. The weaker claim of a pair, a target of 1, follows
-    from the stronger one and needs no share of its own.
+    "Holds" where the lower bound of the 95 % interval reaches the target, "contradicted here" where the upper bound
+    stays below 1, "smaller than delta here" where it stays below the target, otherwise, and on a busy machine, "not
+    enough evidence". Each bound of a two-sided 95 % interval errs in 2.5 %: Bonferroni's share of 5 % for the two pairs
+    of Table 4. The weaker claim of a pair, a target of 1, follows from the stronger one and needs no share of its own.
     """
 
     claim: str
@@ -86,7 +86,9 @@ class AtLeast:
             return NOT_ENOUGH
         if self.found.low >= self.target:
             return HOLDS
-        return DOES_NOT_HOLD if self.found.high < self.target else NOT_ENOUGH
+        if self.found.high < 1:
+            return CONTRADICTED
+        return SMALLER if self.found.high < self.target else NOT_ENOUGH
 
     def to_json(self) -> dict:
         """Return the record of a `.claims.json` file; `n` is rounds."""

@@ -126,14 +126,14 @@ def test_figure_table_claims_parameters_and_notebook(folder):
 def test_yours_stands_beside_what_ships(folder, roots):
     shutil.copytree(folder, roots / "figures/cpu")
     (roots / f"figures/cpu/{STEM}.claims.json").write_text(
-        json.dumps([CLAIM | {"claim": "Compound wins (w=3)", "verdict": "does not hold", "protocol": PROTOCOL}])
+        json.dumps([CLAIM | {"claim": "Compound wins (w=3)", "verdict": "contradicted here", "protocol": PROTOCOL}])
     )
     board = page(build(), "index.html")
     assert (
         board.count("Compound wins") == 1
         and "photos, published" in board
         and "cpu, yours" in board
-        and "✗ does not hold" in board
+        and "✗ contradicted here" in board
     )
 
 

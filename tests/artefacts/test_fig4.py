@@ -12,7 +12,7 @@ from support.invented import BASE, drawn, invent, luminance, points, read, study
 from effnet_lib.artefacts import artefact, fig4
 from effnet_lib.artefacts.fig4 import BASELINES, BOTH, PLAIN, mean_weights
 from effnet_lib.report.tables.accuracy import ratio
-from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
 from effnet_lib.study import queue
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.study.training_plan import merged
@@ -166,9 +166,9 @@ def test_widths_that_round_to_one_network_are_one_point_of_the_line(record_of):
     "above, steeper, verdicts",
     [
         (3.0, 3.0, [HOLDS, HOLDS]),
-        (-3.0, 3.0, [DOES_NOT_HOLD, HOLDS]),
-        (4.0, -3.0, [HOLDS, DOES_NOT_HOLD]),
-        (0.0, 0.0, [DOES_NOT_HOLD, NOT_ENOUGH]),
+        (-3.0, 3.0, [CONTRADICTED, HOLDS]),
+        (4.0, -3.0, [HOLDS, CONTRADICTED]),
+        (0.0, 0.0, [SMALLER, NOT_ENOUGH]),
     ],
 )
 def test_effects_have_the_invented_size_and_the_papers_sign(record_of, above, steeper, verdicts):

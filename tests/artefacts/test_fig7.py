@@ -20,7 +20,7 @@ from effnet_lib.report.figures import activation_maps as map_panels
 from effnet_lib.report.tables import activation_maps
 from effnet_lib.runs.measurement_store import MeasurementStore
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH
 from effnet_lib.study import queue
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.measurement_plan import MeasurementPlan
@@ -110,17 +110,17 @@ def test_effects_of_known_size_get_their_verdicts():
     assert verdicts(judged) == [HOLDS] * 8
     for one in judged[1:]:
         assert one.estimate.value == pytest.approx(7, abs=0.6) and one.estimate.n == 5
-        assert list(one.to_json()) == ["claim", "printed", "measured", "interval", "verdict", "n", "protocol"]
+        assert one.to_json()["declared_n"] == 5 and not one.interim
     none = plan.claims(invented_maps(plan.study, GAINS | {"compound": 0.0}))
-    assert verdicts(none)[1:] == [DOES_NOT_HOLD] * 7
+    assert verdicts(none)[1:] == [CONTRADICTED] * 7
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
-def test_fewer_than_five_seeds_never_give_a_verdict(seeds):
+def test_fewer_than_five_seeds_are_interim_and_fewer_than_three_no_verdict(seeds):
     plan = planned(seeds=5)
     judged = plan.claims(invented_maps(plan.study, seeds=seeds))
-    assert verdicts(judged) == [NOT_ENOUGH] * 8
-    assert "5 seeds would decide" in judged[1].line() or seeds == 1
+    assert all(one.interim for one in judged)
+    assert verdicts(judged) == [HOLDS if seeds == 4 else NOT_ENOUGH] * 8
 
 
 def test_images_are_chosen_by_rule():

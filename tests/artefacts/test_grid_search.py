@@ -18,7 +18,7 @@ from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.sweep import Report
-from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH
 from effnet_lib.study import training_plan
 from effnet_lib.study.coefficient_grid import PAPER, candidate, points
 from effnet_lib.study.decided_study import Study
@@ -146,7 +146,7 @@ def judged(put):
     return make
 
 
-@pytest.mark.parametrize("lost, verdict", [(-2.0, HOLDS), (0.0, HOLDS), (3.0, DOES_NOT_HOLD)])
+@pytest.mark.parametrize("lost, verdict", [(-2.0, HOLDS), (0.0, HOLDS), (3.0, CONTRADICTED)])
 def test_fresh_seeds_decide(judged, lost, verdict):
     plan = judged(lost)
     found = plan.claims(plan.results())

@@ -19,7 +19,7 @@ from effnet_lib.models import families
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.run_spec import RunSpec
-from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
 from effnet_lib.study import proxy_families
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import FAMILIES, PROFILES, ProxyBaseline
@@ -173,7 +173,7 @@ def test_printed_margins_are_those_over_the_best_single_dimension():
     assert table3.printed_margins() == {"MobileNetV1": 1.4, "MobileNetV2": 0.6, "ResNet-50": 0.7}
 
 
-@pytest.mark.parametrize("compound, verdict", [(9, HOLDS), (6, DOES_NOT_HOLD), (3, DOES_NOT_HOLD)])
+@pytest.mark.parametrize("compound, verdict", [(9, HOLDS), (6, SMALLER), (3, CONTRADICTED)])
 def test_the_verdict_is_one_for_all_families(fill, compound, verdict):
     plan = fill(gains(compound))
     (judged,) = plan.claims(plan.results())
@@ -189,14 +189,15 @@ def test_a_mean_takes_each_family_alike_and_depth_those_two_that_print_it(fill):
     assert "depth" not in found["MobileNetV1"] and round(found[table3.MEAN]["depth"].value, 1) == 4.5
     # The mean over three families is known better than any one of them: 1 / sqrt(3).
     alone, mean = found["MobileNetV1"]["width"], found[table3.MEAN]["width"]
-    assert mean.se_seed == pytest.approx(alone.se_seed / np.sqrt(3))
+    every = [found[family]["width"].se_seed for family in margin]
+    assert mean.se_seed == pytest.approx(np.linalg.norm(every) / 3) and mean.se_seed < alone.se_seed
 
 
 def test_one_dimension_that_wins_refutes_it_whatever_the_others_say(fill):
     gain = {"baseline": 0, "depth": 2, "width": 2, "resolution": 14, "compound": 9}
     plan = fill(lambda family, method: 50 + gain[method])
     (judged,) = plan.claims(plan.results())
-    assert judged.verdict == DOES_NOT_HOLD and judged.estimate.value == pytest.approx(-5, abs=0.1)
+    assert judged.verdict == CONTRADICTED and judged.estimate.value == pytest.approx(-5, abs=0.1)
 
 
 def test_one_seed_is_never_a_verdict(fill):

@@ -19,7 +19,7 @@ from effnet_lib.models.zoo import NETWORKS
 from effnet_lib.report.tables import latency
 from effnet_lib.report.tables.latency import ELSEWHERE, HERE, SURVEY
 from effnet_lib.runs.measurement_store import Measurement, MeasurementStore
-from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from effnet_lib.stats.verdicts import HOLDS, NOT_ENOUGH, SMALLER
 from effnet_lib.study.measurement_plan import MeasurementPlan
 
 TABLE4 = artefact("table4")
@@ -138,7 +138,7 @@ def test_rows_say_what_the_rounds_say_beside_what_is_printed():
 
 def test_claims_are_judged_by_the_interval():
     judged = claims(filled())
-    assert [claim.verdict for claim in judged] == [HOLDS, NOT_ENOUGH, HOLDS, DOES_NOT_HOLD]
+    assert [claim.verdict for claim in judged] == [HOLDS, NOT_ENOUGH, HOLDS, SMALLER]
     assert [claim.to_json()["printed"] for claim in judged] == [None, 5.7, None, 6.1]
     assert [claim.to_json()["n"] for claim in judged] == [20, 20, 15, 15]
     assert judged[3].claim == "EfficientNet-B7 is at least 6.1x faster than GPipe (PyTorch eager (NCHW), one core)"

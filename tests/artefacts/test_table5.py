@@ -19,7 +19,7 @@ from effnet_lib.measure.transfer.tasks import FineTune, Probe, params
 from effnet_lib.report.tables.transfer import geometric_mean, series
 from effnet_lib.runs.measurement_store import Measurement
 from effnet_lib.runs.packing import pack_bits
-from effnet_lib.stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH
 from effnet_lib.study.measurement_plan import MeasurementPlan
 
 TABLE5 = artefact("table5")
@@ -164,7 +164,7 @@ def test_another_encoding_of_a_set_is_called_so_and_never_mixed_with_the_officia
 
 @pytest.mark.parametrize(
     "gain, draws, spread, expected",
-    [(3.0, 3, 0.3, HOLDS), (-2.0, 3, 0.3, DOES_NOT_HOLD), (1.0, 3, 3.0, NOT_ENOUGH), (9.0, 1, 0.3, NOT_ENOUGH)],
+    [(3.0, 3, 0.3, HOLDS), (-2.0, 3, 0.3, CONTRADICTED), (1.0, 3, 3.0, NOT_ENOUGH), (9.0, 1, 0.3, NOT_ENOUGH)],
 )
 def test_lite2_beats_lite0_only_with_draws_enough(gain, draws, spread, expected):
     judged = planned().claims(probes(gain, draws, spread))

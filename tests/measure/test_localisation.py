@@ -174,9 +174,11 @@ def test_the_interval_is_over_seeds_and_images():
     }
     effect = contrast(found, {"compound": 1, "width": -1})
     low, high = effect.interval95
-    assert (effect.n, effect.models) == (6, 2) and low < 3 < high and 0.5 < effect.value < 5.5
-    # What all models of a seed, or of an image, share cancels.
-    assert effect.se < 1.0 and contrast(found, {"compound": 1}).se_image == pytest.approx(0.5, abs=0.05)
+    assert effect.n == 6 and low < 3 < high and 0.5 < effect.value < 5.5
+    # What all models of an image share cancels; seeds are not paired.
+    assert effect.se_image < 0.3 < effect.se_seed and contrast(found, {"compound": 1}).se_image == pytest.approx(
+        0.5, abs=0.05
+    )
     assert means(found).shape == (3, 6)
     assert contrast(found, {"compound": 1, "nobody": -1}) == Estimate()
     found["compound"][0][3] = found["width"][0][3] = np.nan

@@ -12,11 +12,9 @@ import pandas as pd
 from ...artefacts import all_artefacts
 from ...core import paths
 from ...core.errors import one_line
-from ...stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
+from ...stats.verdicts import PROTOCOL, VERDICTS
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
-
-VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_ENOUGH)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ...stats.claims import DOES_NOT_HOLD, HOLDS
+from ...stats.verdicts import NOT_ENOUGH
 from .evidence import Evidence, collect, question
 
 if TYPE_CHECKING:
@@ -22,6 +22,6 @@ def listing() -> "Markdown":
 
 def _words(evidence: Evidence) -> str:
     tally = evidence.tally()
-    decided = tally[HOLDS] + tally[DOES_NOT_HOLD]
+    decided = sum(tally.values()) - tally[NOT_ENOUGH]
     verdicts = f", {decided} of {len(evidence.claims)} claims decided" if evidence.claims else ""
     return f"{evidence.label}{verdicts}"

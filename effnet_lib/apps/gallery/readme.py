@@ -5,13 +5,18 @@ from pathlib import Path
 from ...core import paths
 from ...core.atomic_write import write_aside
 from ...core.errors import StoreError
-from ...stats.claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH
+from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
 from .evidence import Evidence, collect, question
 from .provenance import provenance
 
 BEGIN = "<!-- artefacts: written by `effnet gallery --readme` -->"
 END = "<!-- /artefacts -->"
-WORDS = {HOLDS: ("holds", "hold"), DOES_NOT_HOLD: ("does not hold", "do not hold"), NOT_ENOUGH: ("open", "open")}
+WORDS = {
+    HOLDS: ("holds", "hold"),
+    CONTRADICTED: (CONTRADICTED,) * 2,
+    SMALLER: (SMALLER,) * 2,
+    NOT_ENOUGH: ("open", "open"),
+}
 
 
 def table() -> str:

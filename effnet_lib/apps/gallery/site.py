@@ -14,7 +14,7 @@ from ... import __version__
 from ...core import paths
 from ...core.atomic_write import write_aside
 from ...core.errors import StoreError
-from ...stats.claims import PROTOCOL
+from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL, SMALLER
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
 from . import evidence as found
@@ -25,8 +25,8 @@ from .provenance import provenance, strangers
 _BRACKETS, _LAST = re.compile(r"\s*\([^()]*\)"), re.compile(r"\s*\([^()]*[a-z][^()]*\)$")
 THUMBNAIL = 640  # columns
 MARK = ".effnet-gallery"  # in what this command wrote, and may replace
-SYMBOLS = {found.HOLDS: "✓", found.DOES_NOT_HOLD: "✗", found.NOT_ENOUGH: "?"}
-KINDS = {found.HOLDS: "holds", found.DOES_NOT_HOLD: "fails", found.NOT_ENOUGH: "open"}
+SYMBOLS = {HOLDS: "✓", CONTRADICTED: "✗", SMALLER: "<", NOT_ENOUGH: "?"}
+KINDS = {HOLDS: "holds", CONTRADICTED: "fails", SMALLER: "fails", NOT_ENOUGH: "open"}
 
 
 def build(folder: Path | None = None) -> Path:

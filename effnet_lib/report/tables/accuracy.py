@@ -95,19 +95,6 @@ def _origin(model: ScaledModel, runs: Runs) -> dict[str, Any]:
     }
 
 
-def longer(study: Study, weights: dict[str, float]) -> Estimate | None:
-    """Return a contrast of the quintet at the longer training budget; None where a profile has none.
-
-    Args:
-        weights: of scaling methods and "baseline".
-    """
-    if not study.follows_protocol:
-        return None
-    runs_of = {m: {s: study.store.find(spec) for s, spec in runs.items()} for m, runs in study.long_runs().items()}
-    bits = {m: {seed: record.correct for seed, record in runs.items() if record} for m, runs in runs_of.items()}
-    return contrast({m: runs for m, runs in bits.items() if runs}, weights)
-
-
 def seed_correlation(records: Records) -> float | None:
     """Return the correlation between models over common seeds (`intervals.seed_correlation`); None without any."""
     measured = outcomes(records)

@@ -13,7 +13,8 @@ from ...measure.transfer.tasks import FineTune, Probe, params
 from ...models import pretrained
 from ...runs.measurement_store import Measurement
 from ...runs.packing import unpack_bits
-from ...stats.intervals import Estimate, PairedOutcomes, pooled_sd
+from ...stats.estimate import Estimate, welch
+from ...stats.paired_outcomes import PairedOutcomes
 
 Records = dict[Probe | FineTune, Measurement]
 Networks = dict[str, dict[int, Measurement]]  # by network and seed (of a probe, its draw of training images)
@@ -67,14 +68,11 @@ def outcomes(networks: Networks) -> PairedOutcomes:
 
 
 def accuracy(networks: Networks, name: str) -> Estimate:
-    """Estimate a network's accuracy in percent, in the data set's metric: pooled seed spread and image error."""
-    values = {n: {s: r.result["accuracy"] for s, r in runs.items()} for n, runs in networks.items()}
-    sd, dof = pooled_sd(pd.DataFrame(values).T)
-    mine = list(values[name].values())
+    """Estimate a network's accuracy in percent, in the data set's metric: its own seed spread and image error."""
+    mine = [record.result["accuracy"] for record in networks[name].values()]
     images = next(iter(networks[name].values())).result["test_pictures"]
     mean = float(np.mean(mine))
-    by_image = 100 * sqrt(mean / 100 * (1 - mean / 100) / images)
-    return Estimate(mean, sd / sqrt(len(mine)) if dof else None, by_image, dof, len(mine), len(networks))
+    return welch({name: mine}, {name: 1.0}, 100 * sqrt(mean / 100 * (1 - mean / 100) / images))
 
 
 def geometric_mean(values) -> float:
