@@ -44,7 +44,8 @@ class Claim:
         unit: Of the estimate.
         declared: The number of seeds that the protocol declares; with fewer, a verdict is interim.
         short: The effect at the short budget where the long one decides.
-        log_loss: The same comparison in validation log loss, positive where it speaks for the claim; never decides.
+        beside: Secondary endpoints by name, such as the validation log loss, positive where they speak for the claim;
+            they never decide.
         premise: Whether the baseline was balanced, where that matters.
     """
 
@@ -56,7 +57,7 @@ class Claim:
     unit: str = "points"
     declared: int = LEAST_SEEDS
     short: Effect | None = None
-    log_loss: Effect | None = None
+    beside: Mapping[str, Estimate] = field(default_factory=dict)
     premise: Premise | None = None
 
     @property
@@ -124,7 +125,7 @@ class JudgedClaim:
                 for name, part in source.parts.items()
                 if name
             ],
-            "log_loss": {name: _numbers(part) for name, part in _parts(source.log_loss).items()},
+            "beside": {name: _numbers(part) for name, part in source.beside.items()},
             "short_budget": {name: _numbers(part) for name, part in _parts(source.short).items()},
             "note": self.note,
             "premise": source.premise and source.premise.to_json(),

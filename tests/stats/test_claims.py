@@ -13,7 +13,7 @@ from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL,
 
 KEYS = [
     "claim", "printed", "measured", "interval", "verdict", "n", "protocol", "interim", "declared_n", "delta",
-    "comparisons", "log_loss", "short_budget", "note", "premise",
+    "comparisons", "beside", "short_budget", "note", "premise",
 ]  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_judged_claims_become_plain_json():
     up, level = effect(2.0, 0.6, n=5, image=0.3), effect(np.float64(0.1), 0.3, n=5)
     balanced = Premise({"width": up}, {("width", "depth"): level})
     judged = judge([
-        Claim("deeper is better", up, printed=np.float64(1.4), log_loss=level, premise=balanced),
+        Claim("deeper is better", up, printed=np.float64(1.4), beside={"log loss": level}, premise=balanced),
         Claim("equal is better", level, printed="0.6"),
         Claim("never run", Estimate()),
         Claim("ran once", Estimate(2.0, None, 0.4, n=1)),
@@ -96,7 +96,7 @@ def test_judged_claims_become_plain_json():
     assert all(list(row) == KEYS and row["protocol"] == PROTOCOL == 2 for row in rows)
     assert [r["verdict"] for r in rows] == [HOLDS, SMALLER, NOT_ENOUGH, NOT_ENOUGH, NOT_ENOUGH, SMALLER]
     assert rows[0]["interval"] == pytest.approx(up.interval95, abs=5e-4) and rows[0]["n"] == 5
-    assert rows[0]["printed"] == 1.4 and rows[0]["log_loss"][""]["measured"] == 0.1
+    assert rows[0]["printed"] == 1.4 and rows[0]["beside"]["log loss"]["measured"] == 0.1
     assert rows[0]["premise"]["status"] == "met"
     for row in (rows[2], rows[4]):
         assert (row["measured"], row["interval"], row["n"]) == (None, None, 0)
