@@ -13,6 +13,8 @@ from ..report.tables.accuracy import outcomes
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast, points_to_logits
 from ..study.decided_study import QueueStage, Study, axes_of
+from ..study.protocol import PREDECLARED, declared
+from ..study.queue import blocks
 from ..study.registry import Artefact
 from ..study.scaled_model import SINGLE, ScaledModel
 from ..study.training_plan import Records
@@ -20,10 +22,8 @@ from ..study.training_plan import Records
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The protocol's two predeclared points of each axis; the mean of both is compared with the baseline.
-PREDECLARED = {"width": (1.8, 2.6), "depth": (4.0, 6.0), "resolution": (1.7, 2.2)}
 B0 = "baseline (EfficientNet-B0)"  # its row in Table 7
-CUT_FIRST = (3.8, 5.0)  # widths that the protocol leaves out of the first pass: 31 units for two points
+WIDEST = (3.8, 5.0)  # widths that come last: 31 units for two points
 
 
 class Figure3(Artefact):
@@ -42,15 +42,12 @@ class Figure3(Artefact):
         return list(first.values())
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
-        """Yield the queue's stages: one seed of everything, cheapest first, then whole blocks of seeds."""
+        """Yield order 5 of the queue: every point at the short budget, whole blocks of seeds; the widest last."""
         models = sorted(self.plan(study), key=lambda model: complexity.count(model.arch).madds)
-        cut = [m for m in models if m.method == "width" and m.coefficient in CUT_FIRST]
-        kept = [m for m in models if m not in cut]
-        seeds = study.profile.seeds
-        yield QueueStage(1, 10, "Figure 3, one seed", self.id, tuple(study.spec(m, 0) for m in kept))
-        rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in kept)
-        yield QueueStage(2, 10, f"Figure 3, {seeds} seeds", self.id, rest)
-        yield QueueStage(2, 11, "Figure 3, the two widest", self.id, tuple(study.spec(m, 0) for m in cut))
+        widest = [m for m in models if m.method == "width" and m.coefficient in WIDEST]
+        rest, seeds = [m for m in models if m not in widest], range(declared(study.profile, "fig3").seeds)
+        yield QueueStage(5, 10, f"Figure 3, {len(seeds)} seeds", self.id, blocks(study, rest, seeds))
+        yield QueueStage(5, 11, f"Figure 3, the widest, {len(seeds)} seeds", self.id, blocks(study, widest, seeds))
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return the accuracy table: a row a network, differences to the baseline."""

@@ -14,6 +14,8 @@ from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study
+from ..study.protocol import declared
+from ..study.queue import BEYOND, blocks
 from ..study.registry import Artefact
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 BASELINES = tuple(Scaling(depth=d, resolution=r) for d, r in ((1.0, 1.0), (1.0, 1.3), (2.0, 1.0), (2.0, 1.3)))
 PLAIN, BOTH = BASELINES[0], BASELINES[-1]  # the two lines that the claims compare
 WIDEST = 2.6  # w of the claim on slopes; and where the unscaled baseline's line ends
-SEEDS = 6  # of the two lines that decide
 
 
 def lines(study: Study) -> dict[Scaling, list[ScaledModel]]:
@@ -110,21 +111,16 @@ class Figure4(Artefact):
         return [model for line in lines(study).values() for model in line]
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
-        """Yield the queue's stages: one seed of the two lines that decide, their seeds, and the middle lines last."""
+        """Yield order 7 of the queue: the two lines that decide; and the middle lines, which are drawn only."""
         found = lines(study)
         ends, middle = ([m for on in group for m in found[on]] for group in ((PLAIN, BOTH), BASELINES[1:-1]))
         by_cost = sorted(ends, key=lambda model: complexity.count(model.arch).madds)
         ends = [model for model in by_cost if model.coefficient <= WIDEST]
         middle += [model for model in by_cost if model.coefficient > WIDEST]  # for the picture only, too
-        most = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
-        yield QueueStage(1, 12, "Figure 4, one seed", self.id, tuple(study.spec(m, 0) for m in ends))
-        yield QueueStage(
-            2, 20, f"Figure 4, {most} seeds", self.id, tuple(study.spec(m, s) for s in range(1, most) for m in ends)
-        )
-        seeds = range(study.profile.seeds)
-        yield QueueStage(
-            2, 90, "Figure 4, middle lines", self.id, tuple(study.spec(m, s) for s in seeds for m in middle)
-        )
+        seeds = range(declared(study.profile, "fig4").seeds)
+        yield QueueStage(7, 10, f"Figure 4, {len(seeds)} seeds", self.id, blocks(study, ends, seeds))
+        drawn = blocks(study, middle, range(study.profile.seeds))
+        yield QueueStage(BEYOND, 90, "Figure 4, middle lines", self.id, drawn)
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return the accuracy table: a row a network, differences to the baseline."""

@@ -26,6 +26,7 @@ from ..study.decided_study import QueueStage, Study
 from ..study.measurement_plan import Measurements
 from ..study.parameters import auto_or_flag, listed, text
 from ..study.profiles import Profile
+from ..study.queue import blocks
 from ..study.registry import Artefact
 from ..study.scaled_model import ScaledModel
 
@@ -149,17 +150,14 @@ class Figure7(Artefact):
         return [*networks, Thumbnails(study.dataset, settings), *shown]
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
-        """Yield the queue's stages: one seed of the five models, then whole blocks of seeds."""
+        """Yield order 6 of the queue: the five models, whole blocks of seeds."""
         profile = study.profile
         if profile.map_base and study.base != profile.map_base:
             from ..data.datasets import declare
 
             study = Study(self.adapted(profile), declare(profile.map_data or profile.dataset), study.store)
-        yield QueueStage(
-            1, 12, "Figure 7, one seed", self.id, tuple(study.spec(model, 0) for model in self.plan(study))
-        )
-        rest = tuple(study.spec(model, seed) for seed in range(1, profile.map_seeds) for model in self.plan(study))
-        yield QueueStage(2, 12, f"Figure 7, {profile.map_seeds} seeds", self.id, rest)
+        specs = blocks(study, self.plan(study), range(profile.map_seeds))
+        yield QueueStage(6, 10, f"Figure 7, {profile.map_seeds} seeds", self.id, specs)
 
     def drawable(self, results: Measurements) -> bool:
         """Say whether there is more than thumbnails, of which nothing can be drawn."""

@@ -13,6 +13,7 @@ from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study, axes_of
+from ..study.queue import BEYOND, blocks
 from ..study.registry import Artefact
 from ..study.scaled_model import METHODS, SINGLE, ScaledModel
 from ..study.training_plan import Records
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 7.0  # times the baseline's FLOPS: where the single dimensions and the published table are cut
-LEVEL_B_SEEDS = 6  # the decisive set; level A's are the quintet's own
 
 
 def levels(study: Study) -> dict[str, dict[str, ScaledModel]]:
@@ -74,16 +74,13 @@ class Figure8(Artefact):
         return list(first.values())
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
-        """Yield the queue's stages: one seed of everything, cheapest first; level B's seeds; blocks of the rest."""
+        """Yield what the curves have beyond the levels, cheapest first; the levels are the queue's own orders."""
         models = sorted(self.plan(study), key=lambda model: complexity.count(model.arch).madds)
-        seeds = study.profile.seeds
-        yield QueueStage(1, 11, "Figure 8, one seed", self.id, tuple(study.spec(m, 0) for m in models))
-        level_b = levels(study).get("B", {}).values()
-        most = LEVEL_B_SEEDS if study.follows_protocol else seeds  # the protocol's, where a profile follows it
-        specs = tuple(study.spec(m, seed) for seed in range(1, most) for m in level_b)
-        yield QueueStage(2, 4, f"level B, {most} seeds", self.id, specs)
-        rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
-        yield QueueStage(2, 30, f"Figure 8, {seeds} seeds", self.id, rest)
+        seeds = range(study.profile.seeds)
+        yield QueueStage(BEYOND, 10, "Figure 8's curves, one seed", self.id, blocks(study, models, seeds[:1]))
+        yield QueueStage(
+            BEYOND, 20, f"Figure 8's curves, {len(seeds)} seeds", self.id, blocks(study, models, seeds[1:])
+        )
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return the accuracy table: a row a network, differences to the baseline."""

@@ -17,6 +17,8 @@ from ..stats.claims import DELTA, Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
 from ..study.decided_study import QueueStage, Study
+from ..study.protocol import declared
+from ..study.queue import blocks
 from ..study.registry import Artefact
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
@@ -24,9 +26,8 @@ from ..study.training_plan import Records
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FINALISTS, MORE = 4, 3  # the decisive set: so many networks get so many more seeds
 FRESH = 100  # the first fresh seed: no seed that chose the winner judges it
-SEARCHED = 60  # rank of the queue's stage that completes the search; what has a higher one depends on its records
+SEARCHED = 30  # rank of the queue's stage that completes the search; what has a higher one depends on its records
 STEP_2 = 2.0  # phi at which winner and paper's triple are compared once more
 Search = dict[Candidate, dict[int, RunRecord]]
 
@@ -58,31 +59,22 @@ def _best(found: Search, seeds: range) -> list[Candidate] | None:
     return sorted(found, key=lambda network: -mean(run.top1 for run in found[network].values()))
 
 
-def _seeds(study: Study) -> tuple[range, range]:
-    """Return the seeds of all networks, and those of the finalists (more only where the protocol is followed)."""
-    first = study.profile.seeds
-    return range(first), range(first + (MORE if study.follows_protocol else 0))
-
-
-def finalists(study: Study) -> list[Candidate] | None:
-    """Return the four that get more seeds: the paper's triple and the best others; None while undecided."""
-    networks = candidates(study)
-    ranked = _best(_found(study, networks, _seeds(study)[0]), _seeds(study)[0])
-    if ranked is None or networks[0] not in ranked:  # without the paper's triple there is nothing to compare
-        return None
-    return [networks[0], *[network for network in ranked if network != networks[0]]][:FINALISTS]
+def _seeds(study: Study) -> range:
+    return range(study.parameters.seeds or declared(study.profile, "grid_search").seeds)
 
 
 def rival(study: Study) -> Candidate | None:
-    """Return the best of all networks but the paper's triple, by the finalists' seeds; None while undecided."""
-    final = finalists(study)
-    ranked = _best(_found(study, final, _seeds(study)[1]), _seeds(study)[1]) if final else None
-    return next((network for network in ranked if network.triple != PAPER), None) if ranked else None
+    """Return the best of all networks but the paper's triple; None while undecided, or where that triple diverged."""
+    networks = candidates(study)
+    ranked = _best(_found(study, networks, _seeds(study)), _seeds(study))
+    if ranked is None or networks[0] not in ranked:
+        return None
+    return next((network for network in ranked if network.triple != PAPER), None)
 
 
 def search(study: Study) -> Search:
-    """Return every stored record of the search's own seeds, the finalists' further ones included."""
-    found = _found(study, candidates(study), _seeds(study)[1])
+    """Return every stored record of the search's own seeds."""
+    found = _found(study, candidates(study), _seeds(study))
     return {network: runs for network, runs in found.items() if runs}
 
 
@@ -98,9 +90,13 @@ def duels(study: Study) -> dict[float, list[Candidate]]:
     return {phi: pair for phi, pair in pairs.items() if pair[0].arch != pair[1].arch}
 
 
+def _fresh_seeds(study: Study) -> range:
+    return range(FRESH, FRESH + declared(study.profile, "grid_search, fresh").seeds)
+
+
 def fresh_specs(study: Study, phi: float) -> tuple[RunSpec, ...]:
     """Return the fresh runs at one phi; none while undecided."""
-    pair, seeds = duels(study).get(phi, []), range(FRESH, FRESH + study.profile.fresh_seeds)
+    pair, seeds = duels(study).get(phi, []), _fresh_seeds(study)
     return tuple(study.spec(network, seed) for seed in seeds for network in pair)
 
 
@@ -140,7 +136,7 @@ def fresh(study: Study) -> dict[float, Estimate]:
 
 
 def _fresh_runs(study: Study, pair: list[Candidate]) -> Search:
-    runs = _found(study, pair, range(FRESH, FRESH + study.profile.fresh_seeds))
+    runs = _found(study, pair, _fresh_seeds(study))
     return {network: some for network, some in runs.items() if some}
 
 
@@ -156,18 +152,12 @@ class GridSearch(Artefact):
         return [study.baseline, *candidates(study)]
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
-        """Yield the queue's stages; whom the later ones train is decided by the stored results of the earlier ones."""
-        networks, (first, more) = candidates(study), _seeds(study)
-        yield QueueStage(1, 14, "grid search, one seed", self.id, tuple(study.spec(m, 0) for m in networks))
-        rest = tuple(study.spec(m, seed) for seed in first[1:] for m in networks)
-        yield QueueStage(2, SEARCHED, f"grid search, {len(first)} seeds", self.id, rest)
-        final = finalists(study) or []
-        specs = tuple(study.spec(m, seed) for seed in more[len(first) :] for m in final)
-        yield QueueStage(2, SEARCHED + 1, f"grid search, the best {len(final)}", self.id, specs)
-        yield QueueStage(2, SEARCHED + 2, "grid search, fresh seeds", self.id, fresh_specs(study, 1.0))
-        yield QueueStage(
-            2, SEARCHED + 3, f"grid search, step 2 at phi = {STEP_2:g}", self.id, fresh_specs(study, STEP_2)
-        )
+        """Yield order 8 of the queue; whom the later stages train is decided by the stored results of the earlier."""
+        seeds = _seeds(study)
+        first = blocks(study, candidates(study), seeds)
+        yield QueueStage(8, SEARCHED, f"grid search, {len(seeds)} seeds", self.id, first)
+        for i, (phi, words) in enumerate(((1.0, "fresh seeds"), (STEP_2, f"step 2 at phi = {STEP_2:g}")), 1):
+            yield QueueStage(8, SEARCHED + i, f"grid search, {words}", self.id, fresh_specs(study, phi))
 
     def later(self, study: Study) -> list[RunSpec]:
         """Return the runs, beyond models x seeds, that the stored results ask for."""

@@ -16,6 +16,8 @@ from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
 from ..study.decided_study import QueueStage, Study
+from ..study.protocol import declared
+from ..study.queue import blocks
 from ..study.registry import Artefact
 from ..study.scaled_model import SINGLE, ScaledModel
 from ..study.training_plan import Records
@@ -23,7 +25,6 @@ from ..study.training_plan import Records
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SEEDS = 6  # the decisive set
 MEAN = "mean over families"
 LEGEND = {
     "baseline": "baseline",
@@ -36,10 +37,7 @@ LEGEND = {
 
 def rows_of(study: Study) -> dict[str, dict[str, ScaledModel]]:
     """Return family -> method -> proxy, in the table's order."""
-    return {
-        family: {method: proxy_families.model(study, family, method) for method in proxy_families.printed(family)}
-        for family in study.profile.families
-    }
+    return {family: proxy_families.models(study, family) for family in study.profile.families}
 
 
 def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
@@ -86,17 +84,18 @@ class Table3(Artefact):
         return [model for rows in rows_of(study).values() for model in rows.values()]
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
-        """Yield the queue's stages: one seed of everything, the cheapest family first; then whole blocks of seeds."""
+        """Yield order 8 of the queue: rates of every family, then their rows, the cheapest family first."""
 
         def cost(models: list[ScaledModel]) -> int:
             return sum(complexity.count(model.arch).madds for model in models)
 
+        tuned = [study.family_tuning(family) for family in study.profile.families]
+        rates = tuple(spec for found in tuned for trials in found.values() for spec in trials.values())
+        yield QueueStage(8, 40, "Table 3, rates", self.id, rates)
         by_family = sorted((list(rows.values()) for rows in rows_of(study).values()), key=cost)
-        models = [model for rows in by_family for model in rows]
-        seeds = SEEDS if study.follows_protocol else study.profile.seeds  # the protocol's, where a profile follows it
-        yield QueueStage(1, 13, "Table 3, one seed", self.id, tuple(study.spec(m, 0) for m in models))
-        rest = tuple(study.spec(m, seed) for seed in range(1, seeds) for m in models)
-        yield QueueStage(2, 50, f"Table 3, {seeds} seeds", self.id, rest)
+        models = [model for rows in by_family for model in rows if study.rates_of(model)]
+        seeds = range(declared(study.profile, "table3").seeds)
+        yield QueueStage(8, 50, f"Table 3, {len(seeds)} seeds", self.id, blocks(study, models, seeds))
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return a row a model with at least one record, as `accuracy.table`, with the family and what Table 3 prints.

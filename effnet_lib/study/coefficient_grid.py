@@ -4,22 +4,22 @@ Section 3.3: fix phi = 1 and search alpha, beta, gamma >= 1 with alpha * beta^2 
 merges coefficients, so the search is over distinct networks, and what must be about 2 is a network's own count.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from math import dist, inf, log
 
 from ..core.errors import ParameterError, nearest
 from ..models import complexity
 from ..models.archs.efficientnet import EfficientNet
-from ..models.scaling import ALPHA, BETA, GAMMA, RoundingRule, Scaling, compound
+from ..models.scaling import ALPHA, BETA, GAMMA, Scaling, compound
 from .decided_study import Study
+from .fine_rounding import fine
 from .profiles import ROUNDINGS, UNSCALED, Profile, ProxyBaseline
 from .ranges import MOST_RUNS
 from .scaled_model import ScaledModel
 
 PAPER = Scaling(ALPHA, BETA, GAMMA)
 BUDGET = 2.0  # times the baseline's FLOPS at phi = 1
-FINE = RoundingRule(divisor=4, round_limit=None, resolution=4)  # for channels and px; blocks are added by `add_blocks`
 
 
 @dataclass(frozen=True)
@@ -51,43 +51,6 @@ class Point:
 def label(triple: Scaling) -> str:
     """Write a triple as the paper does: (alpha, beta, gamma)."""
     return f"({triple.depth:g}, {triple.width:g}, {triple.resolution:g})"
-
-
-def add_blocks(repeats: tuple[int, ...], depth: float) -> tuple[int, ...]:
-    """Scale the blocks of all stages together: round(depth * sum) in all, each added where most is missing.
-
-    `depth` is at least 1. Block by block the stage with the largest remainder (its exact share minus its blocks) gets
-    the next one, ties the longer and then the earlier stage. Remainders of the final total only would not be monotone:
-    (1, 2, 2, 3, 3, 4, 1) has 2 blocks in its first stage at depth 1.49, and 1 again at 1.5.
-    """
-    total, blocks = sum(repeats), list(repeats)
-    for target in range(total + 1, round(round(total * depth, 9)) + 1):
-        missing = [target * n - total * have for n, have in zip(repeats, blocks, strict=True)]  # x total: exact
-        blocks[max(range(len(blocks)), key=lambda i: (missing[i], repeats[i], -i))] += 1
-    return tuple(blocks)
-
-
-def fine(base: EfficientNet, scaling: Scaling) -> EfficientNet:
-    """Scale a rounded network by the finest steps that count exactly: single blocks, 4 channels, 4 px.
-
-    Unlike the paper's rule this starts from the baseline as it stands: B0's table at depth 0.5 is 8 blocks where the
-    baseline has 10, and at (1, 1, 1) the search must be at the baseline. Channels go to the nearest multiple of 4
-    (expanded sixfold they are multiples of 8, which timm asks for). Multipliers are at least 1.
-
-    Raises:
-        ParameterError: a channel count or size that `RoundingRule` refuses.
-    """
-    blocks = add_blocks(tuple(stage.repeats for stage in base.stages), scaling.depth)
-    return replace(
-        base,
-        px=FINE.image_size(base.px, scaling.resolution),
-        stem=FINE.end(base.stem, scaling.width),
-        stages=tuple(
-            replace(stage, channels=FINE.channels(stage.channels, scaling.width), repeats=repeats)
-            for stage, repeats in zip(base.stages, blocks, strict=True)
-        ),
-        head=FINE.end(base.head, scaling.width),
-    )
 
 
 def candidate(study: Study, triple: Scaling, phi: float = 1.0) -> Candidate:

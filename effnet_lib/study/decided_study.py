@@ -1,41 +1,35 @@
-"""A profile with its decisions taken: which baseline, which rate, which models cost the same.
+"""A profile with its decisions taken: which baseline, which recipe, which rates, which models cost the same.
 
-Step 0 of the protocol chooses the baseline among candidates of equal cost, the tuning then chooses the rate with
-the same trials for every scaling method. Both look at a held-out fifth of the training set, never at the
-validation set, and both are computed from stored records.
+Step 0 of the protocol chooses the baseline among candidates of equal cost, the tuning then its recipe, and a rate for
+every other model. All look at a held-out fifth of the training set, never at the validation set, and all are computed
+from stored records; where these are not all there, from the decisions that ship (`decision_files`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import inf
+from typing import Any
 
 from ..data.datasets import DataSet, declare
-from ..data.splits import HOLDOUT
-from ..models.archs import Architecture
-from ..models.complexity import count
 from ..models.scaling import Scaling
 from ..runs.measurement_store import MeasurementStore
 from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunStore
-from .decisions import choose_base, choose_rates
+from ..training.recipes import Recipe
+from . import decision_files, levels, proxy_families
+from .decision_files import Decided
+from .decisions import choose_base, choose_rates, edges
 from .parameters import Parameters
 from .profiles import LEVEL_A, UNSCALED, Profile, ProxyBaseline
-from .scaled_model import METHODS, ScaledModel, scaling_of
-
-CANDIDATE_SEEDS = (0, 1)
-LONG_SEEDS, LONG_FACTOR = 4, 3  # the under-training check: seeds, and times the epochs
-GRIDS = {  # coefficients that may be picked for an equal-FLOPS level
-    "width": [round(1 + 0.1 * i, 1) for i in range(1, 41)],
-    "depth": [1 + 0.5 * i for i in range(1, 15)],
-    "resolution": [round(1 + 0.1 * i, 1) for i in range(1, 16)],
-    "compound": [0.25 * i for i in range(1, 17)],
-}
+from .protocol import LONG, LONG_FACTOR, declared
+from .recipe_search import RecipeSearch
+from .scaled_model import METHODS, ScaledModel
+from .trials import Trials
 
 
 @dataclass(frozen=True)
 class QueueStage:
-    """Some runs of the queue: `number` is the pass, `rank` the place in it, `artefact` the plan that asked."""
+    """Some runs of the queue: `number` is the protocol's order, `rank` the place in it, `artefact` who asked."""
 
     number: int
     rank: int
@@ -95,125 +89,153 @@ class Study:
         measure = self.parameters.own.get("measure", "auto")
         return self.trains if measure == "auto" else bool(measure)
 
+    # Decisions ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def shipped(self) -> Decided:
+        """The decisions that ship for this profile on this data set; empty where none do, or they are not read."""
+        return decision_files.read(self.profile, self.dataset.id, self.store) if self.store.published else Decided()
+
+    @cached_property
+    def trials(self) -> Trials:
+        """The held-out runs that decide."""
+        return Trials(self.profile, self.dataset, self.store)
+
     def candidates(self) -> dict[ProxyBaseline, list[RunSpec]]:
         """Return step 0's runs, per candidate baseline; empty where the profile fixes its baseline."""
-        profile = self.profile
-        if len(profile.candidates) == 1:
-            return {}
-        return {
-            base: [
-                self._holdout(base.arch(self.dataset.classes, padding=profile.padding), profile.recipe, seed)
-                for seed in CANDIDATE_SEEDS
-            ]
-            for base in profile.candidates
-        }
-
-    def _holdout(self, arch: Architecture, recipe, seed: int) -> RunSpec:
-        return RunSpec(arch, recipe, self.dataset.id + HOLDOUT, seed)
+        return self.trials.candidates()
 
     @cached_property
     def base(self) -> ProxyBaseline | None:
-        """The chosen baseline, or None while step 0 lacks records.
-
-        The highest mean held-out accuracy wins; of all whose 95 % interval to it includes zero, the one with the
-        highest resolution.
-        """
+        """The chosen baseline (`decisions.choose_base`), or None while step 0 lacks records."""
         if self.decided_base or len(self.profile.candidates) == 1:
             return self.decided_base or self.profile.candidates[0]
         found = {base: [self.store.find(s) for s in specs] for base, specs in self.candidates().items()}
         if not all(record for records in found.values() for record in records):
-            return None
+            return self.shipped.base
         return choose_base(found)
+
+    @property
+    def edges(self) -> list[str]:
+        """Where the chosen baseline lies on an edge of step 0's list, in words; the premise carries them."""
+        if self.base is None or len(self.profile.candidates) == 1:
+            return []
+        return edges(self.base, self.profile.candidates, self.dataset.classes)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether recipe and rates of this profile are tried out, and not given."""
+        return bool(self.profile.learning_rates) and not self.decided_rates
+
+    @cached_property
+    def recipe_search(self) -> RecipeSearch:
+        """The trials of the baseline's recipe; none while no baseline is decided."""
+        return RecipeSearch({}, ()) if self.base is None else self.trials.recipe(self.baseline.arch)
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """The tuned recipe at the short budget, with the baseline's rate, or None while it lacks records."""
+        if not self.tunes:
+            return self.profile.recipe
+        return self.recipe_search.chosen or (self.shipped.recipe if self.shipped.base == self.base else None)
+
+    def tuning(self) -> dict[str, dict[float, RunSpec]]:
+        """Return the runs of the rates that are asked for so far: method -> rate -> run; none without a recipe."""
+        if not self.tunes or self.recipe is None:
+            return {}
+        return self.trials.rate_specs(self.recipe, self.five_methods())
+
+    @cached_property
+    def learning_rates(self) -> dict[str, float] | None:
+        """The learning rate of each method (and "baseline"), or None while the tuning lacks records."""
+        if self.decided_rates:
+            return dict(self.decided_rates)
+        if not self.tunes:
+            return dict.fromkeys(("baseline", *METHODS), self.recipe.lr)
+        if self.recipe is None:
+            return None
+        return choose_rates(self.trials.rates(self.recipe, self.five_methods())) or self._shipped("rates")
+
+    def _shipped(self, what: str) -> Any:
+        """Return a later decision that ships, where those before it are the same."""
+        same = (self.shipped.base, self.shipped.recipe) == (self.base, self.recipe)
+        return getattr(self.shipped, what) if same else None
+
+    def family_tuning(self, family: str) -> dict[str, dict[float, RunSpec]]:
+        """Return the runs of a family's rates (Table 3) that are asked for so far, as `tuning`."""
+        if not self.tunes or self.recipe is None:
+            return {}
+        return self.trials.rate_specs(self.recipe, proxy_families.models(self, family))
+
+    @cached_property
+    def family_rates(self) -> dict[str, dict[str, float]]:
+        """The learning rates of each family of Table 3, family -> method -> rate; without those that lack records."""
+        found = {}
+        for family in self.profile.families if self.ready else ():
+            models = proxy_families.models(self, family)
+            if self.tunes:
+                rates = choose_rates(self.trials.rates(self.recipe, models))
+                rates = rates or (self._shipped("family_rates") or {}).get(family)
+            else:
+                rates = {method: self.learning_rates[method] for method in models}
+            if rates:
+                found[family] = rates
+        return found
+
+    def rates_of(self, model: ScaledModel) -> Mapping[str, float] | None:
+        """Return the learning rates by method that a model's is among, or None while they are not decided."""
+        return self.family_rates.get(model.family) if model.family else self.learning_rates
+
+    @property
+    def ready(self) -> bool:
+        """Whether baseline, recipe and rates are decided, so that models can be planned."""
+        return self.base is not None and self.learning_rates is not None
+
+    @property
+    def follows_protocol(self) -> bool:
+        """Whether the protocol's decisive set is trained in this profile: those that choose their baseline."""
+        return len(self.profile.candidates) > 1
+
+    # Models and runs ------------------------------------------------------------------------------------------
 
     def model(self, method: str, coefficient: float, on: Scaling = UNSCALED) -> ScaledModel:
         """Return the baseline (scaled by `on`) scaled by one method; that without any scaling is named "baseline"."""
-        scaling = on * scaling_of(method, coefficient)
-        arch = self.base.arch(self.dataset.classes, scaling, self.profile.padding)
-        return ScaledModel("baseline" if scaling == UNSCALED else method, coefficient, arch, on)
+        return levels.scaled(self.base, self.dataset.classes, self.profile.padding, method, coefficient, on)
 
     @property
     def baseline(self) -> ScaledModel:
         return self.model("width", 1.0)
 
-    def equal_flops_level(self, ratio: float) -> dict[str, ScaledModel]:
-        """Return the model of each method whose counted FLOPS come nearest to `ratio` times the baseline's.
+    def level(self, between: tuple[float, float]) -> levels.Level:
+        """Return a level of equal FLOPS: its multiple, between two, and the model of each method."""
+        return levels.equal_cost(self.base, self.dataset.classes, self.profile.padding, between)
 
-        The compound model's count is at most 2 % above the smallest of the others.
-        """
-        unit = count(self.baseline.arch).madds
-        picked: dict[str, ScaledModel] = {}
-        for method in METHODS:
-            models = [self.model(method, coefficient) for coefficient in GRIDS[method]]
-            madds = {model: count(model.arch).madds for model in models}
-            if method == "compound":
-                most = 1.02 * min(count(model.arch).madds for model in picked.values())
-                models = [model for model in models if madds[model] <= most] or models[:1]
-            picked[method] = min(models, key=lambda model: abs(madds[model] / unit - ratio))
-        return picked
+    def equal_flops_level(self, between: tuple[float, float]) -> dict[str, ScaledModel]:
+        """Return the model of each method at a level of equal FLOPS."""
+        return dict(zip(METHODS, self.level(between).models, strict=True))
 
     def five_methods(self) -> dict[str, ScaledModel]:
         """Return the baseline and the four models of level A."""
         return {"baseline": self.baseline} | self.equal_flops_level(LEVEL_A)
 
-    def tuning(self) -> dict[str, dict[float, RunSpec]]:
-        """Return the tuning's runs: method -> rate -> run, one seed, held-out fifth; empty where the rate is fixed."""
-        if not self.profile.learning_rates:
-            return {}
-        return {
-            method: {
-                rate: self._holdout(model.arch, replace(self.profile.recipe, lr=rate), 0)
-                for rate in self.profile.learning_rates
-            }
-            for method, model in self.five_methods().items()
-        }
+    def long(self, model: ScaledModel) -> ScaledModel:
+        """Return a model at the budget that decides the profile's main claims: the long one, or its only one."""
+        return replace(model, budget=self.profile.deciding)
 
-    @cached_property
-    def learning_rates(self) -> dict[str, float] | None:
-        """The learning rate of each method (and "baseline"), or None while the tuning lacks records."""
-        methods = ("baseline", *METHODS)
-        if self.decided_rates:
-            return dict(self.decided_rates)
-        if not self.profile.learning_rates:
-            return dict.fromkeys(methods, self.profile.recipe.lr)
-        if self.base is None:
-            return None
-        losses = {m: {r: self._trial(s) for r, s in trials.items()} for m, trials in self.tuning().items()}
-        if any(loss is None for trials in losses.values() for loss in trials.values()):
-            return None
-        return choose_rates(losses)
-
-    def _trial(self, spec: RunSpec) -> float | None:
-        """Return a trial's held-out loss: infinite where it diverged, None where it has not run."""
-        record = self.store.find(spec)
-        if record:
-            return record.result["loss"]
-        return inf if self.store.diverged(spec.key) else None
-
-    def spec(self, model: ScaledModel, seed: int, epochs: int | None = None) -> RunSpec:
-        """Return the run of a model under the tuned recipe, on the whole training set."""
+    def spec(self, model: ScaledModel, seed: int) -> RunSpec:
+        """Return the run of a model under the tuned recipe and its budget, on the whole training set."""
         tuned = {"published": "compound"}.get(model.method, model.method)  # a compound scaling, rounded by hand
-        recipe = replace(self.profile.recipe, lr=self.learning_rates[tuned])
-        if epochs:
-            recipe = replace(recipe, epochs=epochs)
+        epochs = self.recipe.epochs * (LONG_FACTOR if model.budget == LONG else 1)
+        recipe = replace(self.recipe, lr=self.rates_of(model)[tuned], epochs=epochs)
         return RunSpec(model.arch, recipe, self.dataset.id, seed)
 
-    @property
-    def follows_protocol(self) -> bool:
-        """Whether the protocol's quintet is trained in this profile: those that choose their baseline."""
-        return len(self.profile.candidates) > 1
-
     def long_runs(self) -> dict[str, dict[int, RunSpec]]:
-        """Return the under-training check: the quintet at three times the epochs, method -> seed -> run."""
-        epochs = LONG_FACTOR * self.profile.recipe.epochs
+        """Return the methods of level A at the long budget, method -> seed -> run."""
+        seeds = range(declared(self.profile, "level A").seeds)
         return {
-            method: {seed: self.spec(model, seed, epochs) for seed in range(LONG_SEEDS)}
+            method: {seed: self.spec(self.long(model), seed) for seed in seeds}
             for method, model in self.five_methods().items()
         }
-
-    @property
-    def ready(self) -> bool:
-        """Whether baseline and rates are decided, so that models can be planned."""
-        return self.base is not None and self.learning_rates is not None
 
 
 def axes_of(study: Study) -> dict[str, tuple[float, ...]]:

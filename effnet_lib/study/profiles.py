@@ -6,6 +6,7 @@ from ..core.errors import ParameterError, nearest
 from ..models.archs import efficientnet
 from ..models.scaling import Scaling
 from ..training.recipes import PAPER, SHORT, Recipe
+from .protocol import LONG
 
 UNSCALED = Scaling()
 WIDTHS = (1.0, 1.4, 1.8, 2.6, 3.8, 5.0)
@@ -19,7 +20,8 @@ GRID = tuple(
 )  # grid search: up to 1.4 in width and resolution, since 1.41^2 = 2
 ALPHAS = (*GRID, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0)
 ROUNDINGS = ("fine", "paper")  # of the grid search's networks (grid.fine, and the reference implementation's rule)
-LEVEL_A, LEVEL_B = 3.3, 5.7  # the protocol's levels: counted FLOPS over the baseline's
+# The protocol's levels: multiples of the baseline's counted FLOPS between which they lie (`levels.equal_cost`).
+LEVEL_A, LEVEL_B = (3.0, 4.0), (5.0, 6.5)
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class ProxyBaseline:
 class Profile:
     """One size of study.
 
-    `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed). `learning_rates`: the
-    tuning's trials (one: fixed). `trains`: whether a notebook trains what is missing unless told otherwise.
+    `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed), trained by `recipe`.
+    `learning_rates`: with which the tuning begins, the middle one the recipe's (none: all of the recipe is fixed);
+    `batches`, `crops`, `emas`: what it tries besides. `deciding`: the training budget that decides the claims which the
+    protocol asks for at the long one. `trains`: whether a notebook trains what is missing unless told otherwise.
     `published`: whether published records count. `in_process`: train in the notebook's own process by default.
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
-    baselines with a scaled depth or resolution. `levels`: at which multiples of its FLOPS the scaling methods
-    are compared. `families`: whose rows of Table 3 are measured.
+    baselines with a scaled depth or resolution. `levels`: between which multiples of its FLOPS the scaling
+    methods are compared. `families`: whose rows of Table 3 are measured.
     `alphas`, `betas`, `gammas`: the grid search's grid, pruned to twice the baseline's FLOPS within the share
     `tolerance`, its networks rounded by `rounding`; `networks`: how many of them are trained at most; `fresh_seeds`:
     seeds on which winner and paper's triple meet again.
@@ -69,12 +73,16 @@ class Profile:
     candidates: tuple[ProxyBaseline, ...]
     seeds: int
     learning_rates: tuple[float, ...] = ()
+    batches: tuple[int, ...] = ()
+    crops: tuple[float, ...] = ()
+    emas: tuple[float, ...] = ()
+    deciding: str = "short"
     widths: tuple[float, ...] = WIDTHS
     depths: tuple[float, ...] = DEPTHS
     resolutions: tuple[float, ...] = RESOLUTIONS
     phis: tuple[float, ...] = PHIS
     line_widths: tuple[float, ...] = LINE_WIDTHS
-    levels: tuple[float, ...] = (LEVEL_A, LEVEL_B)
+    levels: tuple[tuple[float, float], ...] = (LEVEL_A, LEVEL_B)
     families: tuple[str, ...] = FAMILIES
     alphas: tuple[float, ...] = ALPHAS
     betas: tuple[float, ...] = GRID
@@ -93,6 +101,19 @@ class Profile:
     in_process: bool = False
     padding: str = "symmetric"
 
+
+def _candidates(*listed: tuple[float, float, int, int]) -> tuple[ProxyBaseline, ...]:
+    """Return baselines of (width, depth, px, stride of the last map)."""
+    return tuple(ProxyBaseline(*one) for one in listed)
+
+
+TUNED = {  # what the protocol tries on the baseline that step 0 chose
+    "learning_rates": (0.1, 0.2, 0.4),
+    "batches": (16, 32, 64),
+    "crops": (0.35, 0.6),
+    "emas": (0.0, 0.99),
+    "deciding": LONG,
+}
 
 PROFILES = {
     profile.name: profile
@@ -151,33 +172,49 @@ PROFILES = {
             "photos",
             "hours on any CPU, published: real photographs at a proxy scale of 6 M multiply-adds",
             "imagenette-224",
-            SHORT,
-            # All 5.4 to 6.2 M multiply-adds (the protocol's step 0).
-            (
-                ProxyBaseline(0.5, 0.5, 64),
-                ProxyBaseline(0.35, 1, 64),
-                ProxyBaseline(0.35, 0.5, 80),
-                ProxyBaseline(0.25, 0.75, 80),
-                ProxyBaseline(0.25, 0.5, 96),
+            replace(SHORT, batch=32),
+            # 5.5 to 6.1 M multiply-adds: from the most pixels at the smallest width to the least, at every stride.
+            _candidates(
+                (0.2, 0.25, 120, 32),
+                (0.25, 0.25, 104, 32),
+                (0.1, 0.25, 120, 16),
+                (0.25, 0.25, 84, 16),
+                (0.2, 0.25, 100, 16),
+                (0.15, 0.25, 124, 32),
+                (0.25, 0.5, 96, 32),
+                (0.1, 0.25, 132, 32),
+                (0.25, 0.75, 64, 16),
+                (0.25, 0.25, 52, 8),
+                (0.35, 0.5, 72, 32),
+                (0.1, 0.25, 92, 8),
+                (0.15, 0.25, 112, 16),
             ),
             seeds=3,
-            learning_rates=(0.1, 0.2, 0.4),
+            **TUNED,
         ),
         Profile(
             "gpu",
             "minutes on one GPU: real photographs at a proxy scale of 31 M multiply-adds",
             "imagenette-224",
-            replace(SHORT, epochs=25, precision="bf16"),
-            # All 30.5 to 32.3 M multiply-adds, the cost of B0 at 64 px.
-            (
-                ProxyBaseline(1, 1, 64),
-                ProxyBaseline(0.7, 1, 80),
-                ProxyBaseline(0.6, 1, 96),
-                ProxyBaseline(0.5, 0.75, 112),
-                ProxyBaseline(0.5, 0.5, 144),
+            replace(SHORT, batch=32, precision="bf16"),
+            # 30.2 to 31.5 M multiply-adds, the cost of B0 at 60 px; 224 px is the size of the photographs.
+            _candidates(
+                (0.6, 1, 96, 32),
+                (0.5, 0.75, 112, 32),
+                (0.5, 0.5, 136, 32),
+                (0.35, 0.5, 184, 32),
+                (0.3, 0.5, 200, 32),
+                (0.25, 0.5, 221, 32),
+                (0.35, 0.25, 212, 32),
+                (0.25, 0.25, 256, 32),
+                (0.2, 0.5, 256, 32),
+                (0.15, 0.75, 228, 32),
+                (0.5, 0.25, 124, 16),
+                (0.3, 0.25, 180, 16),
+                (0.5, 0.25, 68, 8),
             ),
             seeds=3,
-            learning_rates=(0.1, 0.2, 0.4),
+            **TUNED,
             line_widths=(*LINE_WIDTHS, 3.8),
         ),
         Profile(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import product
 from math import log
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,9 +17,11 @@ from ..models.complexity import count
 from ..models.families import ASSUMED
 from ..models.families import FAMILIES as FULL
 from ..models.scaling import MIN_PX, Scaling
-from .decided_study import Study
 from .profiles import UNSCALED, ProxyBaseline
 from .scaled_model import ScaledModel
+
+if TYPE_CHECKING:
+    from .decided_study import Study
 
 BASELINE = "baseline"
 UNTOUCHED = ProxyBaseline(1, 1, 224)  # of a profile at full size: the families stay as they are, too
@@ -43,7 +46,7 @@ def printed(family: str) -> Mapping[str, Scaling]:
     }
 
 
-def proxy(study: Study, family: str) -> ProxyBaseline:
+def proxy(study: "Study", family: str) -> ProxyBaseline:
     """Return width, depth and px that bring a family to the cost of the profile's baseline (see `choose`)."""
     if study.base == UNTOUCHED:
         return UNTOUCHED
@@ -102,7 +105,7 @@ def full_size(model: ScaledModel) -> Architecture:
     return FULL.get(model.family, efficientnet.scale)(model.scaling)
 
 
-def model(study: Study, family: str, method: str) -> ScaledModel:
+def model(study: "Study", family: str, method: str) -> ScaledModel:
     """Return the proxy of one row of Table 3.
 
     Raises:
@@ -116,6 +119,11 @@ def model(study: Study, family: str, method: str) -> ScaledModel:
     return ScaledModel(method, 0.0 if method == "compound" else 1.0, arch, base_scaling=scaling, family=family)
 
 
-def baseline(study: Study, family: str) -> ScaledModel:
+def baseline(study: "Study", family: str) -> ScaledModel:
     """Return a family's own baseline: its proxy without any scaling."""
     return model(study, family, BASELINE)
+
+
+def models(study: "Study", family: str) -> dict[str, ScaledModel]:
+    """Return the proxies of all of a family's rows of Table 3, method -> model, in its order."""
+    return {method: model(study, family, method) for method in printed(family)}

@@ -1,7 +1,7 @@
-"""The pending runs of all landed plans, in the order in which the protocol wants them.
+"""The pending runs of all landed plans, in the protocol's order: docs/protocol.md, "The decisive set".
 
-Pass 1 is one seed of everything (baseline candidates, tuning and the quintet first, and two more seeds of the quintet
-last), so that every figure has its points; pass 2 completes whole blocks of seeds.
+1 decides (step 0, recipe, rates); 2 and 3 are the long runs that decide the paper's main claims, 4 the same methods at
+the short budget, 5 to 9 the other claims; 10 is what is drawn and decides nothing. Runs come in whole blocks of seeds.
 """
 
 import time
@@ -15,10 +15,14 @@ from ..runs.run_spec import RunSpec
 from ..runs.sweep import Report, SweepOptions, estimator, run_all
 from ..runs.sweep_state import FIRST_EPOCH
 from . import registry
-from .decided_study import QueueStage, Study
+from .decided_study import QueueStage, Study, axes_of
+from .profiles import LEVEL_B
+from .protocol import PREDECLARED, declared
+from .scaled_model import ScaledModel
 
-QUINTET_SEEDS = (3, 10)  # in pass 1, in all
-LAST = 99  # rank after every plan's own
+DECIDES, LEVEL_A_LONG, PREDECLARED_LONG, LEVEL_A_SHORT = 1, 2, 3, 4  # the orders of what no artefact lists alone
+LEVEL_B_SHORT = 9
+BEYOND = 10  # drawn, and no part of the decisive set
 
 
 def data_of(study: Study) -> Callable[[RunSpec], DataSet]:
@@ -31,11 +35,11 @@ def data_of(study: Study) -> Callable[[RunSpec], DataSet]:
 def stages(study: Study, chosen: Iterable[str] = ()) -> list[QueueStage]:
     """List the queue's stages as far as the decisions allow, for the chosen artefacts (default: all).
 
-    Baseline and tuning come before everything; what depends on a decision appears once it is taken.
+    What decides comes before everything; what depends on a decision appears once it is taken.
     """
     found = list(_decisions(study))
     if study.ready:
-        found += list(_quintet(study))
+        found += list(_decisive(study))
         for artefact in registry.all_artefacts().values():
             found += artefact.stages(study)
     wanted = set(chosen)
@@ -46,33 +50,54 @@ def stages(study: Study, chosen: Iterable[str] = ()) -> list[QueueStage]:
 
 
 def _decisions(study: Study) -> Iterator[QueueStage]:
-    candidates = study.candidates()
-    if candidates:
-        specs = tuple(spec for group in zip(*candidates.values(), strict=True) for spec in group)
-        yield QueueStage(1, 0, "baseline candidates", "study", specs)
-    if study.base is not None and study.tuning():
-        tuning = study.tuning()
-        # The middle rate of every method first: a cut leaves comparable trials.
-        rates = sorted(study.profile.learning_rates, key=lambda rate: abs(rate - study.profile.recipe.lr))
-        specs = tuple(tuning[method][rate] for rate in rates for method in tuning)
-        yield QueueStage(1, 1, "tuning of the quintet", "study", specs)
+    """Yield what decides, as far as it is asked for; nothing for a decision that ships."""
+
+    def stage(rank: int, name: str, specs: Iterable[RunSpec], known: bool) -> QueueStage:
+        left = tuple(specs)
+        shipped = known and any(study.trials.loss(spec) is None for spec in left)
+        return QueueStage(DECIDES, rank, name, "study", () if shipped else left)
+
+    candidates = study.candidates().values()
+    seeds = (spec for group in zip(*candidates, strict=True) for spec in group)
+    yield stage(0, "baseline candidates", seeds, study.base is not None)
+    if study.base is None or not study.tunes:
+        return
+    tried = (study.trials.spec(study.baseline.arch, recipe) for recipe in study.recipe_search.asked)
+    yield stage(1, "recipe of the baseline", tried, study.recipe is not None)
+    tuning = study.tuning()
+    # Rates in whole rows, the recipe's own first: a cut leaves comparable trials.
+    rates = sorted({rate for trials in tuning.values() for rate in trials}, key=lambda rate: _steps(study, rate))
+    specs = (trials[rate] for rate in rates for trials in tuning.values() if rate in trials)
+    yield stage(2, "rates of level A's methods", specs, study.ready)
 
 
-def _quintet(study: Study) -> Iterator[QueueStage]:
+def _steps(study: Study, rate: float) -> float:
+    return max(rate / study.recipe.lr, study.recipe.lr / rate)
+
+
+def _decisive(study: Study) -> Iterator[QueueStage]:
+    """Yield the protocol's orders 2, 3, 4 and 9, which belong to several figures; for profiles that follow it."""
     if not study.follows_protocol:
         return
-    models = study.five_methods().values()
-    early, full = QUINTET_SEEDS
+    five = list(study.five_methods().values())
+    long = list(map(study.long, five))
+    points = [study.model(method, c) for method in axes_of(study) for c in PREDECLARED[method]]
+    points = [study.long(model) for model in points if model.arch not in {one.arch for one in five}]
+    level_b = list(study.equal_flops_level(LEVEL_B).values()) if LEVEL_B in study.profile.levels else []
+    for number, claims, words, artefact, models in (
+        (LEVEL_A_LONG, "level A", "level A, long", "quintet", long),
+        (PREDECLARED_LONG, "predeclared", "Figure 3's predeclared points, long", "fig3", points),
+        (LEVEL_A_SHORT, "level A, short", "level A, short", "quintet", five),
+        (LEVEL_B_SHORT, "level B", "level B", "fig8", level_b),
+    ):
+        seeds = declared(study.profile, claims).seeds
+        yield QueueStage(number, 0, f"{words}, {seeds} seeds", artefact, blocks(study, models, range(seeds)))
 
-    def block(first: int, last: int) -> tuple[RunSpec, ...]:
-        return tuple(study.spec(model, seed) for seed in range(first, last) for model in models)
 
-    yield QueueStage(1, 2, "quintet, one seed", "quintet", block(0, 1))
-    yield QueueStage(1, LAST, f"quintet, {early} seeds", "quintet", block(1, early))
-    yield QueueStage(2, 2, f"quintet, {full} seeds", "quintet", block(early, full))
-    long = [list(runs.values()) for runs in study.long_runs().values()]
-    specs = tuple(spec for seed in zip(*long, strict=True) for spec in seed)
-    yield QueueStage(2, 3, f"quintet at {specs[0].recipe.epochs} epochs", "quintet", specs)
+def blocks(study: Study, models: Iterable[ScaledModel], seeds: Iterable[int]) -> tuple[RunSpec, ...]:
+    """Return the runs of some models, one seed of all before the next: a cut leaves whole blocks."""
+    listed = list(models)
+    return tuple(study.spec(model, seed) for seed in seeds for model in listed)
 
 
 def _open(study: Study, spec: RunSpec) -> bool:
@@ -117,5 +142,5 @@ def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
         total.left = report.left
         if report.left and not (report.stored or report.failed or report.paused or report.busy):
             options.say(_too_short(report.left[0], speed, now.budget))
-        if study.ready or report.left or report.paused or not (report.stored or report.failed):
+        if report.left or report.paused or not (report.stored or report.failed):
             return total

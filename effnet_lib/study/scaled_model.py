@@ -1,10 +1,13 @@
 """The models of a comparison: a scaling method, its coefficient, the rounded network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..models.archs import Architecture
 from ..models.scaling import PUBLISHED, Scaling, compound
 from .profiles import UNSCALED
+from .protocol import SHORT
 
 METHODS = ("width", "depth", "resolution", "compound")
 
@@ -33,7 +36,9 @@ class ScaledModel:
     """One model of a comparison: the scaling method, its coefficient (phi for compound), the rounded network.
 
     `base_scaling` is what the baseline was scaled by before the method (Figure 4); `family` another baseline than B0,
-    with the compound multipliers as Table 3 prints them in `base_scaling`.
+    with the compound multipliers as Table 3 prints them in `base_scaling`. `budget` is how long it is trained, "short"
+    or "long"; both have one name, and stand in one table, but never in one comparison (`at_budget`).
+    `rounding` is the paper's or, where that has no network of a level's cost, "fine" (`fine_rounding`).
     """
 
     method: str
@@ -41,6 +46,8 @@ class ScaledModel:
     arch: Architecture
     base_scaling: Scaling = UNSCALED
     family: str = ""
+    budget: str = SHORT
+    rounding: str = "paper"
 
     @property
     def name(self) -> str:
@@ -53,6 +60,7 @@ class ScaledModel:
         if self.method == "compound" and not self.coefficient:  # multipliers as printed, which are no alpha^phi
             return f"compound {on.depth:g}/{on.width:g}/{on.resolution:g}"
         name = f"{symbol}={self.coefficient:g}" if symbol else self.method
+        name = f"{name} fine" if self.rounding == "fine" else name
         return name if on == UNSCALED else f"{name} (d={on.depth:g}, r={on.resolution:g})"
 
     @property
@@ -60,3 +68,11 @@ class ScaledModel:
         """The multipliers over the baseline, all together."""
         own = UNSCALED if self.method == "baseline" else scaling_of(self.method, self.coefficient)
         return self.base_scaling * own
+
+
+Kept = TypeVar("Kept")
+
+
+def at_budget(records: Mapping[ScaledModel, Kept], budget: str) -> dict[ScaledModel, Kept]:
+    """Return what belongs to the models of one training budget: names are unique only there."""
+    return {model: kept for model, kept in records.items() if model.budget == budget}

@@ -74,7 +74,7 @@ def plan(study: Study, wanted: Wanted = Wanted()) -> RunSpec:
 
 def _network(study: Study, wanted: Wanted) -> tuple[Architecture, str, Recipe]:
     """Return the network, the scaling method whose learning rate it takes, and its recipe."""
-    recipe, classes = study.profile.recipe, study.dataset.classes
+    recipe, classes = study.recipe, study.dataset.classes
     if wanted.model is not None:
         rows = {row.name: row for row in PUBLISHED}
         if wanted.model not in rows:

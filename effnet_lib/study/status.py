@@ -1,6 +1,8 @@
 """What a profile's study has decided, and how far its queue is."""
 
 import json
+from collections.abc import Mapping
+from math import inf
 
 import pandas as pd
 
@@ -13,7 +15,7 @@ from .queue import data_of, stages
 
 
 def decisions(study: Study) -> str:
-    """Say which baseline and which rates the records decide, with the numbers that decide them."""
+    """Say which baseline, recipe and rates the records decide, with the numbers that decide them."""
     lines = []
     for base, specs in study.candidates().items():
         records = [study.store.find(spec) for spec in specs]
@@ -22,15 +24,55 @@ def decisions(study: Study) -> str:
         lines.append(f"  candidate {base!s:34} {madds:6.2f} M   held-out top-1 {top1} %")
     lines.append(f"baseline: {study.base or 'not decided yet'}")
     if study.base is not None:
-        for method, trials in study.tuning().items():
-            found = {rate: study.store.find(spec) for rate, spec in trials.items()}
-            losses = ", ".join(
-                f"{rate:g}: {r.result['loss']:.4f}" if r else f"{rate:g}: -" for rate, r in found.items()
-            )
-            lines.append(f"  tuning {method:11} held-out loss by rate  {losses}")
-        rates = study.learning_rates
-        lines.append("rates: " + (", ".join(f"{m} {r:g}" for m, r in rates.items()) if rates else "not decided yet"))
+        lines += [f"  on an edge: {words}" for words in study.edges]
+        lines += _recipe(study)
+    if study.recipe is not None:
+        lines += [_trials(method, trials, study) for method, trials in study.tuning().items()]
+        lines.append(f"rates: {_rates(study.learning_rates)}")
+    for family in study.profile.families if study.ready and study.tunes else ():
+        trials = study.family_tuning(family).items()
+        lines += [_trials(f"{family} {method}", rates, study) for method, rates in trials]
+        lines.append(f"rates of {family}: {_rates(study.family_rates.get(family))}")
     return "\n".join(lines)
+
+
+def _recipe(study: Study) -> list[str]:
+    """Say what was tried of the baseline's recipe: a line a batch, then the smallest crop and averaged weights."""
+    if not study.tunes:
+        return []
+    lines = []
+    for batch, trials in study.recipe_search.batches.items():
+        lines.append(f"  batch {batch:<4} held-out loss by rate  {_losses(trials.losses)}")
+    chosen = study.recipe
+    tried = {
+        f"crops from {recipe.min_area:g}, EMA {recipe.ema:g}": study.trials.loss(
+            study.trials.spec(study.baseline.arch, recipe)
+        )
+        for recipe in study.recipe_search.asked
+        if chosen and (recipe.batch, recipe.lr) == (chosen.batch, chosen.lr)
+    }
+    lines += [f"  {words:27} held-out loss  {_loss(loss)}" for words, loss in tried.items()]
+    words = "not decided yet"
+    if chosen:
+        words = f"batch {chosen.batch}, rate {chosen.lr:g}, crops from {chosen.min_area:g}, EMA {chosen.ema or 'none'}"
+    return [*lines, f"recipe: {words}"]
+
+
+def _trials(name: str, trials: dict[float, RunSpec], study: Study) -> str:
+    losses = {rate: study.trials.loss(spec) for rate, spec in trials.items()}
+    return f"  tuning {name:22} held-out loss by rate  {_losses(losses)}"
+
+
+def _losses(losses: Mapping[float, float | None]) -> str:
+    return ", ".join(f"{rate:g}: {_loss(loss)}" for rate, loss in losses.items())
+
+
+def _loss(loss: float | None) -> str:
+    return "-" if loss is None else "diverged" if loss == inf else f"{loss:.4f}"
+
+
+def _rates(rates: Mapping[str, float] | None) -> str:
+    return ", ".join(f"{m} {r:g}" for m, r in rates.items()) if rates else "not decided yet"
 
 
 def state(study: Study, spec: RunSpec) -> str:
@@ -51,12 +93,14 @@ def status(study: Study, workers: int | None = None) -> str:
     predicted = estimator(study.store.own(), data)
     rows, lines, left, unit = [], {}, {}, 0.0  # dicts: one run may stand in two stages
     if study.base is not None:
-        unit = cost(RunSpec(study.baseline.arch, study.profile.recipe, study.dataset.id, 0), study.dataset)
+        unit = cost(
+            RunSpec(study.baseline.arch, study.recipe or study.profile.recipe, study.dataset.id, 0), study.dataset
+        )
     for stage in stages(study):
         states = {spec: state(study, spec) for spec in stage.specs}
         todo = {spec: predicted(spec) for spec, how in states.items() if how != "done"}
         left |= todo
-        row = {"pass": stage.number, "stage": stage.name}
+        row = {"order": stage.number, "stage": stage.name}
         row["units"] = round(sum(cost(spec, data(spec)) for spec in stage.specs) / unit, 1) if unit else "-"
         row |= {how: list(states.values()).count(how) for how in ("done", "running", "pending", "failed")}
         rows.append(row | {"core-h left": round(sum(todo.values()) / 3600, 2)})

@@ -41,10 +41,14 @@ class TrainingPlan(Plan):
         self.models: list[ScaledModel] = []
         self.seeds = tuple(range(self.study.profile.seeds))
         if self.study.ready:
-            self.models = merged(self._networks(), self.notes)
+            planned = merged(self._networks(), self.notes)
+            self.models = [model for model in planned if self.study.rates_of(model)]
+            if waiting := dict.fromkeys(model.family for model in planned if not self.study.rates_of(model)):
+                undecided = f"The learning rates of {', '.join(waiting)} are not decided yet"
+                self.notes.append(f"{undecided}; this command decides them: {self._queue_command()} --budget 36000")
         else:
             self.notes.append(
-                "The baseline and the learning rate of this profile are not decided yet; "
+                "The baseline, the recipe or the learning rates of this profile are not decided yet; "
                 f"this command decides them: {self._queue_command()} --budget 36000"
             )
         check_runs(len(self.models), len(self.seeds))
@@ -108,6 +112,7 @@ class TrainingPlan(Plan):
                 {
                     "model": model.name,
                     "px": model.arch.px,
+                    "epochs": self.specs[model, self.seeds[0]].recipe.epochs,
                     "FLOPS (M)": round(count(model.arch).madds / 1e6, 2),
                     "x baseline": round(count(model.arch).madds / unit, 2),
                     "stored": f"{stored} of {len(self.seeds)}",
@@ -186,18 +191,19 @@ class TrainingPlan(Plan):
         if not self.models:
             return {}
         planned = {spec for stage in queue.stages(self.study) for spec in stage.specs if spec.seed not in self.seeds}
-        by_arch = {model.arch: model for model in self.models}
-        ours = sorted((spec for spec in planned if spec.arch in by_arch), key=lambda spec: spec.seed)
-        made = {(by_arch[spec.arch], spec.seed): self.study.spec(by_arch[spec.arch], spec.seed) for spec in ours}
+        seeds: dict = {}
+        for spec in planned:
+            seeds.setdefault(spec.arch, set()).add(spec.seed)
+        ours = sorted((seed, i) for i, model in enumerate(self.models) for seed in seeds.get(model.arch, ()))
+        made = {(self.models[i], seed): self.study.spec(self.models[i], seed) for seed, i in ours}
         return {place: spec for place, spec in made.items() if spec in planned}
 
 
 def merged(models: Iterable[ScaledModel], notes: list[str]) -> list[ScaledModel]:
-    """Keep each network once; coefficients that round to the same network are merged, with a note."""
+    """Keep each network once a budget; coefficients that round to the same network are merged, with a note."""
     kept: dict = {}
     for model in models:
-        if model.arch not in kept:
-            kept[model.arch] = model
-        elif model.name != kept[model.arch].name:
-            notes.append(f"{model.name} rounds to the same network as {kept[model.arch].name}: one point for both")
+        first = kept.setdefault((model.arch, model.budget), model)
+        if model.name != first.name:
+            notes.append(f"{model.name} rounds to the same network as {first.name}: one point for both")
     return list(kept.values())

@@ -2,17 +2,16 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from support.decided import bits, parabola, put_candidates, put_trials
 
+import effnet_lib as eff
 from effnet_lib.data.datasets import declare
 from effnet_lib.data.splits import HOLDOUT
-from effnet_lib.models.complexity import count
 from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.sweep import SweepOptions
-from effnet_lib.study.decided_study import GRIDS, Study
-from effnet_lib.study.decisions import choose_base, choose_rates
-from effnet_lib.study.profiles import LEVEL_A, LEVEL_B, PROFILES, ProxyBaseline
+from effnet_lib.study.decided_study import Study
+from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 from effnet_lib.study.queue import data_of, stages, work
 from effnet_lib.study.scaled_model import METHODS
 from effnet_lib.study.status import decisions, status
@@ -27,97 +26,8 @@ def study_of(store, base: ProxyBaseline | None = None, profile=PHOTOS, dataset=N
     return Study.of(chosen, store, dataset)
 
 
-def bits(right: int, of: int = 400, shift: int = 0) -> np.ndarray:
-    """Return `right` right pictures out of `of`, another pattern for every shift."""
-    return np.roll(np.arange(of) < right, shift)
-
-
-# Decisions --------------------------------------------------------------------------------------------------
-
-SMALL, MIDDLE, LARGE = ProxyBaseline(0.5, 0.5, 64), ProxyBaseline(0.35, 0.5, 80), ProxyBaseline(0.25, 0.5, 96)
-
-
-@pytest.mark.parametrize(
-    "right, chosen",
-    [
-        ({SMALL: (300, 302), MIDDLE: (200, 202), LARGE: (100, 102)}, SMALL),  # clearly the best
-        (
-            {SMALL: (300, 302), MIDDLE: (299, 301), LARGE: (100, 102)},
-            MIDDLE,
-        ),  # tied with the best, more pixels
-        ({SMALL: (300, 302), MIDDLE: (299, 301), LARGE: (299, 301)}, LARGE),
-        ({SMALL: (298, 300), MIDDLE: (299, 301), LARGE: (300, 302)}, LARGE),
-        (
-            {SMALL: (302, 301), ProxyBaseline(0.35, 1, 64): (300, 302), LARGE: (100, 102)},
-            SMALL,
-        ),  # equal pixels: the mean
-    ],
-)
-def test_the_best_baseline_wins_and_a_tie_goes_to_the_higher_resolution(record_of, right, chosen):
-    found = {
-        base: [record_of(RunSpec(base.arch(10), PHOTOS.recipe, "x", seed), bits(n)) for seed, n in enumerate(counts)]
-        for base, counts in right.items()
-    }
-    assert choose_base(found) == chosen
-    assert choose_base(dict(reversed(found.items()))) == chosen
-
-
-RATES = (0.1, 0.2, 0.4)
-
-
-@pytest.mark.parametrize(
-    "losses, expected",
-    [
-        # Optima within one step: the rate of the lowest mean loss, for all.
-        ({"a": (1.0, 0.9, 1.2), "b": (0.8, 0.9, 1.0)}, {"a": 0.1, "b": 0.1}),
-        ({"a": (1.0, 0.8, 1.2), "b": (0.89, 0.9, 1.0)}, {"a": 0.2, "b": 0.2}),
-        ({"a": (1.0, 0.9, 1.1), "b": (1.0, 0.9, 0.8)}, {"a": 0.2, "b": 0.2}),
-        ({"a": (0.9, 0.9, 0.9), "b": (0.9, 0.9, 0.9)}, {"a": 0.1, "b": 0.1}),
-        # Further apart: each its own, also those between.
-        ({"a": (0.8, 0.9, 1.0), "b": (1.0, 0.9, 0.8), "c": (1.0, 0.7, 1.0)}, {"a": 0.1, "b": 0.4, "c": 0.2}),
-    ],
-)
-def test_one_rate_for_all_unless_the_optima_are_far_apart(losses, expected):
-    assert choose_rates({m: dict(zip(RATES, values, strict=True)) for m, values in losses.items()}) == expected
-
-
-@pytest.mark.parametrize("ratio", [LEVEL_A, LEVEL_B])
-@pytest.mark.parametrize("base", PHOTOS.candidates, ids=str)
-def test_models_of_a_level_have_the_nearest_counted_flops(store, base, ratio):
-    study = study_of(store, base)
-    unit = count(base.arch(10)).madds
-    picked = study.equal_flops_level(ratio)
-    assert tuple(picked) == METHODS
-
-    def off(model) -> float:
-        return abs(count(model.arch).madds / unit - ratio)
-
-    most = 1.02 * min(count(picked[method].arch).madds for method in METHODS[:3])
-    for method, model in picked.items():
-        assert model.method == method and model == study.model(method, model.coefficient)
-        rivals = [study.model(method, coefficient) for coefficient in GRIDS[method]]
-        if method == "compound":
-            assert count(model.arch).madds <= most
-            rivals = [rival for rival in rivals if count(rival.arch).madds <= most]
-        assert off(model) == min(map(off, rivals))
-
-
-def test_level_a_of_the_first_candidate_is_that_of_the_protocol(store):
-    picked = study_of(store, SMALL).equal_flops_level(LEVEL_A)
-    assert {m: model.coefficient for m, model in picked.items()} == {
-        "width": 2.0, "depth": 4.0, "resolution": 1.7, "compound": 1.5,
-    }  # fmt: skip
-    assert [model.name for model in picked.values()] == ["w=2", "d=4", "r=1.7", "phi=1.5"]
-
-
-@pytest.mark.parametrize("profile", ["photos", "gpu"])
-def test_candidates_cost_the_same(profile):
-    madds = [count(base.arch(10)).madds for base in PROFILES[profile].candidates]
-    assert max(madds) / min(madds) < 1.16
-
-
 def test_the_baseline_has_one_name(store):
-    study = study_of(store, SMALL)
+    study = study_of(store, ProxyBaseline(0.5, 0.5, 64))
     neutral = [study.model(method, 0 if method == "compound" else 1.0) for method in METHODS]
     assert {model.name for model in neutral} == {"baseline"}
     assert {model.arch for model in neutral} == {study.baseline.arch}
@@ -125,86 +35,110 @@ def test_the_baseline_has_one_name(store):
 
 # The queue --------------------------------------------------------------------------------------------------
 
-
-def put_candidates(study: Study, record_of, best: ProxyBaseline) -> None:
-    for base, specs in study.candidates().items():
-        for spec in specs:
-            study.store.put(record_of(spec, bits(300 if base == best else 100, shift=spec.seed)))
+WINNER = PHOTOS.candidates[5]  # (0.15, 0.25, 124 px)
 
 
-def put_tuning(study: Study, record_of, best: float) -> None:
-    for trials in study.tuning().values():
-        for rate, spec in trials.items():
-            stored = study.store.get(spec.key)  # the baseline at the middle rate was a candidate
-            right = stored.correct if stored else bits(200)
-            study.store.put(record_of(spec, right, loss=1.0 + abs(rate - best)))
+def decide(study: Study, record_of, best: ProxyBaseline = WINNER, rate: float = 0.2) -> Study:
+    put_candidates(study, record_of, best)
+    return put_trials(study, record_of, parabola(rate))
 
 
-@pytest.mark.parametrize("best", PHOTOS.candidates, ids=str)
-def test_nothing_is_planned_before_its_decision(store, record_of, best):
+def test_nothing_is_planned_before_its_decision(store, record_of):
     def planned():
         return stages(study_of(store))
 
     (candidates,) = planned()
-    assert len(candidates.specs) == 10 and {spec.data for spec in candidates.specs} == {"imagenette-224/holdout"}
+    assert len(candidates.specs) == 26 and {spec.data for spec in candidates.specs} == {"imagenette-224/holdout"}
     # One seed of every candidate comes before the next seed, so that a cut leaves whole blocks.
-    assert [spec.seed for spec in candidates.specs] == [0] * 5 + [1] * 5
-    put_candidates(study_of(store), record_of, best)
+    assert [spec.seed for spec in candidates.specs] == [0] * 13 + [1] * 13
+    assert {(spec.recipe.batch, spec.recipe.lr, spec.recipe.epochs) for spec in candidates.specs} == {(32, 0.2, 12)}
+    put_candidates(study_of(store), record_of, WINNER)
     store.path(candidates.specs[-1].key).rename(store.root / "aside")
     assert planned() == [candidates]  # one record short
     (store.root / "aside").rename(store.path(candidates.specs[-1].key))
 
-    _, tuning = planned()
-    assert study_of(store).base == best
-    assert len(tuning.specs) == 15 and {spec.data for spec in tuning.specs} == {"imagenette-224/holdout"}
-    assert [spec.recipe.lr for spec in tuning.specs] == [0.2] * 5 + [0.1] * 5 + [0.4] * 5
-    put_tuning(study_of(store), record_of, 0.4)
+    _, recipe = planned()
+    assert study_of(store).base == WINNER and study_of(store).edges == []
+    assert len(recipe.specs) == 9 and {spec.data for spec in recipe.specs} == {"imagenette-224/holdout"}
+    assert study_of(store).recipe is None and not study_of(store).ready
 
-    study = study_of(store)
-    assert study.ready and set(study.learning_rates.values()) == {0.4}
-    every = planned()
-    assert [stage.number for stage in every] == sorted(stage.number for stage in every)
-    first_pass = [stage.name for stage in every if stage.number == 1]
-    assert first_pass[:3] == ["baseline candidates", "tuning of the quintet", "quintet, one seed"]
-    later = [spec for stage in every[2:] for spec in stage.specs]
+
+def test_rates_come_after_the_recipe_and_everything_else_after_them(store, record_of):
+    study = decide(study_of(store), record_of, rate=0.4)
+    assert study.ready and set(study.learning_rates.values()) == {0.4} and study.recipe.lr == 0.4
+    every = stages(study)
+    orders = [(stage.number, stage.rank) for stage in every]
+    assert orders == sorted(orders) and {stage.number for stage in every} == {*range(1, 11)}
+    assert [stage.name for stage in every][:7] == [
+        "baseline candidates", "recipe of the baseline", "rates of level A's methods", "level A, long, 5 seeds",
+        "Figure 3's predeclared points, long, 3 seeds", "level A, short, 6 seeds", "Figure 3, 3 seeds",
+    ]  # fmt: skip
+    rates = every[2].specs
+    assert [spec.recipe.lr for spec in rates[:5]] == [0.4] * 5  # the recipe's own first, of all five methods
+    later = [spec for stage in every[3:] for spec in stage.specs if stage.name != "Table 3, rates"]
     assert {spec.data for spec in later} == {"imagenette-224"}  # the validation set is only looked at now
     assert {spec.recipe.lr for spec in later} == {0.4}
+    assert not [
+        spec
+        for stage in every
+        for spec in stage.specs
+        if spec.data == "imagenette-224" and spec.arch.family != "efficientnet"
+    ]
 
 
-@pytest.mark.parametrize("best", PHOTOS.candidates, ids=str)
-def test_no_stage_asks_for_a_run_twice(store, record_of, best):
-    put_candidates(study_of(store), record_of, best)
-    put_tuning(study_of(store), record_of, 0.1)
-    for stage in stages(study_of(store)):
+def test_no_stage_asks_for_a_run_twice_and_no_seed_is_beyond_the_declared(store, record_of):
+    study = decide(study_of(store), record_of)
+    most = {}
+    for stage in stages(study):
         assert len({spec.key for spec in stage.specs}) == len(stage.specs), stage.name
+        for spec in stage.specs:
+            most[stage.number] = max(most.get(stage.number, 0), spec.seed % 100 + 1)
+    assert most == {1: 2, 2: 5, 3: 3, 4: 6, 5: 3, 6: 5, 7: 5, 8: 3, 9: 6, 10: 3}
 
 
-def test_quintet_has_ten_seeds_and_four_long_ones(store, record_of):
-    put_candidates(study_of(store), record_of, SMALL)
-    put_tuning(study_of(store), record_of, 0.1)
-    study = study_of(store)
-    quintet = [stage for stage in stages(study) if stage.artefact == "quintet"]
-    assert [(stage.number, len(stage.specs)) for stage in quintet] == [(1, 5), (1, 10), (2, 35), (2, 20)]
-    short = [spec for stage in quintet[:3] for spec in stage.specs]
-    assert {(spec.arch, spec.seed) for spec in short} == {
-        (model.arch, seed) for model in study.five_methods().values() for seed in range(10)
-    }
-    assert {spec.recipe.epochs for spec in short} == {12} and {s.recipe.epochs for s in quintet[3].specs} == {36}
+def test_long_runs_have_three_times_the_epochs_and_the_same_name(store, record_of):
+    study = decide(study_of(store), record_of)
+    by_order = {stage.number: stage.specs for stage in stages(study) if stage.number in (2, 3, 4)}
+    assert {spec.recipe.epochs for spec in by_order[2] + by_order[3]} == {36}
+    assert {spec.recipe.epochs for spec in by_order[4]} == {12}
+    five = study.five_methods()
+    assert {(spec.arch, spec.seed) for spec in by_order[2]} == {(m.arch, s) for m in five.values() for s in range(5)}
+    assert {spec for runs in study.long_runs().values() for spec in runs.values()} == set(by_order[2])
+    long = study.long(five["width"])
+    assert long.name == five["width"].name and long != five["width"] and long.budget == "long"
+    assert study.spec(long, 0).recipe == replace(study.spec(five["width"], 0).recipe, epochs=36)
+    only = study_of(store, profile=PROFILES["smoke"])
+    assert only.long(only.baseline) == only.baseline
+
+
+def test_families_are_planned_once_their_own_rates_are_tried(store, record_of):
+    study = decide(study_of(store), record_of)
+    rates = next(stage for stage in stages(study) if stage.name == "Table 3, rates")
+    assert rates.number == 8 and len(rates.specs) == 14 * 3 and study.family_rates == {}
+    plan = eff.plan("table3", profile="photos")
+    assert plan.models == [] and "learning rates of MobileNetV1, MobileNetV2, ResNet-50 are not" in plan.summary()
+    while missing := [spec for s in stages(study.again()) if s.rank == 40 for spec in s.specs if not store.find(spec)]:
+        for spec in missing:
+            store.put(record_of(spec, loss=parabola(0.1 if "v1" in spec.arch.family else 0.2)(spec)))
+    found = study.again().family_rates
+    assert [set(rates.values()) for rates in found.values()] == [{0.1}, {0.2}, {0.2}]
+    planned = eff.plan("table3", profile="photos").specs
+    assert {spec.recipe.lr for (model, _), spec in planned.items() if model.family == "MobileNetV1"} == {0.1}
 
 
 @pytest.mark.parametrize("profile", ["smoke", "cpu"])
 def test_fixed_profiles_need_no_decision(store, profile):
     study = study_of(store, profile=PROFILES[profile])
-    assert study.ready and study.candidates() == study.tuning() == {}
-    assert study.spec(study.baseline, 0).recipe == PROFILES[profile].recipe
+    assert study.ready and study.candidates() == study.tuning() == {} and study.recipe_search.asked == ()
+    assert study.spec(study.baseline, 0).recipe == PROFILES[profile].recipe and study.edges == []
+    assert set(study.family_rates) == set(study.profile.families)
 
 
 @pytest.fixture
 def small_study(store, images):
-    """A study with open decisions on a folder of pictures: two candidates, two rates."""
-    profile = replace(
-        PHOTOS, candidates=(ProxyBaseline(0.25, 0.25, 32), ProxyBaseline(0.25, 0.25, 40)), learning_rates=(0.1, 0.2)
-    )
+    """A study with open decisions on a folder of pictures: two candidates, one batch."""
+    candidates = (ProxyBaseline(0.25, 0.25, 32), ProxyBaseline(0.25, 0.25, 40))
+    profile = replace(PHOTOS, candidates=candidates, batches=(32,), emas=(), crops=())
     return Study.of(profile, store, declare(str(images)))
 
 
@@ -223,22 +157,40 @@ def test_one_call_takes_all_decisions(small_study, monkeypatch, record_of, train
         assert dataset.id == spec.data
         trained.append(spec)
         right = bits(300 if spec.arch.px == 32 else 200)
-        return trained_as(record_of(spec, right, loss=1 + spec.recipe.lr))
+        return trained_as(record_of(spec, right, loss=parabola(0.1)(spec)))
 
     monkeypatch.setattr(trainer, "train", train)
     report = work(small_study, ["study"], SweepOptions(0, budget=1e6, say=said.append))
-    # Of the tuning's 5 models x 2 rates, the baseline at the recipe's rate was trained as a candidate.
-    assert len(report.stored) == len(trained) == 4 + 9 and not report.failed and not report.left
-    study = Study(small_study.profile, small_study.dataset, small_study.store)
-    assert study.base.px == 32 and set(study.learning_rates.values()) == {0.1}
-    baseline, *others = (model.arch for model in study.five_methods().values())
-    assert [spec.arch for spec in trained[4:]] == [
-        *others,
-        baseline,
-        *others,
-    ]  # whole rates, the recipe's first
-    assert work(study, ["study"], SweepOptions(0, budget=1e6, say=said.append)).stored == [] and len(trained) == 13
-    assert "rates: baseline 0.1" in decisions(study) and "quintet, 3 seeds" in status(study)
+    # Step 0: 2 x 2. Recipe: 0.1, 0.4 and, beyond the edge, 0.05; 0.2 was a candidate's. Rates: 4 models x 3.
+    assert len(report.stored) == len(trained) == 4 + 3 + 12 and not report.failed and not report.left
+    study = small_study.again()
+    assert study.base.px == 32 and set(study.learning_rates.values()) == {0.1} and study.recipe.lr == 0.1
+    assert [spec.recipe.lr for spec in trained[4:7]] == [0.1, 0.4, 0.05]
+    assert [spec.recipe.lr for spec in trained[7:11]] == [0.1] * 4  # the recipe's rate first
+    assert work(study, ["study"], SweepOptions(0, budget=1e6, say=said.append)).stored == [] and len(trained) == 19
+    told = decisions(study)
+    assert "rates: baseline 0.1" in told and "recipe: batch 32, rate 0.1, crops from 0.35, EMA none" in told
+    assert "tuning width" in told and "level A, long, 5 seeds" in status(study)
+
+
+def test_a_call_that_was_cut_goes_on_where_it_was(small_study, monkeypatch, record_of, trained_as):
+    trained = []
+
+    def train(spec, *_):
+        if len(trained) == 6:
+            raise MemoryError("cut")
+        trained.append(spec)
+        return trained_as(record_of(spec, bits(300 if spec.arch.px == 32 else 200), loss=parabola(0.2)(spec)))
+
+    monkeypatch.setattr(trainer, "train", train)
+    report = work(small_study, ["study"], SweepOptions(0, budget=1e6, say=lambda line: None))
+    assert len(report.stored) == 6 and report.failed and not small_study.again().ready
+    before = {spec.key for spec in trained}
+    monkeypatch.setattr(
+        trainer, "train", lambda spec, *_: trained_as(record_of(spec, bits(9), loss=parabola(0.2)(spec)))
+    )
+    report = work(small_study, ["study"], SweepOptions(0, budget=1e6, say=lambda line: None))
+    assert not {spec.key for spec in report.stored} & before and small_study.again().ready
 
 
 def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch, record_of, trained_as):
@@ -259,12 +211,18 @@ def test_the_queue_ends_when_a_decision_cannot_be_taken(small_study, monkeypatch
     assert len(report.left) == 2 and len(calls) == 4
 
 
-def test_a_tuning_trial_that_diverged_counts_as_infinitely_bad(store, record_of):
-    study = study_of(store, LARGE)
-    for trials in study.tuning().values():
-        for rate, spec in trials.items():
-            if rate == 0.4:
-                store.fail(spec.key, "Diverged: the training loss is nan in epoch 1 of 12")
-            else:
-                store.put(record_of(spec, loss=1.0 + rate))
-    assert study.learning_rates == dict.fromkeys(("baseline", *METHODS), 0.1)
+def test_a_tuning_trial_that_diverged_counts_as_infinitely_bad(small_study, record_of):
+    put_candidates(small_study, record_of, small_study.profile.candidates[0])
+
+    def loss(spec):
+        return 1.0 + abs(spec.recipe.lr - 0.4)
+
+    while not (study := small_study.again()).ready:
+        for stage in stages(study, ["study"])[1:]:
+            for spec in stage.specs:
+                if spec.recipe.lr > 0.3:
+                    study.store.fail(spec.key, "Diverged: the training loss is nan in epoch 1 of 12")
+                else:
+                    stored = study.store.get(spec.key)  # a candidate's keeps its bits
+                    study.store.put(record_of(spec, stored.correct if stored else bits(200), loss=loss(spec)))
+    assert set(study.learning_rates.values()) == {0.2} and "diverged" in decisions(study)

@@ -12,14 +12,20 @@ from ...stats import intervals
 from ...stats.intervals import Estimate, PairedOutcomes, contrast
 from ...study import proxy_families
 from ...study.decided_study import Study
-from ...study.scaled_model import ScaledModel
+from ...study.scaled_model import ScaledModel, at_budget
 from ...study.training_plan import Records
 
 Runs = dict[int, RunRecord]  # by seed
 
 
 def outcomes(records: Records) -> PairedOutcomes | None:
-    """Return every stored correctness bit, by model name and seed; None where nothing is stored."""
+    """Return every stored correctness bit, by model name and seed; None where nothing is stored.
+
+    Raises:
+        ValueError: models of two training budgets, of which one would hide the other.
+    """
+    if len({model.budget for model in records}) > 1:
+        raise ValueError("outcomes of two training budgets: at_budget takes one")
     bits = {m.name: {seed: r.correct for seed, r in runs.items()} for m, runs in records.items() if runs}
     return PairedOutcomes(bits) if bits else None
 
@@ -37,19 +43,24 @@ def table(study: Study, records: Records) -> pd.DataFrame:
         Accuracies in percent, FLOPS in multiply-adds.
         gain: difference to the baseline in points, with its 95 % interval (pooled seed sd and paired images); NaN
             without a seed in common with the baseline.
+        epochs: of training; a difference is between networks of one budget.
         seeds: those shared with the baseline, which the difference is made of.
         full_*: the unscaled network (B0 or the model's family, 224 px, 1000 classes) under the same scaling.
     """
+    rows = [row for budget in {m.budget: None for m in records} for row in _rows(study, at_budget(records, budget))]
+    return pd.DataFrame(rows)
+
+
+def _rows(study: Study, records: Records) -> list[dict[str, Any]]:
+    """Return the rows of one training budget."""
     measured = outcomes(records)
-    if measured is None:
-        return pd.DataFrame()
     bases = {model.family: (model.name, runs) for model, runs in records.items() if model.method == "baseline"}
     rows = []
     for model, runs in records.items():
         name, base = bases.get(model.family, ("baseline", {}))
         gain = Estimate(0.0) if model.method == "baseline" else contrast(measured, {model.name: 1.0, name: -1.0})
         rows.append(_counts(study, model) | _accuracies(study, model, runs, base, gain) | _origin(model, runs))
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _counts(study: Study, model: ScaledModel) -> dict[str, Any]:
@@ -70,8 +81,9 @@ def _accuracies(study: Study, model: ScaledModel, runs: Runs, base: Runs, gain: 
     common = sorted(set(runs) & set(base))
     behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
     low, high = gain.interval95 or (nan, nan)
-    smallest_crop = np.sqrt(study.profile.recipe.min_area) * next(iter(runs.values())).result["source_px"]
+    smallest_crop = np.sqrt(study.recipe.min_area) * next(iter(runs.values())).result["source_px"]
     return {
+        "epochs": next(iter(runs.values())).spec["recipe"]["epochs"],
         "seeds": len(common) or len(runs),
         "top1": float(np.mean([run.top1 for run in runs.values()])),
         "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
