@@ -10,13 +10,14 @@ from .. import paper
 from ..models import complexity
 from ..report.tables import accuracy
 from ..report.tables.accuracy import outcomes
+from ..report.tables.endpoints import log_loss
 from ..stats.claims import Claim, JudgedClaim, judge
-from ..stats.intervals import contrast, points_to_logits
+from ..stats.intervals import contrast
 from ..study.decided_study import QueueStage, Study, axes_of
-from ..study.protocol import PREDECLARED, declared
+from ..study.protocol import PREDECLARED, SHORT, declared
 from ..study.queue import blocks
 from ..study.registry import Artefact
-from ..study.scaled_model import SINGLE, ScaledModel
+from ..study.scaled_model import SINGLE, ScaledModel, at_budget
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -34,12 +35,17 @@ class Figure3(Artefact):
     title = "Figure 3: scaling one dimension"
 
     def plan(self, study: Study) -> list[ScaledModel]:
-        """List the models: each dimension's coefficients with the other two at 1, the baseline once."""
+        """List the models: each dimension's coefficients with the other two at 1, the baseline once.
+
+        Where the long budget decides, the predeclared points and the baseline are trained that long as well.
+        """
         models = [study.model(method, c) for method, coefficients in axes_of(study).items() for c in coefficients]
         first: dict[str, ScaledModel] = {}
         for model in models:
             first.setdefault(model.name, model)
-        return list(first.values())
+        deciding = {study.baseline.name} | {study.model(m, c).name for m, both in PREDECLARED.items() for c in both}
+        long = [study.long(model) for name, model in first.items() if name in deciding]
+        return list(dict.fromkeys([*first.values(), *long]))
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
         """Yield order 5 of the queue: every point at the short budget, whole blocks of seeds; the widest last."""
@@ -55,43 +61,11 @@ class Figure3(Artefact):
 
     def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
         """Judge Observation 1: each dimension improves accuracy, and the gain per doubling of FLOPS diminishes."""
-        measured = outcomes(results)
-        unit = complexity.count(study.baseline.arch).madds
-        printed = paper.table(7).set_index("model")["top1_percent"]
-        drawn = {model.arch: model.name for model in results}  # a network may stand under another coefficient's name
-        listed = []
-        for method, (near, far) in PREDECLARED.items():
-            names = [drawn.get(m.arch, m.name) for m in (study.model(method, c) for c in (near, far))]
-            gain = contrast(measured or {}, {names[0]: 0.5, names[1]: 0.5, "baseline": -1.0})
-            listed.append(
-                Claim(
-                    f"Observation 1a: {method} improves accuracy (mean of {names[0]} and {names[1]} minus baseline)",
-                    gain,
-                    effect=printed[method] - printed[B0],
-                    printed=f"+{printed[method] - printed[B0]:.1f} points (Table 7, one point)",
-                )
-            )
-        for scale, words in (("points", "points"), ("logit", "logits")):
-            for method, (near, far) in PREDECLARED.items():
-                models = [study.model(method, c) for c in (near, far)]
-                names = [drawn.get(model.arch, model.name) for model in models]
-                x = [log2(complexity.count(model.arch).madds / unit) for model in models]
-                lower, upper = 1 / x[0], 1 / (x[1] - x[0])
-                weights = {"baseline": -lower, names[0]: lower + upper, names[1]: -upper}
-                base = measured.accuracy.loc["baseline"].mean() if measured and "baseline" in measured.bits else 50.0
-                margin = 50 / measured.images if measured else 0.0  # half a picture, as the logits' own
-                base = min(max(base, margin), 100 - margin)
-                listed.append(
-                    Claim(
-                        f"Observation 1b: the gain of {method} per doubling of FLOPS diminishes, in {words} "
-                        f"(lower minus upper segment)",
-                        contrast(measured or {}, weights, scale),
-                        printed="curves that flatten (no values printed)",
-                        delta=1.0 if scale == "points" else points_to_logits(1.0, base),
-                        unit=f"{words} per doubling",
-                    )
-                )
-        return judge(listed)
+        decided = declared(study.profile, "predeclared")
+        records = at_budget(results, decided.budget)
+        short = at_budget(results, SHORT) if decided.budget != SHORT else None
+        listed = [_improves(study, method, records, short) for method in PREDECLARED]
+        return judge(listed + [_diminishes(study, method, records) for method in PREDECLARED])
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw the three panels and, on ImageNet axes of its own, what the paper prints."""
@@ -106,3 +80,43 @@ class Figure3(Artefact):
         accuracy_curves.printed(panels[3], paper.table(7), SINGLE)
         accuracy_curves.footnote(figure, rows)
         return figure
+
+
+def _points(study: Study, method: str, records: Records) -> list[ScaledModel]:
+    """Return a dimension's predeclared points; a network may stand under another coefficient's name."""
+    drawn = {model.arch: model for model in records}
+    models = [study.model(method, coefficient) for coefficient in PREDECLARED[method]]
+    return [drawn.get(model.arch, model) for model in models]
+
+
+def _improves(study: Study, method: str, records: Records, short: Records | None) -> Claim:
+    """Return Observation 1a of a dimension: the mean of its two points minus the baseline."""
+    printed = paper.table(7).set_index("model")["top1_percent"]
+    near, far = (model.name for model in _points(study, method, records))
+    weights = {near: 0.5, far: 0.5, "baseline": -1.0}
+    return Claim(
+        f"Observation 1a: {method} improves accuracy (mean of {near} and {far} minus baseline)",
+        contrast(outcomes(records) or {}, weights),
+        printed=f"+{printed[method] - printed[B0]:.1f} points (Table 7, one point)",
+        effect=printed[method] - printed[B0],
+        declared=declared(study.profile, "predeclared").seeds,
+        short=None if short is None else contrast(outcomes(short) or {}, weights),
+        beside={"log loss": log_loss(records, weights)},
+    )
+
+
+def _diminishes(study: Study, method: str, records: Records) -> Claim:
+    """Return Observation 1b of a dimension: its gain a doubling of FLOPS, the lower segment's minus the upper's."""
+    near, far = _points(study, method, records)
+    x = [log2(accuracy.ratio(study, model)) for model in (near, far)]
+    lower, upper = 1 / x[0], 1 / (x[1] - x[0])
+    weights = {"baseline": -lower, near.name: lower + upper, far.name: -upper}
+    measured = outcomes(records) or {}
+    return Claim(
+        f"Observation 1b: the gain of {method} per doubling of FLOPS diminishes (lower minus upper segment)",
+        contrast(measured, weights),
+        printed="curves that flatten (no values printed)",
+        unit="points a doubling",
+        declared=declared(study.profile, "predeclared").seeds,
+        beside={"logits": contrast(measured, weights, "logit"), "log loss": log_loss(records, weights)},
+    )

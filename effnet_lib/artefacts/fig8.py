@@ -10,12 +10,15 @@ from ..models import complexity
 from ..models.scaling import PUBLISHED
 from ..report.tables import accuracy, flops_audit
 from ..report.tables.accuracy import outcomes, ratio
+from ..report.tables.endpoints import log_loss
+from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study, axes_of
+from ..study.protocol import SHORT, Declared, declared
 from ..study.queue import BEYOND, blocks
 from ..study.registry import Artefact
-from ..study.scaled_model import METHODS, SINGLE, ScaledModel
+from ..study.scaled_model import METHODS, SINGLE, ScaledModel, at_budget
 from ..study.training_plan import Records
 
 if TYPE_CHECKING:
@@ -42,20 +45,33 @@ def series(study: Study) -> dict[str, list[ScaledModel]]:
     return {method: sorted(models, key=lambda model: model.coefficient) for method, models in found.items()}
 
 
-def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
-    """Return level -> single dimension -> accuracy of the compound model minus that dimension's, in points."""
-    measured = outcomes(records)
-    drawn = {model.arch: model.name for model in records}  # a network may stand under another coefficient's name
+def decided(study: Study, level: str) -> Declared:
+    """Return how a level is decided: seeds and training budget."""
+    return declared(study.profile, f"level {level}")
+
+
+def margins(study: Study, records: Records, budget: str | None = None) -> dict[str, dict[str, Estimate]]:
+    """Return level -> single dimension -> accuracy of the compound model minus that dimension's, in points.
+
+    Args:
+        budget: The training budget; None: of each level that which decides it.
+    """
     found: dict[str, dict[str, Estimate]] = {}
-    for level, models in levels(study).items():
-        names = {method: drawn.get(model.arch, model.name) for method, model in models.items()}
-        found[level] = {
-            method: contrast(measured or {}, {names["compound"]: 1.0, names[method]: -1.0})
-            if names[method] != names["compound"]
-            else Estimate()
-            for method in SINGLE
-        }
+    for level in levels(study):
+        kept = at_budget(records, budget or decided(study, level).budget)
+        measured, pairs = outcomes(kept) or {}, duels(study, level, kept)
+        found[level] = {method: contrast(measured, pair) if pair else Estimate() for method, pair in pairs.items()}
     return found
+
+
+def duels(study: Study, level: str, records: Records) -> dict[str, dict[str, float]]:
+    """Return a level's comparisons: single dimension -> weights by model name, empty where both are one network."""
+    drawn = {model.arch: model.name for model in records}  # a network may stand under another coefficient's name
+    names = {method: drawn.get(model.arch, model.name) for method, model in levels(study)[level].items()}
+    return {
+        method: {names["compound"]: 1.0, names[method]: -1.0} if names[method] != names["compound"] else {}
+        for method in SINGLE
+    }
 
 
 class Figure8(Artefact):
@@ -71,7 +87,8 @@ class Figure8(Artefact):
         for models in series(study).values():
             for model in models:
                 first.setdefault(model.name, model)
-        return list(first.values())
+        long = [study.long(model) for model in study.five_methods().values()]
+        return list(dict.fromkeys([*first.values(), *long]))
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
         """Yield what the curves have beyond the levels, cheapest first; the levels are the queue's own orders."""
@@ -88,21 +105,7 @@ class Figure8(Artefact):
 
     def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
         """Judge "compound scaling beats every single dimension": an intersection-union test at each level."""
-        printed = paper.table(7).set_index("model")["top1_percent"]
-        above = printed["compound"] - max(printed[method] for method in SINGLE)
-        listed = []
-        for level, parts in margins(study, results).items():
-            models = levels(study)[level]
-            costs = ", ".join(f"{models[method].name} {ratio(study, models[method]):.2f}x" for method in METHODS)
-            listed.append(
-                Claim(
-                    f"Compound scaling beats each single dimension at level {level} ({costs})",
-                    parts,
-                    effect={method: printed["compound"] - printed[method] for method in SINGLE},
-                    printed=f"+{above:.1f} points over the best (Table 7); up to 2.5 (section 5.4)",
-                )
-            )
-        return judge(listed)
+        return judge([_beats(study, level, results) for level in levels(study)])
 
     def equal_cost(self, study: Study) -> pd.DataFrame:
         """Return the models of both levels as a table: counted FLOPS over the baseline's."""
@@ -138,3 +141,26 @@ class Figure8(Artefact):
         accuracy_curves.printed(panels[2], paper.table(7), SINGLE | {"compound": ""})
         accuracy_curves.footnote(figure, rows, maps=False)
         return figure
+
+
+def _beats(study: Study, level: str, results: Records) -> Claim:
+    """Return the claim at a level of equal FLOPS, with each comparison's printed effect and the premise."""
+    printed, models, how = (
+        paper.table(7).set_index("model")["top1_percent"],
+        levels(study)[level],
+        decided(study, level),
+    )
+    effect = {method: printed["compound"] - printed[method] for method in SINGLE}
+    costs = ", ".join(f"{models[method].name} {ratio(study, models[method]):.2f}x" for method in METHODS)
+    records = at_budget(results, how.budget)
+    pairs = {method: pair for method, pair in duels(study, level, records).items() if pair}
+    return Claim(
+        f"Compound scaling beats each single dimension at level {level} ({costs})",
+        margins(study, results)[level],
+        printed=f"+{min(effect.values()):.1f} points over the best (Table 7); up to 2.5 (section 5.4)",
+        effect=effect,
+        declared=how.seeds,
+        short=margins(study, results, SHORT)[level] if how.budget != SHORT else None,
+        beside={f"log loss, {method}": log_loss(records, pair) for method, pair in pairs.items()},
+        premise=premise_of(study),
+    )

@@ -12,7 +12,7 @@ import pandas as pd
 from ...artefacts import all_artefacts
 from ...core import paths
 from ...core.errors import one_line
-from ...stats.verdicts import PROTOCOL, VERDICTS
+from ...stats.verdicts import NOT_ENOUGH, PROTOCOL, VERDICTS
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
 
@@ -55,6 +55,17 @@ class Evidence:
     def tally(self) -> dict[str, int]:
         """Return how many claims have each verdict."""
         return {word: sum(claim["verdict"] == word for claim in self.claims) for word in VERDICTS}
+
+    @property
+    def interim(self) -> int:
+        """How many decided claims have fewer seeds than the protocol declares."""
+        return sum(bool(claim["interim"]) and claim["verdict"] != NOT_ENOUGH for claim in self.claims)
+
+    @property
+    def premise(self) -> str:
+        """Whether the baseline was balanced, in a word; "" where no claim depends on it."""
+        found = [claim["premise"] for claim in self.claims if isinstance(claim["premise"], dict)]
+        return str(found[0].get("status", "")) if found else ""
 
 
 def question(artefact: Artefact) -> str:
@@ -122,7 +133,8 @@ def _claims(path: Path, marks: list[str]) -> list[dict[str, Any]]:
     """Read verdicts; those of another protocol are kept, and marked."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        kept = [{name: row.get(name) for name in ("printed", "measured", "interval", "n", "protocol")} for row in rows]
+        names = ("printed", "measured", "interval", "n", "protocol", "interim", "declared_n", "comparisons", "premise")
+        kept = [{name: row.get(name) for name in names} for row in rows]
         kept = [
             row | {"claim": str(full["claim"]), "verdict": str(full["verdict"])}
             for row, full in zip(kept, rows, strict=True)

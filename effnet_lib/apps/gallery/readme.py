@@ -44,7 +44,9 @@ def _measured(evidence: Evidence) -> str:
     )
     facts = [*seeds, *(about[name] for name in ("date", "device") if name in about)]
     verdicts = [f"{number} {WORDS[word][number > 1]}" for word, number in evidence.tally().items() if number]
-    return _cell(f"{' '.join(links)}: {', '.join(facts)}; claims: {', '.join(verdicts) or 'none'}")
+    said = f"claims: {', '.join(verdicts) or 'none'}" + (f" ({evidence.interim} interim)" if evidence.interim else "")
+    premise = f"; premise of a balanced baseline: {evidence.premise}" if evidence.premise else ""
+    return _cell(f"{' '.join(links)}: {', '.join(facts)}; {said}{premise}")
 
 
 def _cell(words: str) -> str:
