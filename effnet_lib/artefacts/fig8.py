@@ -11,9 +11,11 @@ from ..models.scaling import PUBLISHED
 from ..report.tables import accuracy, flops_audit
 from ..report.tables.accuracy import outcomes, ratio
 from ..report.tables.endpoints import log_loss
+from ..report.tables.predictions import predictions
 from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..stats.predictions import Prediction
 from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.protocol import SHORT, Declared, declared
 from ..study.queue import BEYOND, blocks
@@ -103,9 +105,12 @@ class Figure8(Artefact):
         """Return the accuracy table: a row a network, differences to the baseline."""
         return accuracy.table(study, results)
 
-    def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
-        """Judge "compound scaling beats every single dimension": an intersection-union test at each level."""
-        return judge([_beats(study, level, results) for level in levels(study)])
+    def claims(self, study: Study, results: Records) -> list[JudgedClaim | Prediction]:
+        """Judge "compound scaling beats every single dimension", an intersection-union test at each level.
+
+        Behind the verdicts stands what later work predicts.
+        """
+        return [*judge([_beats(study, level, results) for level in levels(study)]), *predictions(study)]
 
     def equal_cost(self, study: Study) -> pd.DataFrame:
         """Return the models of both levels as a table: counted FLOPS over the baseline's."""
