@@ -67,33 +67,24 @@ def search_of(study: Study, put, seeds=3, accuracy=top_of) -> None:
 
 def test_the_queue_asks_for_what_the_records_decide(put):
     study = study_of(quintet=True)
-    first, rest, *later = GRID_SEARCH.stages(study)
-    assert (first.number, first.rank, len(first.specs)) == (1, 14, 12) and {spec.seed for spec in first.specs} == {0}
-    assert (rest.number, rest.rank) == (2, 60) and [s.seed for s in rest.specs] == [1] * 12 + [2] * 12
-    assert [stage.specs for stage in later] == [()] * 3  # nothing is decided yet
+    first, *later = GRID_SEARCH.stages(study)
+    assert (first.number, first.rank) == (8, 30) and [s.seed for s in first.specs] == [0] * 12 + [1] * 12 + [2] * 12
+    assert [stage.specs for stage in later] == [()] * 2  # nothing is decided yet
     assert grid_search.rival(study) is None and GRID_SEARCH.later(study) == []
 
     search_of(study, put)
-    final = grid_search.finalists(study)
     ranked = sorted(grid_search.candidates(study), key=lambda network: -top_of(network.triple))
-    assert len(final) == 4 and final[0].triple == PAPER and set(final[1:]) <= set(ranked[:5])
-    _, _, best, fresh, step_2 = GRID_SEARCH.stages(study)
-    assert (best.number, best.rank, len(best.specs)) == (2, 61, 12) and {s.seed for s in best.specs} == {3, 4, 5}
-    assert {spec.arch for spec in best.specs} == {network.arch for network in final}
-    assert fresh.specs == step_2.specs == ()
-
-    for network in final:
-        for seed in (3, 4, 5):
-            put(study, network, seed, 90.0 if network == final[3] else 60.0)  # the last of them wins
-    assert grid_search.rival(study) == final[3]
-    *_, fresh, step_2 = GRID_SEARCH.stages(study)
+    best = grid_search.rival(study)
+    assert best in ranked[:3] and best.triple != PAPER
+    _, fresh, step_2 = GRID_SEARCH.stages(study)
     assert [spec.seed for spec in fresh.specs] == [s for s in range(100, 105) for _ in range(2)]
-    assert {spec.arch for spec in fresh.specs} == {final[3].arch, final[0].arch}
-    assert step_2.rank == 63 and {spec.arch for spec in step_2.specs} == {
-        candidate(study, triple, 2.0).arch for triple in (final[3].triple, PAPER)
+    paper = grid_search.candidates(study)[0]
+    assert {spec.arch for spec in fresh.specs} == {best.arch, paper.arch} and paper.triple == PAPER
+    assert step_2.rank == 32 and {spec.arch for spec in step_2.specs} == {
+        candidate(study, triple, 2.0).arch for triple in (best.triple, PAPER)
     }
     everything = [spec for stage in GRID_SEARCH.stages(study) for spec in stage.specs]
-    assert len({spec.key for spec in everything}) == len(everything) == 12 * 3 + 4 * 3 + 2 * 5 + 2 * 5
+    assert len({spec.key for spec in everything}) == len(everything) == 12 * 3 + 2 * 5 + 2 * 5
 
 
 def test_a_network_that_diverged_is_out_of_the_race(put):

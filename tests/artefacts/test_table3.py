@@ -122,13 +122,13 @@ def test_other_models_keep_their_names_and_their_keys():
     assert study.spec(model, 0).key == RunSpec(model.arch, DECIDED.recipe, study.dataset.id, 0).key
 
 
-def test_the_queue_gets_one_seed_first_and_the_cheapest_family_first():
-    first, rest = TABLE3.stages(study_of())
-    assert (first.number, first.rank, len(first.specs)) == (1, 13, 14)
-    assert (rest.number, rest.rank, len(rest.specs)) == (2, 50, 14 * 2)
-    assert [spec.seed for spec in rest.specs] == [1] * 14 + [2] * 14
-    order = list(dict.fromkeys(spec.arch.family for spec in first.specs))
-    total = {f: sum(count(spec.arch).madds for spec in first.specs if spec.arch.family == f) for f in order}
+def test_the_queue_gets_rates_first_and_the_cheapest_family_first():
+    rates, rows = TABLE3.stages(study_of())
+    assert (rates.number, rates.rank, rates.specs) == (8, 40, ())  # the rate is given here
+    assert (rows.number, rows.rank) == (8, 50) and [s.seed for s in rows.specs] == [0] * 14 + [1] * 14 + [2] * 14
+    first = rows.specs[:14]
+    order = list(dict.fromkeys(spec.arch.family for spec in first))
+    total = {f: sum(count(spec.arch).madds for spec in first if spec.arch.family == f) for f in order}
     assert list(total.values()) == sorted(total.values()) and len(order) == 3
     assert len(list(TABLE3.stages(study_of(quintet=True)))[1].specs) == 14 * 5
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from support.decided import parabola, put_trials
 from support.figure3 import FLATTENING, MISSING, figure3
 from support.invented import DECIDED
 
@@ -78,13 +79,11 @@ def test_an_undecided_study_names_its_command_and_trains_nothing(monkeypatch, tr
 
 
 def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeypatch, trained, store, record_of):
-    monkeypatch.setitem(PROFILES, "photos", replace(DECIDED, learning_rates=(0.1, 0.2)))
+    monkeypatch.setitem(PROFILES, "photos", replace(DECIDED, learning_rates=(0.1, 0.2, 0.4)))
 
     def decide(study, chosen, options):
         assert chosen == ["study"]
-        for trials in study.tuning().values():
-            for rate, spec in trials.items():
-                store.put(record_of(spec, loss=rate))
+        put_trials(study, record_of, parabola(0.1))
 
     monkeypatch.setattr("effnet_lib.study.queue.work", decide)
     plan = eff.plan("fig3", profile="photos", train=True, seeds=1)
