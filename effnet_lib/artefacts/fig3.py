@@ -43,13 +43,16 @@ class Figure3(Artefact):
         first: dict[str, ScaledModel] = {}
         for model in models:
             first.setdefault(model.name, model)
-        deciding = {study.baseline.name} | {study.model(m, c).name for m, both in PREDECLARED.items() for c in both}
-        long = [study.long(model) for name, model in first.items() if name in deciding]
+        deciding = {study.baseline.arch} | {study.model(m, c).arch for m, both in PREDECLARED.items() for c in both}
+        by_arch = {model.arch: model for model in reversed(first.values())}  # the first of those that are one network
+        long = [
+            study.long(model) for model in first.values() if model.arch in deciding and by_arch[model.arch] is model
+        ]
         return list(dict.fromkeys([*first.values(), *long]))
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
         """Yield order 5 of the queue: every point at the short budget, whole blocks of seeds; the widest last."""
-        models = sorted(self.plan(study), key=lambda model: complexity.count(model.arch).madds)
+        models = sorted(at_budget(dict.fromkeys(self.plan(study)), SHORT), key=lambda m: complexity.count(m.arch).madds)
         widest = [m for m in models if m.method == "width" and m.coefficient in WIDEST]
         rest, seeds = [m for m in models if m not in widest], range(declared(study.profile, "fig3").seeds)
         yield QueueStage(5, 10, f"Figure 3, {len(seeds)} seeds", self.id, blocks(study, rest, seeds))

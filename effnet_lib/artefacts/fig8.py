@@ -94,7 +94,7 @@ class Figure8(Artefact):
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
         """Yield what the curves have beyond the levels, cheapest first; the levels are the queue's own orders."""
-        models = sorted(self.plan(study), key=lambda model: complexity.count(model.arch).madds)
+        models = sorted(at_budget(dict.fromkeys(self.plan(study)), SHORT), key=lambda m: complexity.count(m.arch).madds)
         seeds = range(study.profile.seeds)
         yield QueueStage(BEYOND, 10, "Figure 8's curves, one seed", self.id, blocks(study, models, seeds[:1]))
         yield QueueStage(

@@ -54,7 +54,8 @@ def declared(profile: "Profile", claims: str) -> Declared:
         KeyError: a set that protocol 2 does not have.
     """
     whole = DECLARED[claims]
+    whole = whole if profile.deciding == LONG else replace(whole, budget=SHORT)
     if len(profile.candidates) > 1:
-        return whole if profile.deciding == LONG else replace(whole, budget=SHORT)
+        return whole
     seeds = {"fig7": profile.map_seeds, "grid_search, fresh": profile.fresh_seeds}.get(claims, profile.seeds)
-    return Declared(seeds)
+    return Declared(seeds, whole.budget)

@@ -204,6 +204,7 @@ def merged(models: Iterable[ScaledModel], notes: list[str]) -> list[ScaledModel]
     kept: dict = {}
     for model in models:
         first = kept.setdefault((model.arch, model.budget), model)
-        if model.name != first.name:
-            notes.append(f"{model.name} rounds to the same network as {first.name}: one point for both")
+        note = f"{model.name} rounds to the same network as {first.name}: one point for both"
+        if model.name != first.name and note not in notes:
+            notes.append(note)
     return list(kept.values())

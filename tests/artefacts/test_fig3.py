@@ -13,6 +13,7 @@ from effnet_lib.artefacts import artefact, fig3
 from effnet_lib.models.complexity import count
 from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL, SMALLER
 from effnet_lib.study.profiles import PROFILES
+from effnet_lib.study.protocol import LONG, SHORT
 from effnet_lib.study.scaled_model import SINGLE
 from effnet_lib.study.training_plan import TrainingPlan
 
@@ -33,12 +34,14 @@ def fill(record_of):
 
 def test_the_plan_is_seventeen_networks_with_the_papers_coefficients():
     plan = eff.plan("fig3", profile="photos")
-    assert [model.name for model in plan.models] == [
+    assert [model.name for model in plan.models if model.budget == SHORT] == [
         "baseline", "w=1.4", "w=1.8", "w=2.6", "w=3.8", "w=5", "d=2", "d=3", "d=4", "d=6", "d=8",
         "r=1.3", "r=1.5", "r=1.7", "r=1.9", "r=2.2", "r=2.5",
     ]  # fmt: skip
+    long = {model.name for model in plan.models if model.budget == LONG}
+    assert long == {"baseline", "w=1.8", "w=2.6", "d=4", "d=6", "r=1.7", "r=2.2"}  # the predeclared points decide there
     assert len({model.arch for model in plan.models}) == 17 and plan.notes == []
-    assert len(plan.specs) == len({spec.key for spec in plan.specs.values()}) == 17 * 3
+    assert len(plan.specs) == len({spec.key for spec in plan.specs.values()}) == (17 + 7) * 3
     assert {spec.data for spec in plan.specs.values()} == {"imagenette-224"}
 
 
@@ -62,7 +65,7 @@ def test_the_queue_gets_whole_blocks_of_three_seeds_and_the_widest_last():
 
 def test_coefficients_that_round_to_one_network_are_one_point_with_a_note(fill):
     plan = eff.plan("fig3", profile="photos", widths=(1.0, 1.01, 1.79, 1.8, 2.6), seeds=1)
-    assert [model.name for model in plan.models if model.method == "width"] == ["w=1.79", "w=2.6"]
+    assert list(dict.fromkeys(m.name for m in plan.models if m.method == "width")) == ["w=1.79", "w=2.6"]
     assert plan.notes == [
         "w=1.01 rounds to the same network as baseline: one point for both",
         "w=1.8 rounds to the same network as w=1.79: one point for both",
@@ -86,11 +89,12 @@ def test_the_table_has_a_row_a_model_and_counts_exactly(fill):
         "device", "date", "shipped", "full_params", "full_flops",
     ]  # fmt: skip
     assert list(rows["model"]) == [model.name for model in plan.models] and set(rows["seeds"]) == {3}
-    by = rows.set_index("model")
+    by = rows[rows["epochs"] == 12].set_index("model")
+    assert set(rows["epochs"]) == {12, 36} and (rows["epochs"] == 36).sum() == 7
     assert by.loc["baseline", "flops_ratio"] == 1 and by.loc["baseline", "gain"] == 0
     assert by.loc["r=2.5", "px"] == 240 and by.loc["r=2.5", "final_px"] == 8
     # 224 px photographs cut to 35 % are 132.5 px wide: r = 1.5 (144 px) and up enlarge some crops.
-    assert list(rows.loc[rows["upsampled"], "model"]) == ["r=1.5", "r=1.7", "r=1.9", "r=2.2", "r=2.5"]
+    assert list(by.index[by["upsampled"]]) == ["r=1.5", "r=1.7", "r=1.9", "r=2.2", "r=2.5"]
     others = by.drop("baseline")
     assert ((others["gain_low"] < others["gain"]) & (others["gain"] < others["gain_high"])).all()
     assert np.allclose(others["gain"], others["top1"] - by.loc["baseline", "top1"])
@@ -109,7 +113,7 @@ def test_no_record_is_an_empty_table_and_unmeasured_claims():
     study = study_of()
     assert FIG3.table(study, {}).empty
     judged = FIG3.claims(study, {})
-    assert len(judged) == 9 and all(claim.to_json()["measured"] is None for claim in judged)
+    assert len(judged) == 6 and all(claim.to_json()["measured"] is None for claim in judged)
     assert {claim.verdict for claim in judged} == {NOT_ENOUGH}
 
 
@@ -122,11 +126,11 @@ def verdicts(plan: TrainingPlan) -> list[str]:
 
 def test_curves_that_rise_and_flatten_hold(fill):
     rising = {"baseline": 60} | dict(zip(PREDECLARED, [72, 73] * 3, strict=True))
-    assert verdicts(fill(rising)) == [HOLDS] * 9
+    assert verdicts(fill(rising)) == [HOLDS] * 6
 
 
 def test_flat_curves_do_not_hold(fill):
-    assert verdicts(fill(dict.fromkeys(FLATTENING, 60))) == [SMALLER] * 9
+    assert verdicts(fill(dict.fromkeys(FLATTENING, 60))) == [SMALLER] * 6
 
 
 def test_each_dimension_is_judged_by_itself(fill):
@@ -134,7 +138,7 @@ def test_each_dimension_is_judged_by_itself(fill):
     made = {"baseline": 60} | dict(zip(PREDECLARED, [72, 73, 55, 54, 61, 80], strict=True))
     found = verdicts(fill(made))
     assert found[:3] == [HOLDS, CONTRADICTED, HOLDS]
-    assert (found[3], found[5], found[6], found[8]) == (HOLDS, CONTRADICTED, HOLDS, CONTRADICTED)
+    assert (found[3], found[5]) == (HOLDS, CONTRADICTED)
 
 
 def test_noise_is_not_enough_evidence_and_says_how_many_seeds_would_do(fill):
@@ -162,7 +166,7 @@ def test_a_baseline_that_is_all_correct_or_all_wrong_is_judged_too(fill, baselin
 def test_a_claim_without_its_points_is_not_measured(fill):
     plan = fill({name: FLATTENING[name] for name in ("baseline", "w=1.4", "w=1.8", "w=2.6", "d=4")})
     judged = plan.claims(plan.results())
-    assert [claim.to_json()["measured"] is not None for claim in judged] == [True, False, False] * 3
+    assert [claim.to_json()["measured"] is not None for claim in judged] == [True, False, False] * 2
     assert "not measured" in judged[1].line()
 
 
@@ -171,10 +175,11 @@ def test_claims_are_written_with_what_decides(fill):
     figure, rows, judged = finished(plan)
     folder = plan.save(figure, rows, judged)
     claims = json.loads((folder / "fig3_single_dim.claims.json").read_text())
-    assert len(claims) == 9
+    assert len(claims) == 6
     for claim in claims:
         assert claim["n"] == 2 and claim["protocol"] == PROTOCOL and len(claim["interval"]) == 2
-        assert claim["interim"] and claim["declared_n"] == 3
+        assert claim["interim"] and claim["declared_n"] == 3 and "log loss" in claim["beside"]
+    assert "logits" in claims[3]["beside"] and "" in claims[0]["short_budget"]
     assert [claim["printed"] for claim in claims[:3]] == [
         "+1.6 points (Table 7, one point)", "+1.7 points (Table 7, one point)", "+1.8 points (Table 7, one point)",
     ]  # fmt: skip

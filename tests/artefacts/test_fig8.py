@@ -15,6 +15,7 @@ from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
 from effnet_lib.study import queue
 from effnet_lib.study.decided_study import axes_of
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
+from effnet_lib.study.protocol import SHORT
 from effnet_lib.study.scaled_model import METHODS
 from effnet_lib.study.training_plan import merged
 
@@ -38,7 +39,9 @@ def levelled(study, above: dict | float):
 )
 def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, base):
     study = study_of(base, profile=profile)
-    models = FIG8.plan(study)
+    planned = FIG8.plan(study)
+    models = [model for model in planned if model.budget == SHORT]
+    assert {study.long(model) for model in study.five_methods().values()} <= set(planned)
     names = [model.name for model in models]
     assert len(set(names)) == len(names) and names.count("baseline") == 1
     assert {model.method for model in models} == set(SLOPES)
@@ -55,7 +58,7 @@ def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, 
 def test_a_run_that_two_figures_need_is_one_run():
     study = study_of(SIXTY_FOUR)
     keys = {study.spec(model, 0).key for model in FIG8.plan(study)}
-    shared = [model for model in FIG3.plan(study) if ratio(study, model) <= fig8.MOST]
+    shared = [m for m in FIG3.plan(study) if ratio(study, m) <= fig8.MOST and m.budget == SHORT]
     assert len(shared) >= 14 and {study.spec(model, 0).key for model in shared} <= keys
     assert study.spec(study.model("published", 2), 0).key == study.spec(study.model("compound", 1), 0).key
     study = study_of(SIXTY_FOUR, rates=dict.fromkeys(METHODS, 0.1) | {"baseline": 0.1, "depth": 0.2, "compound": 0.4})
@@ -89,7 +92,7 @@ def test_a_levels_models_cost_the_same(profile, base):
 def test_the_queue_gets_the_levels_first_and_the_curves_last():
     study = study_of(quintet=True)
     level_b, one, rest = (stage for stage in queue.stages(study) if stage.artefact == "fig8")
-    total = len(merged(FIG8.plan(study), []))
+    total = len({model for model in merged(FIG8.plan(study), []) if model.budget == SHORT})
     assert [(s.number, len(s.specs)) for s in (level_b, one, rest)] == [(9, 24), (10, total), (10, 2 * total)]
     assert {spec.seed for spec in one.specs} == {0} and {spec.seed for spec in rest.specs} == {1, 2}
     assert {(s.arch, s.seed) for s in level_b.specs} == {
@@ -119,7 +122,7 @@ def test_margins_are_the_invented_differences_over_common_seeds(record_of):
     for parts in found.values():
         for method, estimate in parts.items():
             assert estimate.value == pytest.approx(by[method], abs=0.05) and estimate.n == 5 and estimate.testable
-    depth = fig8.levels(study)["A"]["depth"]
+    depth = study.long(fig8.levels(study)["A"]["depth"])
     records[depth] = {seed: records[depth][seed] for seed in (1, 3)} | {7: records[depth][0]}
     again = fig8.margins(study, records)["A"]
     assert (again["depth"].n, again["width"].n) == (3, 5)  # all of its seeds, common or not

@@ -54,9 +54,11 @@ def test_who_trains_what_is_missing(trained, profile, train, trains):
     records = plan.run()
     assert len(trained) == len(records) == (len(plan.models) if trains else 0)
     assert plan.run() == records and len(trained) == len(records)  # once
-    costs = [count(spec.arch).madds for spec in trained]
-    assert costs[1:] == sorted(costs[1:], reverse=True)  # after the baseline, which every difference needs
-    assert costs[:1] == [min(costs)][: len(costs)] if costs else not trains
+    base = plan.study.baseline.arch
+    first = sum(spec.arch == base for spec in trained)  # at each budget: every difference needs it
+    assert all(spec.arch == base for spec in trained[:first]) and bool(first) is trains
+    costs = [count(spec.arch).madds * spec.recipe.epochs for spec in trained[first:]]
+    assert costs == sorted(costs, reverse=True)
 
 
 def test_what_is_missing_is_told_with_the_command_that_trains_it(fill):
@@ -65,7 +67,7 @@ def test_what_is_missing_is_told_with_the_command_that_trains_it(fill):
         spec.key for (model, _), spec in plan.specs.items() if model.name not in MISSING
     }
     text = plan.summary()
-    assert "17 models x 1 seeds = 17 runs, 13 stored" in text
+    assert "24 models x 1 seeds = 24 runs, 20 stored" in text
     assert "4 runs are missing" in text and "-p train True" in text
     assert "effnet queue --profile photos --budget " in text
     assert list(plan.overview().set_index("model")["stored"])[:6] == ["1 of 1"] * 5 + ["0 of 1"]
@@ -87,7 +89,7 @@ def test_an_undecided_study_is_decided_first_where_training_is_asked_for(monkeyp
 
     monkeypatch.setattr("effnet_lib.study.queue.work", decide)
     plan = eff.plan("fig3", profile="photos", train=True, seeds=1)
-    assert len(plan.run()) == len(plan.models) == 17
+    assert len(plan.run()) == len(plan.models) == 24
     assert {spec.recipe.lr for spec in trained} == {0.1}
 
 
@@ -102,7 +104,7 @@ def test_shipped_records_count_unless_fresh(fill):
     fill(FLATTENING, seeds=2, store=RunStore(root=published_root()))
     assert eff.plan("fig3", profile="photos", seeds=2).missing() == []
     fresh = eff.plan("fig3", profile="photos", seeds=2, fresh=True)
-    assert len(fresh.missing()) == 34 and fresh.results() == {}
+    assert len(fresh.missing()) == 48 and fresh.results() == {}
 
 
 @pytest.mark.parametrize("profile, reads", [("smoke", False), ("cpu", False), ("photos", True)])
