@@ -103,9 +103,10 @@ class Figure3(Artefact):
         figure, panels = accuracy_curves.panels(
             self.title, accuracy_curves.subtitle(study, results), widths=[1, 1, 1, 0.62]
         )
+        band = accuracy.seed_band(study, results)
         for axes, method in zip(panels, SINGLE, strict=False):
             accuracy_curves.single(axes, method, SINGLE[method], results, rows)
-        accuracy_curves.share_differences(panels[:3], results)
+        accuracy_curves.share_differences(panels[:3], rows, band)
         accuracy_curves.printed(panels[3], paper.table(7), SINGLE)
-        accuracy_curves.footnote(figure, rows)
+        accuracy_curves.footnote(figure, rows, band=band)
         return figure

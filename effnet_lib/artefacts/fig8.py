@@ -25,7 +25,7 @@ LEVEL_B_SEEDS = 6  # the decisive set; level A's are the quintet's own
 
 
 def levels(study: Study) -> dict[str, dict[str, ScaledModel]]:
-    """Return the models of each level of equal FLOPS: "A" (primary), "B"."""
+    """Return the models of each level of FLOPS, "A" (primary) and "B": for each method the nearest to it."""
     return {name: study.equal_flops_level(level) for name, level in zip("AB", study.profile.levels, strict=False)}
 
 
@@ -59,7 +59,7 @@ def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
 
 
 class Figure8(Artefact):
-    """Figure 8: scaling methods from one baseline. Compound scaling beats every single dimension at equal FLOPS."""
+    """Figure 8: scaling methods from one baseline. Compound scaling beats every single dimension at about one cost."""
 
     id = "fig8"
     notebook = "fig8_scaling_methods"
@@ -126,19 +126,20 @@ class Figure8(Artefact):
         return (flops_audit.save,)
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
-        """Draw all methods' curves, the margins at equal FLOPS and, on ImageNet axes, what the paper prints."""
+        """Draw all methods' curves, the margins with their costs and, on ImageNet axes, what the paper prints."""
         from ..report.figures import accuracy_curves, forest, overlaid_curves
 
         figure, panels = accuracy_curves.panels(
             self.title, accuracy_curves.subtitle(study, results), widths=[1.75, 1.05, 0.7]
         )
         shown = {method: [study.baseline.arch, *(m.arch for m in models)] for method, models in series(study).items()}
-        overlaid_curves.together(panels[0], shown, results, rows)
+        band = accuracy.seed_band(study, results)
+        overlaid_curves.together(panels[0], shown, results, rows, band)
         costs = {
             level: {m: ratio(study, model) for m, model in models.items()} for level, models in levels(study).items()
         }
         named = {f"level {level}": (costs[level], parts) for level, parts in margins(study, results).items()}
         forest.margins(panels[1], named)
         accuracy_curves.printed(panels[2], paper.table(7), SINGLE | {"compound": ""})
-        accuracy_curves.footnote(figure, rows, maps=False)
+        accuracy_curves.footnote(figure, rows, maps=False, band=band)
         return figure

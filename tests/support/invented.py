@@ -105,8 +105,9 @@ def read(figure) -> str:
 
 
 def points(axes) -> list[tuple[float, float]]:
-    """Return where a panel shows a network: markers and crosses, not caps of bars, legends or dots of seeds."""
+    """Return where a panel shows a network: markers and crosses, not caps, legends, dots or what is pale."""
     shown = [line for line in axes.lines if line.get_marker() in "osD^P*x" and len(line.get_xdata()) == 1]
+    shown = [line for line in shown if line.get_alpha() is None]
     return [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in shown]
 
 
