@@ -29,6 +29,11 @@ SUMS = Path(__file__).with_name("golden.json")
 PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys
 PUBLISHED = sorted((paths.ROOT / "figures/published").glob("*/*.claims.json"))
 ARTEFACTS = tuple(all_artefacts())
+# Columns of the published tables that say something else by now, on purpose; the files stay as they were published.
+CHANGED = (
+    "seeds",  # all of a model's, no longer those shared with the baseline
+    "top1_larger_test",  # blank where the last feature map is 1 x 1
+)
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -89,7 +94,8 @@ def test_the_published_tables_and_verdicts_are_what_the_records_say(path):
     text, csv = io.StringIO(table.to_csv(index=False)), path.with_name(path.name.replace(".claims.json", ".csv"))
     where = {"source": {"shipped": "measured here"}}  # what one machine measured is another's published record
     again, drawn = (
-        pd.read_csv(source).drop(columns="shipped", errors="ignore").replace(where) for source in (text, csv)
+        pd.read_csv(source).drop(columns=["shipped", *CHANGED], errors="ignore").replace(where)
+        for source in (text, csv)
     )
     pd.testing.assert_frame_equal(again, drawn, rtol=1e-9)
     assert digits(json.dumps([claim.to_json() for claim in judged], indent=1) + "\n") == digits(path.read_text())

@@ -74,14 +74,20 @@ class Figure3(Artefact):
         """Draw the three panels and, on ImageNet axes of its own, what the paper prints."""
         from ..report.figures import accuracy_curves  # drawing needs matplotlib, planning and training do not
 
+        parts = accuracy.by_budget(results, rows)
         figure, panels = accuracy_curves.panels(
-            self.title, accuracy_curves.subtitle(study, results), widths=[1, 1, 1, 0.62]
+            self.title, accuracy_curves.subtitle(study, results), [1, 1, 1, 0.62], len(parts)
         )
-        for axes, method in zip(panels, SINGLE, strict=False):
-            accuracy_curves.single(axes, method, SINGLE[method], results, rows)
-        accuracy_curves.share_differences(panels[:3], results)
-        accuracy_curves.printed(panels[3], paper.table(7), SINGLE)
-        accuracy_curves.footnote(figure, rows)
+        bands = [accuracy.seed_band(study, part.records) for part in parts]
+        for line, part, band in zip(panels.reshape(len(parts), -1), parts, bands, strict=True):
+            for axes, method in zip(line, SINGLE, strict=False):
+                accuracy_curves.single(axes, method, SINGLE[method], part.records, part.rows)
+            accuracy_curves.share_differences(line[:3], part.rows, band)
+            line[0].set_ylabel(f"{part.epochs} epochs: top-1 minus baseline (points)")
+            line[3].set_axis_off()
+        panels.flat[3].set_axis_on()
+        accuracy_curves.printed(panels.flat[3], paper.table(7), SINGLE)
+        accuracy_curves.footnote(figure, rows, band=next(filter(None, bands), None))
         return figure
 
 

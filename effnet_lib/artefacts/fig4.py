@@ -137,11 +137,11 @@ class Figure4(Artefact):
         from ..report.figures import accuracy_curves, forest, overlaid_curves
 
         figure, panels = accuracy_curves.panels(self.title, accuracy_curves.subtitle(study, results), widths=[1.6, 1])
-        common = overlap(study, results)
+        common, band = overlap(study, results), accuracy.seed_band(study, results)
         shown = {f"d={on.depth:g}, r={on.resolution:g}": [m.arch for m in line] for on, line in lines(study).items()}
-        overlaid_curves.lines(panels[0], shown, results, rows, common[1:] if common else None)
+        overlaid_curves.lines(panels[0], shown, results, rows, common[1:] if common else None, band)
         forest.effects(
             panels[1], dict(zip(("2a: higher", "2b: steeper"), effects(study, results).values(), strict=True))
         )
-        accuracy_curves.footnote(figure, rows, maps=False)
+        accuracy_curves.footnote(figure, rows, maps=False, band=band)
         return figure

@@ -30,7 +30,7 @@ MOST = 7.0  # times the baseline's FLOPS: where the single dimensions and the pu
 
 
 def levels(study: Study) -> dict[str, dict[str, ScaledModel]]:
-    """Return the models of each level of equal FLOPS: "A" (primary), "B"."""
+    """Return the models of each level of FLOPS, "A" (primary) and "B": for each method the nearest to it."""
     return {name: study.equal_flops_level(level) for name, level in zip("AB", study.profile.levels, strict=False)}
 
 
@@ -77,7 +77,7 @@ def duels(study: Study, level: str, records: Records) -> dict[str, dict[str, flo
 
 
 class Figure8(Artefact):
-    """Figure 8: scaling methods from one baseline. Compound scaling beats every single dimension at equal FLOPS."""
+    """Figure 8: scaling methods from one baseline. Compound scaling beats every single dimension at about one cost."""
 
     id = "fig8"
     notebook = "fig8_scaling_methods"
@@ -130,21 +130,31 @@ class Figure8(Artefact):
         return (flops_audit.save,)
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
-        """Draw all methods' curves, the margins at equal FLOPS and, on ImageNet axes, what the paper prints."""
+        """Draw all methods' curves, the margins with their costs and, on ImageNet axes, what the paper prints."""
         from ..report.figures import accuracy_curves, forest, overlaid_curves
 
+        parts = accuracy.by_budget(results, rows)
         figure, panels = accuracy_curves.panels(
-            self.title, accuracy_curves.subtitle(study, results), widths=[1.75, 1.05, 0.7]
+            self.title, accuracy_curves.subtitle(study, results), [1.75, 1.05, 0.7], len(parts)
         )
         shown = {method: [study.baseline.arch, *(m.arch for m in models)] for method, models in series(study).items()}
-        overlaid_curves.together(panels[0], shown, results, rows)
         costs = {
             level: {m: ratio(study, model) for m, model in models.items()} for level, models in levels(study).items()
         }
-        named = {f"level {level}": (costs[level], parts) for level, parts in margins(study, results).items()}
-        forest.margins(panels[1], named)
-        accuracy_curves.printed(panels[2], paper.table(7), SINGLE | {"compound": ""})
-        accuracy_curves.footnote(figure, rows, maps=False)
+        bands = [accuracy.seed_band(study, part.records) for part in parts]
+        for line, part, band in zip(panels.reshape(len(parts), -1), parts, bands, strict=True):
+            overlaid_curves.together(line[0], shown, part.records, part.rows, band)
+            line[0].set_ylabel(f"{part.epochs} epochs: top-1 minus baseline (points)")
+            named = {
+                f"level {level}, {part.epochs} epochs": (costs[level], effects)
+                for level, effects in margins(study, results, part.budget).items()
+                if decided(study, level).budget == part.budget or any(one.value is not None for one in effects.values())
+            }
+            forest.margins(line[1], named)
+            line[2].set_axis_off()
+        panels.flat[2].set_axis_on()
+        accuracy_curves.printed(panels.flat[2], paper.table(7), SINGLE | {"compound": ""})
+        accuracy_curves.footnote(figure, rows, maps=False, band=next(filter(None, bands), None))
         return figure
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from .. import paper
 from ..models import complexity
 from ..report.tables.accuracy import outcomes as outcomes
-from ..report.tables.accuracy import ratio
+from ..report.tables.accuracy import ratio, seed_band
 from ..report.tables.accuracy import table as measured_table
 from ..report.tables.flops_audit import audit
 from ..report.tables.flops_audit import save as save_audit
@@ -183,7 +183,8 @@ class Table3(Artefact):
         figure, panels = family_columns.panels(self.title, subtitle, chosen)
         bases = {family: proxy_families.proxy(study, family) for family in chosen}
         titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
-        family_columns.measured(panels.measured, titles, results, rows)
+        band = seed_band(study, results)
+        family_columns.measured(panels.measured, titles, results, rows, band)
         family_columns.printed(panels.printed, paper.table(3))
         models, parts = rows_of(study), margins(study, results)
         notes = {
@@ -201,6 +202,6 @@ class Table3(Artefact):
             panels.margins, {words: (None, found) for words, found in parts.items()}, title=title, notes=notes
         )
         panels.margins.set_xlabel("difference in top-1 (points)")
-        accuracy_curves.footnote(figure, rows, maps=False)
+        accuracy_curves.footnote(figure, rows, maps=False, band=band)
         family_columns.finish(figure, LEGEND)
         return figure

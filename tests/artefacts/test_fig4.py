@@ -230,6 +230,7 @@ def test_two_panels_whose_labels_can_be_read(record_of, slope, above, seeds):
 
     curves = [line for line in axes.lines if len(line.get_xdata()) == 4 and line.get_linestyle() != "None"]
     tones = [luminance(to_rgb(line.get_color())) for line in curves]
-    assert len(curves) == 4 and all(one - other > 0.08 for one, other in pairwise(tones))  # darkest last, in grey too
+    assert len(curves) == (4 if seeds > 1 else 0)
+    assert all(one - other > 0.08 for one, other in pairwise(tones))  # darkest last, in grey too
     values = [effect.value for effect in fig4.effects(study, records).values()]
     assert [x for x, _ in points(forest)] == pytest.approx(values) and forest.yaxis_inverted()

@@ -1,4 +1,4 @@
-"""Figure 8 from made-up records: plan, levels of equal FLOPS, queue, margins, claims, drawing."""
+"""Figure 8 from made-up records: plan, levels of FLOPS, queue, margins, claims, drawing."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
 from effnet_lib.study import queue
 from effnet_lib.study.decided_study import axes_of
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
-from effnet_lib.study.protocol import SHORT
+from effnet_lib.study.protocol import LONG
 from effnet_lib.study.scaled_model import METHODS
 from effnet_lib.study.training_plan import merged
 
@@ -39,9 +39,7 @@ def levelled(study, above: dict | float):
 )
 def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, base):
     study = study_of(base, profile=profile)
-    planned = FIG8.plan(study)
-    models = [model for model in planned if model.budget == SHORT]
-    assert {study.long(model) for model in study.five_methods().values()} <= set(planned)
+    models = FIG8.plan(study)
     names = [model.name for model in models]
     assert len(set(names)) == len(names) and names.count("baseline") == 1
     assert {model.method for model in models} == set(SLOPES)
@@ -58,7 +56,7 @@ def test_the_plan_has_every_method_once_up_to_seven_times_the_baseline(profile, 
 def test_a_run_that_two_figures_need_is_one_run():
     study = study_of(SIXTY_FOUR)
     keys = {study.spec(model, 0).key for model in FIG8.plan(study)}
-    shared = [m for m in FIG3.plan(study) if ratio(study, m) <= fig8.MOST and m.budget == SHORT]
+    shared = [model for model in FIG3.plan(study) if ratio(study, model) <= fig8.MOST]
     assert len(shared) >= 14 and {study.spec(model, 0).key for model in shared} <= keys
     assert study.spec(study.model("published", 2), 0).key == study.spec(study.model("compound", 1), 0).key
     study = study_of(SIXTY_FOUR, rates=dict.fromkeys(METHODS, 0.1) | {"baseline": 0.1, "depth": 0.2, "compound": 0.4})
@@ -92,7 +90,7 @@ def test_a_levels_models_cost_the_same(profile, base):
 def test_the_queue_gets_the_levels_first_and_the_curves_last():
     study = study_of(quintet=True)
     level_b, one, rest = (stage for stage in queue.stages(study) if stage.artefact == "fig8")
-    total = len({model for model in merged(FIG8.plan(study), []) if model.budget == SHORT})
+    total = len(merged(FIG8.plan(study), []))
     assert [(s.number, len(s.specs)) for s in (level_b, one, rest)] == [(9, 24), (10, total), (10, 2 * total)]
     assert {spec.seed for spec in one.specs} == {0} and {spec.seed for spec in rest.specs} == {1, 2}
     assert {(s.arch, s.seed) for s in level_b.specs} == {
@@ -122,7 +120,7 @@ def test_margins_are_the_invented_differences_over_common_seeds(record_of):
     for parts in found.values():
         for method, estimate in parts.items():
             assert estimate.value == pytest.approx(by[method], abs=0.05) and estimate.n == 5 and estimate.testable
-    depth = study.long(fig8.levels(study)["A"]["depth"])
+    depth = fig8.levels(study)["A"]["depth"]
     records[depth] = {seed: records[depth][seed] for seed in (1, 3)} | {7: records[depth][0]}
     again = fig8.margins(study, records)["A"]
     assert (again["depth"].n, again["width"].n) == (3, 5)  # all of its seeds, common or not
@@ -159,6 +157,17 @@ def test_the_claim_holds_only_where_each_of_the_three_does(record_of, above, exp
         claim.source.printed == "+2.0 points over the best (Table 7); up to 2.5 (section 5.4)" for claim in judged
     )
     assert "level A (w=2.25 3.71x, d=4.5 3.65x, r=1.85 3.73x, phi=2.1 3.68x)" in judged[0].line()
+
+
+def test_level_a_is_decided_long_and_level_b_short(record_of):
+    study = study_of(deciding=LONG)
+    records = invent(study, FIG8.plan(study), record_of, levelled(study, 4.0), seeds=6)
+    assert {study.long(model) for model in study.five_methods().values()} <= set(records)
+    first, second = FIG8.claims(study, records)
+    assert (first.source.declared, second.source.declared) == (3, 3) and first.source.short and not second.source.short
+    assert first.to_json()["premise"]["status"] == "unknown" and "log loss, depth" in first.to_json()["beside"]
+    figure = FIG8.draw(study, records, FIG8.table(study, records))
+    assert "level A, 36 epochs" in read(figure) and "level B, 12 epochs" in read(figure)
 
 
 def test_one_seed_never_decides(record_of):
@@ -200,7 +209,7 @@ def test_three_panels_whose_labels_can_be_read(record_of, case):
     study, (accuracy, seeds) = study_of(), CASES[case]
     figure, _, rows = drawn(FIG8, study, record_of, accuracy(study), seeds)
     titles = [axes.get_title("left") for axes in figure.axes]
-    assert titles == ["all methods", "at equal FLOPS", "printed in the paper (Table 7)"]
+    assert titles == ["all methods", "at equal FLOPS, within 5 %", "printed in the paper (Table 7)"]
     words = read(figure)
     assert (figure.axes[0].get_legend() is None) == (case in ("baseline only", "no baseline"))
     unmeasured = {"no level B": 3, "baseline only": 6}.get(case, 0)
@@ -229,7 +238,7 @@ def test_five_methods_are_told_apart_also_in_grey(record_of):
     five = [*METHODS, "published"]
     assert len({COLOURS[m] for m in five}) == len({MARKERS[m] for m in five}) == 5
     study = study_of()
-    figure, _, _ = drawn(FIG8, study, record_of, growing(study, SLOPES), 1)  # crosses: only the curves differ
+    figure, _, _ = drawn(FIG8, study, record_of, growing(study, SLOPES))
     styles = {line.get_color(): (line.get_linestyle(), line.get_linewidth()) for line in curves_of(figure.axes[0])}
     assert len(styles) == len(set(styles.values())) == 5
 
@@ -241,7 +250,10 @@ def test_the_forest_stands_where_the_estimates_are(record_of):
     axes, found = figure.axes[1], fig8.margins(study, records)
     estimates = [estimate for parts in found.values() for estimate in parts.values()]
     ticks = list(axes.get_yticks())
-    assert [label.get_text() for label in axes.get_yticklabels()][:2] == ["− width, 3.71x", "− depth, 3.65x"]
+    assert [label.get_text() for label in axes.get_yticklabels()][:2] == [
+        "− width, 3.71x (+1 %)",
+        "− depth, 3.65x (-1 %)",
+    ]
     assert ticks == sorted(ticks) and axes.yaxis_inverted() and len(ticks) == 6
     for y, estimate in zip(ticks, estimates, strict=True):
         bars = [line for line in axes.lines if list(line.get_ydata()) == [y, y]]

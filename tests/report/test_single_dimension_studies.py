@@ -5,14 +5,14 @@ import pytest
 from support.decided import bits
 from support.invented import study_of
 
-from effnet_lib.report.tables import endpoints, predictions, premises
+from effnet_lib.report.tables import accuracy, endpoints, predictions, premises
 from effnet_lib.stats.premise import MET, NOT_MET, UNKNOWN
 from effnet_lib.study.protocol import LONG, SHORT
 
 SEEDS = 3
 
 
-def stored(record_of, slopes: dict[str, float], budget: str = LONG, seeds: int = SEEDS, **results):
+def stored(record_of, slopes: dict[str, float], budget: str = SHORT, seeds: int = SEEDS, **results):
     """Return a study with single-dimension runs that gain so many points of 100 a doubling of FLOPS."""
     study = study_of()
     for model in premises_models(study):
@@ -50,14 +50,14 @@ def test_without_runs_the_premise_is_unknown():
 
 
 def test_a_profile_that_decides_long_takes_long_runs_alone(record_of):
-    long = stored(record_of, {"width": 2.0, "depth": 2.0, "resolution": 2.0})
-    short = study_of(deciding=SHORT)
-    assert premises.premise_of(long).status == MET and premises.premise_of(short).status == UNKNOWN
+    short = stored(record_of, {"width": 2.0, "depth": 2.0, "resolution": 2.0})
+    long = study_of(deciding=LONG)
+    assert premises.premise_of(short).status == MET and premises.premise_of(long).status == UNKNOWN
 
 
 def test_depths_slope_by_budget(record_of):
-    stored(record_of, {"depth": 1.0}, budget=SHORT)
-    study = stored(record_of, {"depth": 3.0})
+    stored(record_of, {"depth": 1.0})
+    study = stored(record_of, {"depth": 3.0}, budget=LONG)
     assert predictions.depth_by_budget(study).value == pytest.approx(2.0, abs=0.1)
 
 
@@ -85,16 +85,12 @@ def test_a_network_fits_worse_beyond_two_standard_errors(record_of):
     study = study_of()
     deep = study.model("depth", 4.0)
     for excess, expected in ((0.5, True), (0.001, False), (-0.5, False)):
+        losses = {study.baseline: 1.0, deep: 1.0 + excess}
         records = {
-            model: {
-                seed: record_of(
-                    study.spec(model, seed), train_loss=1 + 0.02 * seed + excess * (model is deep), loss=2.0
-                )
-                for seed in range(3)
-            }
-            for model in (study.baseline, deep)
+            model: {s: record_of(study.spec(model, s), train_loss=loss + 0.02 * s, loss=2.0) for s in range(3)}
+            for model, loss in losses.items()
         }
-        assert endpoints.fits_worse(records, "d=4", "baseline") is expected
+        assert list(accuracy.table(study, records)["optimisation_limited"]) == [False, expected]
     assert endpoints.log_loss(records, {"d=4": 1.0, "baseline": -1.0}).value == 0.0
     once = {model: {0: runs[0]} for model, runs in records.items()}
-    assert endpoints.fits_worse(once, "d=4", "baseline") is False
+    assert not accuracy.table(study, once)["optimisation_limited"].any()

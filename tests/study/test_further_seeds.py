@@ -38,7 +38,7 @@ def test_every_seed_that_the_queue_plans_is_read_back_and_no_other(monkeypatch, 
 
 
 def test_long_runs_are_read_beside_short_ones_of_the_same_name(monkeypatch, record_of):
-    study = study_of(quintet=True)
+    study = study_of(quintet=True, deciding="long")
     monkeypatch.setitem(PROFILES, "photos", study.profile)
     monkeypatch.setattr(Study, "base", property(lambda self: BASE))
     five = list(study.five_methods().values())

@@ -11,13 +11,14 @@ from effnet_lib.report.tables.accuracy import ratio
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
+from effnet_lib.study.protocol import SHORT
 from effnet_lib.study.scaled_model import ScaledModel
 from effnet_lib.study.training_plan import Records, TrainingPlan, merged
 
 IMAGES = 2000
 BASE = ProxyBaseline(0.25, 0.5, 96)
-# `photos` with the baseline and the learning rate fixed, which step 0 and the tuning would choose.
-DECIDED = replace(PROFILES["photos"], candidates=(BASE,), learning_rates=())
+# `photos` with the baseline and the learning rate fixed, which step 0 and the tuning would choose, and one budget.
+DECIDED = replace(PROFILES["photos"], candidates=(BASE,), learning_rates=(), deciding=SHORT)
 
 
 def study_of(
@@ -28,9 +29,10 @@ def study_of(
     Args:
         quintet: as in a profile that chooses its baseline, which trains the protocol's quintet.
         rates: learning rate by method; None: the profile's.
-        changes: of the profile.
+        changes: of the profile; by default it has one training budget.
     """
     candidates = (base, PROFILES["photos"].candidates[0]) if quintet else (base,)
+    changes = {"deciding": SHORT} | changes
     chosen = replace(PROFILES[profile], candidates=candidates, learning_rates=(), **changes)
     return Study.of(chosen, RunStore(), base=base, learning_rates=rates)
 
@@ -105,8 +107,9 @@ def read(figure) -> str:
 
 
 def points(axes) -> list[tuple[float, float]]:
-    """Return where a panel shows a network: markers and crosses, not caps of bars, legends or dots of seeds."""
+    """Return where a panel shows a network: markers and crosses, not caps, legends, dots or what is pale."""
     shown = [line for line in axes.lines if line.get_marker() in "osD^P*x" and len(line.get_xdata()) == 1]
+    shown = [line for line in shown if line.get_alpha() is None]
     return [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in shown]
 
 

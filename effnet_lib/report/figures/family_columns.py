@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...study.training_plan import Records
+from ..tables.accuracy import SeedBand
 from . import accuracy_curves, overlaid_curves, style
 from .style import COLOURS, LINES, MARKERS
 
@@ -37,8 +38,10 @@ def panels(title: str, subtitle: str, families: tuple[str, ...]) -> tuple[Figure
     return figure, Panels(*columns, axes["margins"])
 
 
-def measured(panels: Mapping[str, Axes], titles: Mapping[str, str], records: Records, rows: pd.DataFrame) -> None:
-    """Draw each family's differences to its own baseline, on a common range, with its own strip of absolute top-1."""
+def measured(
+    panels: Mapping[str, Axes], titles: Mapping[str, str], records: Records, rows: pd.DataFrame, band: SeedBand | None
+) -> None:
+    """Draw each family's differences to its own baseline, on a common range, with its own axis of top-1."""
     own = {family: {m: runs for m, runs in records.items() if m.family == family} for family in panels}
     for family, axes in panels.items():
         axes.set_title(titles[family], loc="left", fontsize=9, fontweight="bold")
@@ -49,9 +52,10 @@ def measured(panels: Mapping[str, Axes], titles: Mapping[str, str], records: Rec
         for row in part.itertuples():
             accuracy_curves.point(axes, row)
             overlaid_curves.mark(axes, row)
+            base = part[part["method"] == "baseline"].itertuples()
             if row.method != "baseline":
-                line = {"color": COLOURS[row.method], "linewidth": 1.2, "alpha": 0.6, "zorder": 2}
-                axes.plot([1, row.flops_ratio], [0, row.gain], LINES[row.method], **line)
+                look = {"color": COLOURS[row.method], "linewidth": 1.2, "alpha": 0.6}
+                accuracy_curves.join(axes, [*base, row], LINES[row.method], **look)
         if not (part["method"] != "baseline").any():
             words = {"xycoords": "axes fraction", "ha": "center", "fontsize": 8, "color": "0.4"}
             axes.annotate("not measured" if part.empty else "only the baseline is measured", (0.5, 0.6), **words)
@@ -59,7 +63,7 @@ def measured(panels: Mapping[str, Axes], titles: Mapping[str, str], records: Rec
     low, high = (end([axes.get_ylim()[i] for axes in panels.values()]) for i, end in enumerate((min, max)))
     for family, axes in panels.items():
         axes.set_ylim(low, high)
-        accuracy_curves.share_differences([axes], own[family])
+        accuracy_curves.share_differences([axes], rows[rows["family"] == family], band)
     for axes in list(panels.values())[1:]:
         axes.set_ylabel("")
     for axes in list(panels.values())[:-1]:

@@ -1,6 +1,6 @@
 """Forest plots: effects with their intervals, a row each, the minimum effect drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
@@ -8,21 +8,26 @@ from ...stats.claims import DELTA
 from ...stats.intervals import Estimate
 from .style import COLOURS, MARKERS
 
+EQUAL = 0.05  # by how much two costs may differ and still be called equal
+NUMBERS = 0.26  # of the width, at the right end: the rows' numbers stand there, and nothing else
+
 
 def margins(
     axes: Axes,
     groups: Mapping[str, tuple[Mapping[str, float] | None, Mapping[str, Estimate]]],
     delta: float = DELTA,
-    title: str = "at equal FLOPS",
+    title: str | None = None,
     notes: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Draw compound minus each method, in points, group by group.
 
-    Positive is in favour of compound scaling. Every row says what its method costs: whole layers and channels miss a
-    level by some per cent. Verdicts use the 90 % interval (thick); the 95 % interval is thin.
+    Positive is in favour of compound scaling. Every row says what its method costs, and by how much that is not the
+    compound model's cost: whole layers and channels miss a level. Verdicts use the 90 % interval (thick); the 95 %
+    interval is thin.
 
     Args:
         groups: words -> (method -> FLOPS over the baseline's, where they belong in the labels; method -> estimate).
+        title: None: what the costs are, equal only where all are within 5 % of the compound model's.
         notes: words -> method -> what its label says besides.
     """
     y, ticks, labels = 0.0, [], []
@@ -42,14 +47,26 @@ def margins(
             y += 1
             ticks.append(y)
             note = (notes or {}).get(words, {}).get(method, "")
-            cost = f", {costs[method]:.2f}x" if costs else ""
+            cost = f", {costs[method]:.2f}x ({100 * _excess(costs, method):+.0f} %)" if costs else ""
             labels.append(f"− {method}{cost}" + (f"\n{note}" if note else ""))
             effect(axes, y, method, estimate)
         y += 1.4
     _frame(axes, ticks, labels, delta)
     axes.set_ylim(y - 0.6, -0.9)
     axes.set_xlabel("compound minus the other, top-1 (points)")
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(title or _costs_in_words([costs for costs, _ in groups.values() if costs]), loc="left", fontsize=10)
+
+
+def _excess(costs: Mapping[str, float], method: str) -> float:
+    """Return by what share a method costs more than the compound model."""
+    return costs[method] / costs["compound"] - 1
+
+
+def _costs_in_words(levels: Sequence[Mapping[str, float]]) -> str:
+    most = max((abs(_excess(costs, method)) for costs in levels for method in costs), default=0.0)
+    if most <= EQUAL:
+        return f"at equal FLOPS, within {100 * EQUAL:.0f} %"
+    return f"at the FLOPS stated, up to {100 * most:.0f} % apart"
 
 
 def effects(axes: Axes, estimates: Mapping[str, Estimate]) -> None:
@@ -77,9 +94,8 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> N
     )
     axes.set_yticks(ticks, labels)
     low, high = axes.get_xlim()
-    low = min(low, -1.0)
-    # The numbers at the right end take up to a quarter of the width: neither line may run through them.
-    axes.set_xlim(low, max(high, delta + 1.0, delta + 0.38 * (delta - low)))
+    low, high = min(low, -1.0), max(high, 1.2 * delta)
+    axes.set_xlim(low, low + (high - low) / (1 - NUMBERS))
     axes.grid(axis="y", visible=False)
 
 
@@ -87,7 +103,7 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
     """Draw an effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without an interval."""
     colour = COLOURS[method]
     if estimate.value is None:
-        _at_right(axes, y, "not measured", (-2, 0), "center")
+        _in_row(axes, y, "not measured")
         return
     if not estimate.testable:
         axes.plot(estimate.value, y, "x", color=colour, markersize=7, markeredgewidth=2)
@@ -95,9 +111,10 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
         axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
         axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
         axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=7, markeredgecolor="white")
-    _at_right(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}", (-2, 6), "bottom")
+    _in_row(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}")
 
 
-def _at_right(axes: Axes, y: float, text: str, offset: tuple[float, float], va: str) -> None:
-    place = {"xycoords": axes.get_yaxis_transform(), "xytext": offset, "textcoords": "offset points"}
-    axes.annotate(text, (1.0, y), ha="right", va=va, fontsize=7, color="0.35", **place)
+def _in_row(axes: Axes, y: float, text: str) -> None:
+    """Write a row's numbers at its right end, at its own height."""
+    place = {"xycoords": axes.get_yaxis_transform(), "xytext": (-2, 0), "textcoords": "offset points"}
+    axes.annotate(text, (1.0, y), ha="right", va="center", fontsize=7, color="0.35", **place)

@@ -8,12 +8,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from ...study.training_plan import Records
+from ..tables.accuracy import SeedBand
 from . import style
-from .accuracy_curves import CLOSE, marks, point, share_differences, single_seeds
+from .accuracy_curves import CLOSE, join, marks, point, share_differences, single_seeds
 from .style import COLOURS, HALO, LINES, MARKERS
 
 
-def together(axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: pd.DataFrame) -> None:
+def together(
+    axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: pd.DataFrame, band: SeedBand | None
+) -> None:
     """Draw all scaling methods in one panel: differences to the baseline, single seeds, intervals, the ends labelled.
 
     Args:
@@ -25,17 +28,18 @@ def together(axes: Axes, shown: Mapping[str, Sequence], records: Records, rows: 
         part = sorted({row_of[arch] for arch in archs if arch in row_of}, key=lambda row: row.flops_ratio)
         if not any(row.method != "baseline" for row in part):
             continue
-        # One seed is a cross whatever the method: in grey the two solid curves differ by their widths.
+        # In grey the two solid curves differ by their widths.
         look = {"color": COLOURS[method], "linewidth": 2.4 if method == "compound" else 1.4}
-        axes.plot([row.flops_ratio for row in part], [row.gain for row in part], LINES[method], zorder=2, **look)
-        axes.plot([], [], LINES[method], marker=MARKERS[method], label=style.WORDS.get(method, method), **look)
+        dash = LINES[method] if join(axes, part, LINES[method], **look) else "none"
+        look |= {"marker": MARKERS[method], "label": style.WORDS.get(method, method)}
+        axes.plot([], [], linestyle=dash, **look)
         ends += [row for row in part if row.method == method][-1:]
     for row in row_of.values():
         single_seeds(axes, row, records, 1.02)
         point(axes, row)
         mark(axes, row)
     style.ratio_axis(axes, rows["flops_ratio"])
-    share_differences([axes], records)
+    share_differences([axes], rows, band)
     _end_labels(axes, ends)
     axes.set_title("all methods", loc="left", fontsize=10, pad=22)
     _legend_above(axes)
@@ -47,8 +51,9 @@ def lines(
     records: Records,
     rows: pd.DataFrame,
     common: tuple[float, float] | None,
+    band: SeedBand | None,
 ) -> None:
-    """Draw width scaled on several baselines: tints of the width's colour, darkest last, and the common FLOPS shaded.
+    """Draw width scaled on several baselines: tints of the width's colour, darkest last, and the common FLOPS marked.
 
     Args:
         shown: words -> the line's architectures.
@@ -59,19 +64,19 @@ def lines(
     tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
     for (words, archs), tint, marker, dash in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
         part = list({arch: row_of[arch] for arch in archs if arch in row_of}.values())
-        axes.plot([row.flops_ratio for row in part], [row.gain for row in part], dash, color=tint, lw=1.6, zorder=2)
-        axes.plot([], [], dash, marker=marker, color=tint, label=words)
+        drawn = join(axes, part, dash, color=tint, lw=1.6)
+        axes.plot([], [], linestyle=dash if drawn else "none", marker=marker, color=tint, label=words)
         for row in part:
             single_seeds(axes, row, records, 1.02, tint)
             point(axes, row, tint, marker)
             mark(axes, row)
         ends += [(row, tint) for row in part[:: max(1, len(part) - 1)]]
     if common:
-        axes.axvspan(*common, color="0.9", zorder=0)
+        axes.axvspan(*common, facecolor="none", edgecolor="0.5", linestyle=":", linewidth=1, zorder=0)
         place = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 8, "color": "0.35"}
         axes.annotate("compared here", (np.sqrt(common[0] * common[1]), 0.985), **place)
     style.ratio_axis(axes, rows["flops_ratio"])
-    share_differences([axes], records)
+    share_differences([axes], rows, band)
     _width_labels(axes, ends)
     axes.set_title("width scaled on", loc="left", fontsize=10, pad=22)
     _legend_above(axes)

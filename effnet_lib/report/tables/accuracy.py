@@ -1,21 +1,49 @@
 """Records as the table that every accuracy figure is drawn from: a row a model, differences to the baseline."""
 
-from math import nan
+from dataclasses import dataclass
+from math import nan, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from ...models import complexity
 from ...runs.run_store import RunRecord
 from ...stats import intervals
+from ...stats.estimate import welch
 from ...stats.intervals import Estimate, PairedOutcomes, contrast
-from ...study import proxy_families
+from ...study import proxy_families, queue
 from ...study.decided_study import Study
+from ...study.protocol import LONG, SHORT
 from ...study.scaled_model import ScaledModel, at_budget
 from ...study.training_plan import Records
 
 Runs = dict[int, RunRecord]  # by seed
+LEAST_DOF = 3  # of a seed sd that a band may be drawn from
+
+
+@dataclass(frozen=True)
+class SeedBand:
+    """Say how far two single seeds of one network lie apart by chance, in points of top-1.
+
+    Args:
+        sd: Of the seeds, pooled over the networks of a profile and budget.
+        dof: Its degrees of freedom.
+    """
+
+    sd: float
+    dof: int
+
+    @property
+    def half(self) -> float:
+        """t sd sqrt(2): 95 % of the differences between two seeds of one network are smaller."""
+        return float(stdtrit(self.dof, 0.975)) * self.sd * sqrt(2)
+
+    @property
+    def words(self) -> str:
+        """What a footnote says of it."""
+        return f"grey: ±{self.half:.1f} points, chance between two seeds (95 %)"
 
 
 def outcomes(records: Records) -> PairedOutcomes | None:
@@ -36,15 +64,38 @@ def ratio(study: Study, model: ScaledModel) -> float:
     return complexity.count(model.arch).madds / complexity.count(base.arch).madds
 
 
+def seed_band(study: Study, records: Records) -> SeedBand | None:
+    """Return the band behind the single seeds of some records; None where all have several, or the spread is unknown.
+
+    Pooled over what is stored of all that the profile plans at this budget, not over one figure's models: so that it
+    is the same band in every figure.
+    """
+    if all(len(runs) > 1 for runs in records.values()):
+        return None
+    planned = (spec for stage in queue.stages(study) for spec in stage.specs)
+    stored = [record for spec in dict.fromkeys(planned) if (record := study.store.find(spec))]
+    drawn = [record for runs in records.values() for record in runs.values()]
+    budget = {(record.spec["data"], record.spec["recipe"]["epochs"]) for record in drawn}
+    top1: dict[str, dict[int, float]] = {}
+    for record in [*drawn, *stored]:
+        if (record.spec["data"], record.spec["recipe"]["epochs"]) in budget:
+            network = repr((record.arch, sorted(record.spec["recipe"].items())))
+            top1.setdefault(network, {})[record.seed] = record.top1
+    sd, dof = intervals.pooled_sd(pd.DataFrame(top1).T)
+    return SeedBand(sd, dof) if dof >= LEAST_DOF and sd > 0 else None
+
+
 def table(study: Study, records: Records) -> pd.DataFrame:
     """Return a row a model with at least one record: counts, accuracy, difference to its baseline, marks.
 
     Returns:
         Accuracies in percent, FLOPS in multiply-adds.
-        gain: difference to the baseline in points, with its 95 % interval (pooled seed sd and paired images); NaN
-            without a seed in common with the baseline.
+        gain: difference to the baseline in points, with its 95 % interval (`intervals.contrast`); NaN where the
+            baseline is not measured.
+        seeds: of the model, all of them; its accuracy is their mean.
+        top1_larger_test: on images 1.15 times as large; NaN where the last feature map is 1 x 1, as the outer taps of
+            its convolutions were never trained.
         epochs: of training; a difference is between networks of one budget.
-        seeds: those shared with the baseline, which the difference is made of.
         full_*: the unscaled network (B0 or the model's family, 224 px, 1000 classes) under the same scaling.
     """
     rows = [row for budget in {m.budget: None for m in records} for row in _rows(study, at_budget(records, budget))]
@@ -63,6 +114,26 @@ def _rows(study: Study, records: Records) -> list[dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True)
+class BudgetPart:
+    """Hold what belongs to one training budget: its records, their rows of the table, and how long it is."""
+
+    budget: str
+    epochs: int
+    records: Records
+    rows: pd.DataFrame
+
+
+def by_budget(records: Records, rows: pd.DataFrame) -> list[BudgetPart]:
+    """Split records and table by training budget, the long one first."""
+    parts = []
+    for budget in (LONG, SHORT):
+        if kept := at_budget(records, budget):
+            epochs = next(iter(next(iter(kept.values())).values())).spec["recipe"]["epochs"]
+            parts.append(BudgetPart(budget, epochs, kept, rows[rows["epochs"] == epochs]))
+    return parts
+
+
 def _counts(study: Study, model: ScaledModel) -> dict[str, Any]:
     counts = complexity.count(model.arch)
     return {
@@ -78,22 +149,35 @@ def _counts(study: Study, model: ScaledModel) -> dict[str, Any]:
 
 
 def _accuracies(study: Study, model: ScaledModel, runs: Runs, base: Runs, gain: Estimate) -> dict[str, Any]:
-    common = sorted(set(runs) & set(base))
-    behind = [runs[seed].result["train_loss"] - base[seed].result["train_loss"] for seed in common]
+    larger = [run.result["top1_larger_test"] for run in runs.values()]
     low, high = gain.interval95 or (nan, nan)
     smallest_crop = np.sqrt(study.recipe.min_area) * next(iter(runs.values())).result["source_px"]
     return {
         "epochs": next(iter(runs.values())).spec["recipe"]["epochs"],
-        "seeds": len(common) or len(runs),
+        "seeds": len(runs),
         "top1": float(np.mean([run.top1 for run in runs.values()])),
-        "top1_larger_test": float(np.mean([run.result["top1_larger_test"] for run in runs.values()])),
+        "top1_larger_test": float(np.mean(larger)) if model.arch.final_px > 1 else nan,
         "gain": nan if gain.value is None else gain.value,
         "gain_low": low,
         "gain_high": high,
         "train_loss": float(np.mean([run.result["train_loss"] for run in runs.values()])),
         "upsampled": bool(smallest_crop < model.arch.px - 1),
-        "optimisation_limited": bool(behind) and float(np.mean(behind)) > 0,
+        "optimisation_limited": _fits_worse(runs, base),
     }
+
+
+def _fits_worse(runs: Runs, base: Runs) -> bool:
+    """Say whether a network fits the training images worse than its baseline: it is optimisation-limited.
+
+    Its mean final loss on clean training images exceeds the baseline's by more than two standard errors of that
+    difference; without a spread, nothing is said.
+    """
+    losses = {"model": runs, "base": base}
+    excess = welch(
+        {name: [run.result["train_loss"] for run in group.values()] for name, group in losses.items()},
+        {"model": 1.0, "base": -1.0},
+    )
+    return bool(excess.testable and excess.value > 2 * excess.se)
 
 
 def _origin(model: ScaledModel, runs: Runs) -> dict[str, Any]:
