@@ -139,7 +139,7 @@ def train(args: Namespace) -> int:
 
 
 def tune(args: Namespace) -> int:
-    """Decide baseline and rate."""
+    """Decide baseline, recipe and rates, and say what is decided; a call that was cut goes on where it was."""
     from ..study import status as reports
 
     args.artefact = ["study"]
@@ -162,7 +162,7 @@ def publish(args: Namespace) -> int:
     """Ship records and redraw from them."""
     from ..runs.measurement_store import MeasurementStore
     from ..runs.run_store import RunStore
-    from .publish import check, planned_keys, planned_measurements, publish_records, redraw
+    from .publish import check, planned_keys, planned_measurements, publish_decisions, publish_records, redraw
 
     names = args.profile or [name for name in PROFILES if name != "smoke"]
     for name in names:
@@ -177,6 +177,8 @@ def publish(args: Namespace) -> int:
     new = publish_records(records)
     say(f"{len(records)} records checked, {len(new)} new under figures/published/records")
     for name in names:
+        if decided := publish_decisions(name):
+            say(f"decided: {_short(decided)}")
         for path in redraw(name):
             say(f"drawn: {_short(path)}")
     if paths.published_root() == paths.ROOT / "figures" / "published":

@@ -20,6 +20,7 @@ from ..runs.measurement_store import KINDS, Measurement, key_of
 from ..runs.record_checks import file_name
 from ..runs.record_files import read_record
 from ..runs.run_store import RunRecord, RunStore
+from ..study import decision_files
 from ..study.decided_study import Study
 from ..study.parameters import Parameters
 from ..study.profiles import PROFILES
@@ -90,6 +91,15 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
     for path, (_, text) in new.items():
         write_aside(path, text.encode())
     return [key for key, _ in new.values()]
+
+
+def publish_decisions(profile: str) -> Path | None:
+    """Write what a profile's published records decide beside them; return the file, None where nothing is decided."""
+    if not PROFILES[profile].published:
+        return None
+    with tempfile.TemporaryDirectory() as empty, environment(EFFNET_RESULTS=empty):
+        study = Study.of(PROFILES[profile], RunStore())
+        return decision_files.write(decision_files.collect(study), study.profile, study.dataset.id, study.store)
 
 
 def _published(path: Path) -> RunRecord | Measurement | None:

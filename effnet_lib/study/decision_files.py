@@ -81,6 +81,19 @@ def collect(study: "Study") -> Decided:
     return Decided(study.base, study.recipe if study.tunes else None, rates, families, records, max(dates))
 
 
+def words(study: "Study") -> list[str]:
+    """Return what a study has decided, a line a decision."""
+    lines = [f"baseline: {study.base}"] if study.base else []
+    if study.recipe and study.base:
+        one = study.recipe
+        lines.append(
+            f"recipe: batch {one.batch}, rate {one.lr:g}, crops from {one.min_area:g}, EMA {one.ema or 'none'}"
+        )
+    decided = {"rates": study.learning_rates} if study.ready else {}
+    decided |= {f"rates of {family}": rates for family, rates in study.family_rates.items()}
+    return lines + [f"{name}: " + ", ".join(f"{m} {r:g}" for m, r in rates.items()) for name, rates in decided.items()]
+
+
 def path_of(profile: Profile, store: RunStore) -> Path:
     """Return where a profile's decisions ship."""
     return store.published_folder.parent / FOLDER / f"{profile.name}.json"

@@ -16,6 +16,7 @@ from ..runs.sweep import Report, SweepOptions, estimator, run_all
 from ..runs.sweep_state import FIRST_EPOCH
 from . import registry
 from .decided_study import QueueStage, Study, axes_of
+from .decision_files import words
 from .profiles import LEVEL_B
 from .protocol import PREDECLARED, declared
 from .scaled_model import ScaledModel
@@ -84,14 +85,14 @@ def _decisive(study: Study) -> Iterator[QueueStage]:
     points = [study.model(method, c) for method in axes_of(study) for c in PREDECLARED[method]]
     points = [study.long(model) for model in points if model.arch not in {one.arch for one in five}]
     level_b = list(study.equal_flops_level(LEVEL_B).values()) if LEVEL_B in study.profile.levels else []
-    for number, claims, words, artefact, models in (
+    for number, claims, name, artefact, models in (
         (LEVEL_A_LONG, "level A", "level A, long", "quintet", long),
         (PREDECLARED_LONG, "predeclared", "Figure 3's predeclared points, long", "fig3", points),
         (LEVEL_A_SHORT, "level A, short", "level A, short", "quintet", five),
         (LEVEL_B_SHORT, "level B", "level B", "fig8", level_b),
     ):
         seeds = declared(study.profile, claims).seeds
-        yield QueueStage(number, 0, f"{words}, {seeds} seeds", artefact, blocks(study, models, range(seeds)))
+        yield QueueStage(number, 0, f"{name}, {seeds} seeds", artefact, blocks(study, models, range(seeds)))
 
 
 def blocks(study: Study, models: Iterable[ScaledModel], seeds: Iterable[int]) -> tuple[RunSpec, ...]:
@@ -126,9 +127,13 @@ def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
         Stopped: with every running run saved, after SIGINT or SIGTERM.
     """
     deadline = time.monotonic() + options.budget
-    total, data = Report(), data_of(study)
+    total, data, told = Report(), data_of(study), set(words(study))
     while True:
         study = study.again()  # decisions that were open may be taken by now
+        for line in words(study):
+            if line not in told:
+                options.say(f"decided: {line}")
+        told |= set(words(study))
         planned = stages(study, chosen)
         pending = [spec for stage in planned for spec in stage.specs if _open(study, spec) and spec not in total.failed]
         if not pending:

@@ -11,6 +11,7 @@ from ..models.complexity import count
 from ..runs.run_spec import RunSpec
 from ..runs.sweep import cost, estimator
 from .decided_study import Study
+from .decision_files import words
 from .queue import data_of, stages
 
 
@@ -24,7 +25,7 @@ def decisions(study: Study) -> str:
         lines.append(f"  candidate {base!s:34} {madds:6.2f} M   held-out top-1 {top1} %")
     lines.append(f"baseline: {study.base or 'not decided yet'}")
     if study.base is not None:
-        lines += [f"  on an edge: {words}" for words in study.edges]
+        lines += [f"  on an edge: {edge}" for edge in study.edges]
         lines += _recipe(study)
     if study.recipe is not None:
         lines += [_trials(method, trials, study) for method, trials in study.tuning().items()]
@@ -51,11 +52,8 @@ def _recipe(study: Study) -> list[str]:
         for recipe in study.recipe_search.asked
         if chosen and (recipe.batch, recipe.lr) == (chosen.batch, chosen.lr)
     }
-    lines += [f"  {words:27} held-out loss  {_loss(loss)}" for words, loss in tried.items()]
-    words = "not decided yet"
-    if chosen:
-        words = f"batch {chosen.batch}, rate {chosen.lr:g}, crops from {chosen.min_area:g}, EMA {chosen.ema or 'none'}"
-    return [*lines, f"recipe: {words}"]
+    lines += [f"  {what:27} held-out loss  {_loss(loss)}" for what, loss in tried.items()]
+    return [*lines, next((line for line in words(study) if line.startswith("recipe")), "recipe: not decided yet")]
 
 
 def _trials(name: str, trials: dict[float, RunSpec], study: Study) -> str:
