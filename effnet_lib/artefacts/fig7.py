@@ -8,6 +8,7 @@ import pandas as pd
 
 from .. import paper
 from ..core.errors import EffnetError
+from ..data.datasets import declare
 from ..data.masked_scenes import scale
 from ..measure.maps import faithfulness, localisation
 from ..measure.maps.cam import check_method, layer_of
@@ -151,11 +152,9 @@ class Figure7(Artefact):
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
         """Yield order 6 of the queue: the five models, whole blocks of seeds."""
-        profile = study.profile
-        if profile.map_base and study.base != profile.map_base:
-            from ..data.datasets import declare
-
-            study = Study(self.adapted(profile), declare(profile.map_data or profile.dataset), study.store)
+        profile, own = study.profile, self.adapted(study.profile)
+        if (own.dataset, own.candidates) != (profile.dataset, profile.candidates):
+            study = Study(own, declare(own.dataset), study.store)
         specs = blocks(study, self.plan(study), range(profile.map_seeds))
         yield QueueStage(6, 10, f"Figure 7, {profile.map_seeds} seeds", self.id, specs)
 

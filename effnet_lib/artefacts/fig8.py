@@ -1,6 +1,7 @@
 """Figure 8 as an artefact: its plan, table, claims and drawing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +18,7 @@ from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..stats.predictions import Prediction
 from ..study.decided_study import QueueStage, Study, axes_of
+from ..study.profiles import Profile
 from ..study.protocol import SHORT, Declared, declared
 from ..study.queue import BEYOND, blocks
 from ..study.registry import Artefact
@@ -38,7 +40,8 @@ def series(study: Study) -> dict[str, list[ScaledModel]]:
     """Return the models of each curve: single dimensions and the published table up to 7x, alpha^phi, the levels'."""
     found = {method: [study.model(method, c) for c in coefficients] for method, coefficients in axes_of(study).items()}
     found["compound"] = [study.model("compound", phi) for phi in study.profile.phis]
-    found["published"] = [study.model("published", number) for number in range(1, len(PUBLISHED))]
+    numbers = range(1, len(PUBLISHED)) if study.profile.curves else ()
+    found["published"] = [study.model("published", number) for number in numbers]
     for method in (*SINGLE, "published"):
         found[method] = [model for model in found[method] if ratio(study, model) <= MOST]
     for picked in levels(study).values():
@@ -82,6 +85,12 @@ class Figure8(Artefact):
     id = "fig8"
     notebook = "fig8_scaling_methods"
     title = "Figure 8: scaling methods from one baseline"
+
+    def adapted(self, profile: Profile) -> Profile:
+        """Return the profile with the levels' networks alone where it has no curves; a notebook may give some."""
+        if profile.curves:
+            return profile
+        return replace(profile, widths=(1.0,), depths=(1.0,), resolutions=(1.0,), phis=())
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models of all curves, each name once; a network keeps the name of the first curve that has it."""
