@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 
+from ..core.errors import ParameterError, nearest
 from ..models import complexity
 from ..models.archs import efficientnet
 from ..models.archs.efficientnet import HEAD, STEM, TABLE1, EfficientNet
@@ -26,8 +27,7 @@ CHOICES: dict[str, tuple] = {
     "width": (0.75, 1.0, 1.25),  # times B0's channels
     "depth": (-1, 0, 1),  # blocks more than B0's, at least one
 }
-PER_STAGE = tuple(len(options) for options in CHOICES.values())
-SPACE = Space(PER_STAGE * len(TABLE1))
+PLACES = len(CHOICES)  # of a stage
 Genes = tuple[int, ...]  # the options of one stage
 
 
@@ -53,9 +53,11 @@ B0 = candidate_of(
 
 def choices_of(candidate: Candidate) -> list[dict]:
     """Return a candidate's choices, a mapping of `CHOICES` for each stage."""
-    n = len(PER_STAGE)
-    parts = [candidate[i : i + n] for i in range(0, len(candidate), n)]
-    return [{name: CHOICES[name][one] for name, one in zip(CHOICES, part, strict=True)} for part in parts]
+    return [{name: CHOICES[name][one] for name, one in zip(CHOICES, part, strict=True)} for part in _parts(candidate)]
+
+
+def _parts(candidate: Candidate) -> list[Genes]:
+    return [candidate[i : i + PLACES] for i in range(0, len(candidate), PLACES)]
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,30 @@ class MnasNetSpace:
     """The space at the size of a proxy baseline: every network is scaled as B0 is, then rounded once.
 
     Counts need no network: those of a stage depend on the channels before it and on its own choices alone, and are kept.
+
+    Args:
+        operators: those that a search may choose; B0 and MnasNet-A1 stand beside it in any case.
+
+    Raises:
+        ParameterError: an operator that is not known.
     """
 
     base: ProxyBaseline
     classes: int
     padding: str = "symmetric"
+    operators: tuple[str, ...] = tuple(OPERATORS)
 
-    space = SPACE
+    def __post_init__(self):
+        for one in self.operators:
+            if one not in OPERATORS:
+                raise ParameterError("operators", one, nearest(one, OPERATORS))
+
+    @cached_property
+    def space(self) -> Space:
+        """What a search chooses from."""
+        stage = [tuple(range(len(options))) for options in CHOICES.values()]
+        stage[0] = tuple(CHOICES["operator"].index(one) for one in self.operators)
+        return Space(tuple(stage) * len(TABLE1))
 
     @property
     def _scaling(self) -> Scaling:
@@ -79,13 +98,11 @@ class MnasNetSpace:
         """Return a candidate's network, scaled beyond the proxy by `scaling`; equal networks are equal objects.
 
         Raises:
-            ParameterError: no candidate of the space; a scaled network beyond the limits of `RoundingRule`.
+            ParameterError: a scaled network beyond the limits of `RoundingRule`.
         """
-        SPACE.check(candidate)
-        total, n = self._scaling * scaling, len(PER_STAGE)
+        total = self._scaling * scaling
         stem, head = (REFERENCE.end(channels, total.width) for channels in (STEM, HEAD))
-        genes = [candidate[i : i + n] for i in range(0, len(candidate), n)]
-        stages = tuple(_stage(i, part, total) for i, part in enumerate(genes))
+        stages = tuple(_stage(i, part, total) for i, part in enumerate(_parts(candidate)))
         px = REFERENCE.image_size(self.base.px, total.resolution)
         made = MnasNet(px, self.classes, stem, stages, head, self.padding)
         return plain(efficientnet.at_stride(made, self.base.stride))
@@ -123,9 +140,9 @@ class MnasNetSpace:
 
     def madds(self, candidate: Candidate) -> int:
         """Return the multiply-adds of a candidate's network; equals `complexity.count`."""
-        kept, n, channels, total = self._kept, len(PER_STAGE), self._blank.stem, 0
+        kept, channels, total = self._kept, self._blank.stem, 0
         for i in range(len(TABLE1)):
-            place = (i, channels, candidate[i * n : i * n + n])
+            place = (i, channels, candidate[i * PLACES : (i + 1) * PLACES])
             found = kept.get(place)
             if found is None:
                 found = kept[place] = self._counted(*place)
@@ -159,7 +176,7 @@ class MnasNetSpace:
         for _ in range(100_000):
             if len(found) > number:
                 break
-            one = SPACE.random(draw)
+            one = self.space.random(draw)
             if abs(self.madds(one) / unit - 1) <= tolerance:
                 found.setdefault(self.arch(one), one)
         return list(found.values())[1:]

@@ -51,7 +51,7 @@ class Table:
     id: str
     scores: Mapping[str, Score]
 
-    space = Space((OPTIONS,) * sum(STAGES))
+    space = Space((tuple(range(OPTIONS)),) * sum(STAGES))
 
     def score(self, name: str, candidate: Candidate | None = None) -> Score:
         """Return the score of a network: its accuracy is the mean over three seeds."""

@@ -32,7 +32,7 @@ class OptunaSearch:
 
     def ask(self) -> Candidate:
         trial = self._study.ask()
-        chosen = [trial.suggest_categorical(f"place {i}", range(size)) for i, size in enumerate(self._space.sizes)]
+        chosen = [trial.suggest_categorical(f"place {i}", one) for i, one in enumerate(self._space.options)]
         self._trials[tuple(chosen)].append(trial)
         return tuple(chosen)
 

@@ -1,6 +1,7 @@
 """A search space: some places, each with some options; a candidate chooses one option a place."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 from ..core.errors import ParameterError
@@ -10,17 +11,21 @@ Candidate = tuple[int, ...]  # the number of the chosen option, place by place
 
 @dataclass(frozen=True)
 class Space:
-    """Hold how many options each place has.
+    """Hold the options of each place, as numbers.
 
     Raises:
-        ParameterError: there is no place, or one with a single option, which is no choice.
+        ParameterError: there is no place with two options: nothing to choose.
     """
 
-    sizes: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
 
     def __post_init__(self):
-        if not self.sizes or min(self.sizes) < 2:
-            raise ParameterError("sizes", self.sizes, "at least one place, each with at least 2 options")
+        if not all(self.options) or not self._open:
+            raise ParameterError("options", self.options, "options for every place, and two for one of them")
+
+    @cached_property
+    def _open(self) -> list[int]:
+        return [place for place, options in enumerate(self.options) if len(options) > 1]
 
     def check(self, candidate: Candidate) -> Candidate:
         """Return a candidate of this space.
@@ -28,18 +33,17 @@ class Space:
         Raises:
             ParameterError: it is none.
         """
-        fits = len(candidate) == len(self.sizes)
-        if not fits or not all(0 <= one < size for one, size in zip(candidate, self.sizes, strict=True)):
-            raise ParameterError("candidate", candidate, f"an option of each of {len(self.sizes)} places")
+        fits = len(candidate) == len(self.options)
+        if not fits or not all(one in options for one, options in zip(candidate, self.options, strict=True)):
+            raise ParameterError("candidate", candidate, f"an option for each of {len(self.options)} places")
         return candidate
 
     def random(self, draw: Random) -> Candidate:
         """Return a candidate, each option of a place as likely as any other."""
-        return tuple(int(draw.random() * size) for size in self.sizes)
+        return tuple(options[int(draw.random() * len(options))] for options in self.options)
 
     def mutated(self, candidate: Candidate, draw: Random) -> Candidate:
         """Return a candidate that differs in one place, places and other options equally likely."""
-        place = int(draw.random() * len(self.sizes))
-        other = int(draw.random() * (self.sizes[place] - 1))
-        other += other >= candidate[place]
-        return (*candidate[:place], other, *candidate[place + 1 :])
+        place = self._open[int(draw.random() * len(self._open))]
+        others = [one for one in self.options[place] if one != candidate[place]]
+        return (*candidate[:place], others[int(draw.random() * len(others))], *candidate[place + 1 :])
