@@ -1,4 +1,4 @@
-"""The MnasNet space centred on B0: seven stages, in each an operator, kernel, squeeze-excitation, skip, width and depth.
+"""The MnasNet space centred on B0: seven stages, each with its operator, kernel, squeeze, skip, width and depth.
 
 Tan et al. 2019 (arXiv 1807.11626), section 4.1, with B0's widths and depths (Table 1 of the paper) as the reference, so
 that B0 is a point of the space. MnasNet-A1 is none: its last but one stage has 160 channels, 0.83 of B0's 192.
@@ -64,7 +64,7 @@ def _parts(candidate: Candidate) -> list[Genes]:
 class MnasNetSpace:
     """The space at the size of a proxy baseline: every network is scaled as B0 is, then rounded once.
 
-    Counts need no network: those of a stage depend on the channels before it and on its own choices alone, and are kept.
+    Counts need no network: those of a stage depend on the channels before it and its own choices alone, and are kept.
 
     Args:
         operators: those that a search may choose; B0 and MnasNet-A1 stand beside it in any case.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import isfinite
 from pathlib import Path
 from random import Random
@@ -131,7 +131,7 @@ def parse(name: str, raw: bytes) -> Table:
 
 
 def synthetic_body(seed: int = 0) -> dict[str, dict]:
-    """Return a table of the same form with made-up numbers: blocks add up, neighbours interact, later ones cost less."""
+    """Return a table of the same form with made-up numbers: blocks add up, and neighbours interact."""
     draw, layers = Random(seed), sum(STAGES)
     gain = [[0.0, 2.0 + draw.random(), 3.0 + draw.random()] for _ in range(layers)]
     pairs = [[[draw.gauss(0, 0.4) for _ in range(OPTIONS)] for _ in range(OPTIONS)] for _ in range(layers)]
@@ -142,7 +142,7 @@ def synthetic_body(seed: int = 0) -> dict[str, dict]:
         if name not in made:
             chosen = [int(one) for one in name]
             value = sum(gain[i][one] for i, one in enumerate(chosen))
-            value += sum(pairs[i][a][b] for i, (a, b) in enumerate(zip(chosen, chosen[1:], strict=False)))
+            value += sum(pairs[i][a][b] for i, (a, b) in enumerate(pairwise(chosen)))
             mean = 93.5 - 45 * 2 ** (-value / 6)
             flops = 7_000_000 + sum(cost[i][one] for i, one in enumerate(chosen))
             made[name] = {"test_acc": [mean] * 3, "mean_acc": mean, "std": 0.0, "params": flops // 40, "flops": flops}

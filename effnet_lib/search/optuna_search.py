@@ -1,14 +1,11 @@
 """Optuna's NSGA-II on accuracy and FLOPS: the comparator that nobody here wrote."""
 
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..core.errors import ParameterError
 from .objective import Score
 from .space import Candidate, Space
-
-if TYPE_CHECKING:
-    import optuna
 
 
 class OptunaSearch:
@@ -28,7 +25,7 @@ class OptunaSearch:
         sampler = optuna.samplers.NSGAIISampler(population_size=population, seed=seed)
         self._study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         self._space = space
-        self._trials: dict[Candidate, deque[optuna.Trial]] = defaultdict(deque)
+        self._trials: dict[Candidate, deque[Any]] = defaultdict(deque)
 
     def ask(self) -> Candidate:
         trial = self._study.ask()

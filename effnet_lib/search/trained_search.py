@@ -18,7 +18,7 @@ from ..runs.run_store import RunRecord
 from ..study.decided_study import Study
 from ..study.profiles import UNSCALED, ProxyBaseline
 from .mnasnet_space import B0, MnasNetSpace
-from .objective import TARGET, W, Objective, Score
+from .objective import Objective, Score, W
 from .replay import Progress, replay
 from .settings import SearchSetting
 from .space import Candidate
@@ -37,7 +37,8 @@ class TrainedSearch:
 
     @cached_property
     def space(self) -> MnasNetSpace:
-        return MnasNetSpace(self.setting.base, self.study.dataset.classes, self.study.profile.padding)
+        setting = self.setting
+        return MnasNetSpace(setting.base, self.study.dataset.classes, self.study.profile.padding, setting.operators)
 
     @cached_property
     def b0(self) -> Architecture:
@@ -45,9 +46,9 @@ class TrainedSearch:
         return self.space.arch(B0)
 
     def objective(self, w: float) -> Objective:
-        """Return the objective with the paper's T scaled as B0 is: 400 M of its 387 M multiply-adds."""
+        """Return the objective with T scaled as B0 is, whose full size has 386 M multiply-adds."""
         full = complexity.count(MnasNetSpace(FULL, 1000).arch(B0)).madds
-        return Objective(w, TARGET * complexity.count(self.b0).madds / full)
+        return Objective(w, self.setting.target * complexity.count(self.b0).madds / full)
 
     def spec(self, arch: Architecture, seed: int = SEED, factor: int = 1, held_out: bool = True) -> RunSpec:
         """Return the run of a network: on the tuning split, or on the whole training set and the validation images.
@@ -106,7 +107,7 @@ class TrainedSearch:
 
     def final_specs(self) -> dict[tuple[str, float], list[RunSpec]]:
         """Return (network, phi) -> runs, a seed each; the network is "winner" or "B0"."""
-        won = self.winner(self.setting.ws[self._chosen])
+        won = self.winner(self.chosen_w)
         if won is None:
             return {}
         made = {}
@@ -117,9 +118,9 @@ class TrainedSearch:
         return made
 
     @property
-    def _chosen(self) -> int:
-        """Which exponent's winner is scaled: the paper's where it is searched, else the first."""
-        return self.setting.ws.index(W) if W in self.setting.ws else 0
+    def chosen_w(self) -> float:
+        """The exponent whose winner is scaled: the paper's where it is searched, else the first."""
+        return W if W in self.setting.ws else self.setting.ws[0]
 
     def pending(self) -> list[RunSpec]:
         """Return the runs that are to be made next, whatever is stored of them."""

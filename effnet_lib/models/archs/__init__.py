@@ -9,8 +9,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.errors import ParameterError, nearest
-from . import amoebanet, densenet, efficientnet, efficientnet_lite, mobilenet_v1, mobilenet_v2, mnasnet, polynet
-from . import resnet, resnext
+from . import (
+    amoebanet,
+    densenet,
+    efficientnet,
+    efficientnet_lite,
+    mnasnet,
+    mobilenet_v1,
+    mobilenet_v2,
+    polynet,
+    resnet,
+    resnext,
+)
 from .layers import Layer
 from .timm_blocks import Stage
 

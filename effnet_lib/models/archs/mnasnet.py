@@ -96,8 +96,8 @@ def plain(arch: MnasNet) -> MnasNet | EfficientNet:
     return replace(arch, stages=tuple(stages))
 
 
-# Figure 7 of the MnasNet paper. Its separable block has no activation after the 1 x 1 convolution, so it is an MBConv of
-# expansion 1. Its activation there is ReLU; here it is B0's, as of every network of the space.
+# Figure 7 of the MnasNet paper. Its separable block has no activation after the 1 x 1 convolution, so it is an MBConv
+# of expansion 1. Its activation there is ReLU; here it is B0's, as of every network of the space.
 A1 = (
     MnasStage(1, 3, 1, 16, 1, squeeze="none"),
     MnasStage(6, 3, 2, 24, 2, squeeze="none"),
