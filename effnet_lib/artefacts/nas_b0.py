@@ -18,7 +18,7 @@ from ..search import nas_bench_macro
 from ..search.mnasnet_space import OPERATORS
 from ..search.objective import TARGET
 from ..search.searchers import SEARCHERS
-from ..search.settings import SETTINGS, WS, SearchSetting
+from ..search.settings import SETTINGS, TABLE_SEED, WS, SearchSetting
 from ..search.table_search import TableSearch
 from ..search.trained_search import TrainedSearch
 from ..stats.claims import Claim, JudgedClaim, judge
@@ -234,7 +234,7 @@ class NasB0(Artefact):
 
 def _table_searches(setting: SearchSetting, names: Sequence[str], table: str) -> list[TableSearch]:
     """Return the searches on a table: every searcher by accuracy alone, evolution for each other exponent, too."""
-    seeds, made = tuple(range(setting.table_seeds)), []
+    seeds, made = tuple(range(TABLE_SEED, TABLE_SEED + setting.table_seeds)), []
     for name in names:
         for w in WS if name == "evolution" else WS[:1]:
             searcher = replace(setting.table_searcher, name=name)
