@@ -148,7 +148,9 @@ class NasB0(Artefact):
             there = study.measurements
             tasks = [one for one in tasks if one.searcher.name != "optuna" or there.get(key_of(one.kind, one.spec()))]
             if not tasks:
-                raise ParameterError("searchers", "optuna", "others, or pip install 'effnet-lib[search]'")
+                raise ParameterError(
+                    "searchers", "optuna", "other searchers, or after pip install 'effnet-lib[search]'"
+                )
         return tasks
 
     def _stored(self, study: Study, setting: SearchSetting) -> bool:
@@ -187,10 +189,14 @@ class NasB0(Artefact):
         return pd.DataFrame(rows)
 
     def table(self, study: Study, results: Results) -> pd.DataFrame:
-        """Return a row a trained network, then winner and B0 scaled, then a row a search on the table."""
+        """Return a row a trained network, then winner and B0 scaled, then a row a search on the table.
+
+        `part` says which. Accuracies in percent, FLOPS in multiply-adds; `evaluations`: seeds, or networks of a search.
+        """
         search = searched(study)
         trained = tables.trained(search).to_dict("records") if search else []
-        return pd.DataFrame([*trained, *(tables.finals(search) if search else []), *tables.on_table(results)])
+        finals = tables.finals(search) if search else []
+        return pd.DataFrame([*trained, *finals, *tables.on_table(results)], columns=list(tables.COLUMNS))
 
     def claims(self, study: Study, results: Results) -> "Sequence[JudgedClaim | ShareAtMost]":
         """Judge that |w| steers FLOPS, that B0 is in the top tenth of its cost, and that evolution beats chance.

@@ -24,7 +24,8 @@ from .settings import SearchSetting
 from .space import Candidate
 
 FULL = ProxyBaseline(1, 1, 224)
-SEED = 0  # of the candidates, of evolution, and of the draw of B0's neighbours
+# Of the candidates' runs, of evolution, and of the draw of B0's neighbours: evolution may begin with some of these.
+SEED = 0
 Runs = dict[int, RunRecord]  # by seed
 
 

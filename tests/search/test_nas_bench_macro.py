@@ -70,7 +70,7 @@ def test_a_table_with_a_number_that_none_could_have_is_refused(edit, words):
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"\xff"])
 def test_what_is_no_table_is_refused(raw):
-    with pytest.raises(DataError, match="^the table x is no "):
+    with pytest.raises(DataError, match=r"^the table x is no "):
         parse("x", raw)
 
 
@@ -79,7 +79,7 @@ def test_a_missing_or_another_file_is_said_in_one_line(roots):
         nas_bench_macro.published()
     (roots / "data").mkdir()
     (roots / "data" / FILE).write_text(json.dumps(synthetic_body()))
-    with pytest.raises(DataError, match="has SHA-256 .* and its authors' file has 686dee8363cc") as error:
+    with pytest.raises(DataError, match=r"has SHA-256 .* and its authors' file has 686dee8363cc") as error:
         nas_bench_macro.table(PUBLISHED)
     assert "\n" not in str(error.value)
 

@@ -119,7 +119,10 @@ def test_improvements_and_the_best_go_by_the_objective():
 @pytest.mark.parametrize(
     "given, words",
     [
-        ({"name": "evolutoin"}, "searcher='evolutoin' is not accepted; searcher takes one of evolution, optuna, random"),
+        (
+            {"name": "evolutoin"},
+            "searcher='evolutoin' is not accepted; searcher takes one of evolution, optuna, random",
+        ),
         ({"population": 4}, "population=4 is not accepted; population takes a whole number of at least the tourna"),
         ({"tournament": 0}, "tournament=0 is not accepted"),
     ],

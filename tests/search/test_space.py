@@ -32,7 +32,7 @@ def test_a_mutation_changes_one_open_place_and_reaches_every_other_option():
 
 @pytest.mark.parametrize("options", [(), ((0,), (1,)), ((0, 1), ())])
 def test_a_space_without_a_choice_is_refused(options):
-    with pytest.raises(ParameterError, match="^options="):
+    with pytest.raises(ParameterError, match=r"^options="):
         Space(options)
 
 
@@ -71,7 +71,7 @@ def test_an_exponent_that_is_no_finite_number_is_refused(given, name):
 
 @pytest.mark.parametrize("target", [nan, inf, 0, -4e8, None, "400M"])
 def test_a_target_that_is_no_positive_number_is_refused(target):
-    with pytest.raises(ParameterError, match="^target=.* multiply-adds above 0"):
+    with pytest.raises(ParameterError, match=r"^target=.* multiply-adds above 0"):
         Objective(target=target)
 
 

@@ -13,7 +13,7 @@ LOOKS = {"winner": (style.COLOURS["compound"], "D", "-"), "B0": (style.COLOURS["
 
 def trust(axes: Axes, rows: DataFrame, setting: SearchSetting) -> None:
     """Draw each network's accuracy after the longer training against that after the short one."""
-    both = rows.dropna(subset=["long_top1"]) if "long_top1" in rows else rows[:0]
+    both = rows.dropna(subset=["long_top1"])
     found = tables.trust(rows)
     axes.set_title(f"short against longer training\n{found or 'not enough networks'}", loc="left", fontsize=9)
     if both.empty:

@@ -24,6 +24,10 @@ from ...stats.rank_correlation import RankCorrelation, kendall
 Results = Mapping[TableSearch, Measurement]
 BUDGET = 100  # evaluations at which searchers are compared, declared beforehand
 CLOSE = 0.1  # points from the table's best network
+COLUMNS = (
+    *("part", "role", "name", "place", "w", "seed", "phi", "evaluations", "top1", "low", "high", "long_top1"),
+    *("flops", "flops_ratio", "px", "flops_at_100", "behind_best_at_100", "behind_best", "device", "date", "shipped"),
+)
 BEST = 0.25  # the share of the trained candidates whose choices are looked at
 
 
@@ -176,7 +180,7 @@ def better_than_b0(search: TrainedSearch) -> tuple[int, int]:
 
 def trust(rows: pd.DataFrame) -> RankCorrelation | None:
     """Return how alike the short and the longer training rank the networks that had both."""
-    both = rows.dropna(subset=["long_top1"]) if "long_top1" in rows else rows
+    both = rows.dropna(subset=["long_top1"])
     return kendall(both["top1"], both["long_top1"]) if len(both) > 1 else None
 
 
