@@ -209,10 +209,11 @@ class NasB0(Artefact):
         steered = tables.fewer_flops(real, WS) if "evolution" in names else Estimate()
         both = {"evolution", "random"} <= names
         on = f"on {nas_bench_macro.LABELS[nas_bench_macro.PUBLISHED]}, after {tables.BUDGET} evaluations"
+        steps = ", ".join(f"w = {w:g}" for w in WS)
         first, last = judge(
             [
                 Claim(
-                    f"The larger |w| is, the fewer FLOPS the winners of a search have ({on})",
+                    f"The larger |w| is, the fewer FLOPS the winners of a search have: {steps} ({on})",
                     steered,
                     delta=LEAST_DOUBLING,
                     unit="doublings of FLOPS",

@@ -69,14 +69,17 @@ def advantage(results: Results, one: str, other: str) -> Estimate:
 
 
 def fewer_flops(results: Results, ws: Sequence[float]) -> dict[str, Estimate]:
-    """Return in doublings by how much each exponent's winners, after 100 evaluations, cost less than the one's before.
+    """Return by how many doublings each exponent's winners, after 100 evaluations, cost less than the one's before.
 
     Args:
         ws: exponents by growing size.
+
+    Returns:
+        An effect for each but the last, by its name: its winners' FLOPS over those of the next.
     """
     found = {f"{w:g}": [log2(best_after(s, BUDGET).flops) for s in named(results, "evolution", w)] for w in ws}
     names = list(found)
-    return {f"w = {one} against {other}": welch(found, {other: 1.0, one: -1.0}) for other, one in pairwise(names)}
+    return {f"w = {other}": welch(found, {other: 1.0, one: -1.0}) for other, one in pairwise(names)}
 
 
 def on_table(results: Results) -> list[dict[str, Any]]:
