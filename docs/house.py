@@ -1,4 +1,4 @@
-"""Draw docs/house.svg, the twelve packages and the way of the data: python docs/house.py
+"""Draw docs/house.svg, the thirteen packages and the way of the data: python docs/house.py
 
 Rows come from the import contract in pyproject.toml, so that the map shows what `make lint` holds.
 """
@@ -13,6 +13,7 @@ HOLDS = {
     "apps": "what a person touches: command line, notebooks, publish, export, gallery, explore",
     "artefacts": "one module a figure or table: plan, table, claims, draw; none imports another",
     "report": "tables (without matplotlib) and figures (the only drawers)",
+    "search": "the architecture search: spaces, searchers, what they evaluate; replayed from the store",
     "measure": "latency, maps, transfer: strangers to each other",
     "study": "profiles, decisions, plans, queue: what to run",
     "runs": "a run or measurement from its spec to its stored record; processes, Ray",
@@ -82,7 +83,7 @@ def drawing() -> str:
 
 
 HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
-<title>The twelve packages of effnet_lib, and the way of the data</title>
+<title>The thirteen packages of effnet_lib, and the way of the data</title>
 <style>
 svg {{ background: #fff; font: 13px sans-serif }}
 rect {{ fill: #f2f2f2; stroke: #444 }}

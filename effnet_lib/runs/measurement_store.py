@@ -15,7 +15,16 @@ from .layered_store import Record, RecordStore
 from .record_checks import read_text
 from .run_spec import payload_key
 
-KINDS = ("latency", "probe", "finetune", "finetune-trial", "cam", "cam pictures", "cam photograph")  # that may ship
+KINDS = (  # that may ship
+    "latency",
+    "probe",
+    "finetune",
+    "finetune-trial",
+    "cam",
+    "cam pictures",
+    "cam photograph",
+    "search",
+)
 
 
 class Task(Protocol):

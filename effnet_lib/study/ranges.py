@@ -69,6 +69,10 @@ RANGES = {  # of a notebook's parameters; those below the line are of one artefa
     "px": Range(MIN_PX, MAX_PX),
     "epochs": Range(1, 100_000),
     "steps": Range(1, 100_000_000),
+    "evaluations": Range(1, 100_000),
+    "neighbours": Range(1, 100_000),
+    "population": Range(1, 10_000),
+    "tournament": Range(1, 10_000),
 }
 OPTIONS = {  # of a command
     "budget": Range(0, 1_000_000_000, "seconds", whole=False, above=True),

@@ -151,7 +151,7 @@ class TrainingPlan(Plan):
         bases = {self.study.baseline.arch} | {model.arch for model in self.models if model.method == "baseline"}
         todo = sorted(specs, key=lambda spec: (spec.arch not in bases, -predicted(spec)))
         options = SweepOptions(self.workers, Execution(self.parameters.device), estimate=predicted)
-        report = run_all(todo, lambda spec: self.study.dataset, self.study.store, options)
+        report = run_all(todo, queue.data_of(self.study), self.study.store, options)
         if report.failed:
             first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
             raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")

@@ -9,7 +9,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...core.errors import ParameterError, nearest
-from . import amoebanet, densenet, efficientnet, efficientnet_lite, mobilenet_v1, mobilenet_v2, polynet, resnet, resnext
+from . import (
+    amoebanet,
+    densenet,
+    efficientnet,
+    efficientnet_lite,
+    mnasnet,
+    mobilenet_v1,
+    mobilenet_v2,
+    polynet,
+    resnet,
+    resnext,
+)
 from .layers import Layer
 from .timm_blocks import Stage
 
@@ -66,6 +77,7 @@ FAMILIES = {
     "densenet": _of_values(densenet.DenseNet),
     "efficientnet": _of_stages(efficientnet.EfficientNet, Stage),
     "efficientnet_lite": _of_stages(efficientnet_lite.Lite, Stage),
+    "mnasnet": _of_stages(mnasnet.MnasNet, mnasnet.MnasStage),
     "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
     "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, Stage),
     "polynet": _of_values(polynet.PolyNet),

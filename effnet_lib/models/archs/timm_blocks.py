@@ -50,12 +50,16 @@ class BlockRows:
         yield Layer(3, self.stem, 9, size)
         in_channels = self.stem
         for stage in self.stages:
-            size_out = strided(size, stage.stride)
-            yield from self._block(in_channels, stage, size, size_out, 1)
-            if stage.repeats > 1:
-                yield from self._block(stage.channels, stage, size_out, size_out, stage.repeats - 1)
-            in_channels, size = stage.channels, size_out
+            yield from self.stage_layers(in_channels, stage, size)
+            in_channels, size = stage.channels, strided(size, stage.stride)
         yield from self._classifier(in_channels, size)
+
+    def stage_layers(self, in_channels: int, stage: Any, size: int) -> Iterator[Layer]:
+        """Yield the layers of one stage that reads `in_channels` channels of `size` px."""
+        size_out = strided(size, stage.stride)
+        yield from self._block(in_channels, stage, size, size_out, 1)
+        if stage.repeats > 1:
+            yield from self._block(stage.channels, stage, size_out, size_out, stage.repeats - 1)
 
     def _classifier(self, in_channels: int, size: int) -> Iterator[Layer]:
         yield Layer(in_channels, self.classes, bias=True, norm=False)

@@ -54,6 +54,12 @@ def line(figure: Figure, y: float, text: str, **look) -> None:
     figure.text(0.008, y, text, ha="left", **{"va": "center", "fontsize": 8.5, "color": "0.3"} | look)
 
 
+def empty(axes: Axes, words: str) -> None:
+    """Say in a panel why there is nothing in it."""
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", fontsize=9, color="0.35")
+    axes.set(xticks=[], yticks=[])
+
+
 def span(values: Iterable) -> str:
     """Say values as "smallest to largest", or as the value that they all are."""
     ordered = sorted(set(values))
