@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..core.errors import EffnetError
+from ..core.home_caches import redirect
 from ..core.last_resort import Unexpected, last_resort
 from ..core.signals import Stopped
 from ..study.profiles import PROFILES
@@ -132,6 +133,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         with last_resort(BrokenPipeError):
+            redirect()
             return args.action(args)
     except EffnetError as error:
         print(f"effnet: {' '.join(str(error).split())}", file=sys.stderr)

@@ -20,6 +20,7 @@ from ..core.errors import (
     debugging,
     one_line,
 )
+from ..core.home_caches import prepare
 from ..core.last_resort import Unexpected, unexpected
 from ..core.signals import Stopped
 from ..core.user_paths import current_folder
@@ -76,6 +77,7 @@ def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    prepare()
     try:
         papermill.execute_notebook(
             str(paths.notebooks_root() / aside.name),
