@@ -8,9 +8,10 @@ import pandas as pd
 from ..core.errors import StoreError, one_line
 from ..core.hardware import cpu_count
 from ..models.complexity import count
-from ..runs.record_checks import json_body, read_text, whole
+from ..runs.record_checks import json_body, read_text
 from ..runs.run_spec import RunSpec
 from ..runs.sweep import cost, estimator
+from ..runs.value_checks import whole
 from .decided_study import Study
 from .queue import data_of, stages
 
