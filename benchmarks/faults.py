@@ -3,9 +3,10 @@
     .venv/bin/python benchmarks/faults.py --kills 200 --seed 0
 
 Real processes on a network of seconds, with the short recipe and with the paper's (averaged weights, dropout,
-AutoAugment, minival), a checkpoint after each step. They die at random instants, before random file operations and in
-the middle of writes; one kill in 20 hits a worker of a sweep, one the driver of a sweep with two workers. Bars: every
-result identical to the bit, no saved step lost, no process and no file left. About a second a kill.
+AutoAugment, minival), a checkpoint after each step. They die at random instants and steps, before random file
+operations and in the middle of writes; one kill in 20 hits a worker of a sweep, one the driver of a sweep with two
+workers. Bars: every result identical to the bit, no saved step lost, no process and no file left. About a second a
+kill.
 """
 
 import argparse

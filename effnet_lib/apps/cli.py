@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from ..core.errors import EffnetError, one_line
+from ..core.errors import EffnetError
+from ..core.home_caches import redirect
+from ..core.last_resort import Unexpected, last_resort
 from ..core.signals import Stopped
 from ..study.profiles import PROFILES
 from . import commands
@@ -123,18 +125,19 @@ def _gallery(made) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run a command; an error is one line on stderr and an exit code that is not 0.
 
-    Ours have 2, an interrupt 128 + the signal's number, and what nobody thought of 70; EFFNET_DEBUG=1 shows where
-    that came from.
+    Ours have 2, an interrupt 128 + the signal's number, and what nobody thought of (`last_resort`) 70.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII terminal shows no Greek letter, and needs no traceback
     args = parser().parse_args(argv)
     try:
-        return args.action(args)
+        with last_resort(BrokenPipeError):
+            redirect()
+            return args.action(args)
     except EffnetError as error:
         print(f"effnet: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return INTERNAL if isinstance(error, Unexpected) else 2
     except Stopped as stop:
         print(f"effnet: {stop}", file=sys.stderr)
         return stop.code
@@ -144,8 +147,3 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # a reader such as `head` has seen enough; what is still buffered goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED
-    except Exception as error:  # the last resort: a fault of ours, or of the machine
-        if os.environ.get("EFFNET_DEBUG"):
-            raise
-        print(f"effnet: {one_line(error)} (not expected; EFFNET_DEBUG=1 shows where it came from)", file=sys.stderr)
-        return INTERNAL

@@ -5,12 +5,11 @@ Imports stand inside, so that no command pays for another's.
 
 import math
 from argparse import Namespace
-from pathlib import Path
 
 from ..core import paths
 from ..core.errors import EffnetError, ParameterError, nearest
 from ..core.signals import interrupting
-from ..core.user_paths import user_path
+from ..core.user_paths import short, user_path
 from ..study.profiles import PROFILES, profile
 
 
@@ -72,9 +71,9 @@ def run(args: Namespace) -> int:
         if out is None:
             say(f"{name}: dry run, nothing written")
         elif _version(out.stem, out.parent.name) != before:
-            say(f"{name}: {_short(out.parent)}/{out.stem}.*")
+            say(f"{name}: {short(out.parent)}/{out.stem}.*")
         else:
-            say(f"{name}: no record to draw from yet; {_short(out)} says what is missing")
+            say(f"{name}: no record to draw from yet; {short(out)} says what is missing")
     return 0
 
 
@@ -85,11 +84,6 @@ def _version(notebook: str, profile: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return there.st_ino, there.st_mtime_ns
-
-
-def _short(path: Path) -> str:
-    """Return a path relative to the current folder where it lies below it."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def queue(args: Namespace) -> int:
@@ -168,7 +162,7 @@ def publish(args: Namespace) -> int:
     for name in names:
         profile(name)  # an unknown one is refused before anything is copied
     store = RunStore()
-    records = check(Path(args.source)) if args.source else list(store.own())
+    records = check(user_path("from", args.source)) if args.source else list(store.own())
     if not args.source:
         wanted = planned_keys(names, store)
         records = [record for record in records if record.key in wanted]
@@ -180,7 +174,7 @@ def publish(args: Namespace) -> int:
         if decided := publish_decisions(name):
             say(f"decided: {_short(decided)}")
         for path in redraw(name):
-            say(f"drawn: {_short(path)}")
+            say(f"drawn: {short(path)}")
     if paths.published_root() == paths.ROOT / "figures" / "published":
         from .gallery.readme import renew
 
@@ -194,10 +188,11 @@ def export(args: Namespace) -> int:
     from . import export_weights as exports
 
     store, formats = RunStore(), exports.check_formats(args.format or exports.FORMATS)
+    folder = user_path("folder", args.folder)
     for record in exports.stored(store, args.key):
-        about = exports.export(store, record, args.folder, formats)
+        about = exports.export(store, record, folder, formats)
         error = f", ONNX within {about['onnx']['max_relative_error']:.1e} of it" if "onnx" in about else ""
-        say(f"{_short(args.folder.resolve())}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
+        say(f"{short(folder)}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
     return 0
 
 
@@ -215,5 +210,5 @@ def gallery(args: Namespace) -> int:
 
     index = build(args.to and user_path("to", args.to))
     size = sum(path.stat().st_size for path in index.parent.iterdir()) / 1e6
-    say(f"{_short(index)}: {len(list(index.parent.glob('*.html')))} pages, {size:.1f} MB")
+    say(f"{short(index)}: {len(list(index.parent.glob('*.html')))} pages, {size:.1f} MB")
     return 0

@@ -1,6 +1,5 @@
 """Execute an artefact's notebook with papermill and keep what it made under figures/<profile>/."""
 
-import os
 import shutil
 import sys
 import tempfile
@@ -11,11 +10,26 @@ from typing import Any
 from ..artefacts import artefact, resolve
 from ..core import paths
 from ..core.atomic_write import write_aside
-from ..core.errors import DataError, Diverged, ParameterError, RunFailed, StoreError, one_line
+from ..core.errors import (
+    DataError,
+    Diverged,
+    EffnetError,
+    ParameterError,
+    RunFailed,
+    StoreError,
+    debugging,
+    one_line,
+)
+from ..core.home_caches import prepare
+from ..core.last_resort import Unexpected, unexpected
+from ..core.signals import Stopped
+from ..core.user_paths import current_folder
+from ..measure.maps.cam import MapError
 
-OURS = {
-    kind.__name__ for kind in (ParameterError, DataError, StoreError, RunFailed, Diverged)
-}  # need no kind before them
+OURS = {  # need no kind before them
+    kind.__name__ for kind in (EffnetError, ParameterError, DataError, StoreError, RunFailed, Diverged, MapError)
+}
+STOPS = (KeyboardInterrupt.__name__, Stopped.__name__)
 
 
 def value_of(text: str) -> Any:
@@ -38,8 +52,8 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
 
     Raises:
         ParameterError: a parameter is not accepted.
-        RunFailed: with the notebook's own last line; the failed notebook is kept under results/failed/, and nothing is
-            left in the figures' folder.
+        RunFailed, Unexpected: with the notebook's own last line (EFFNET_DEBUG=1 prints its traceback before); the
+            failed notebook is kept under results/failed/, and nothing is left in the figures' folder.
     """
     chosen, checked = artefact(name), resolve(parameters, name)
     folder = (figures or paths.figures_root()) / checked.profile
@@ -58,10 +72,12 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
 
 def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
     """Execute a notebook into a file aside, in the caller's folder. Raises RunFailed for whatever ends it."""
+    here = current_folder()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    prepare()
     try:
         papermill.execute_notebook(
             str(paths.notebooks_root() / aside.name),
@@ -70,16 +86,28 @@ def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
             kernel_name="python3",
             progress_bar=False,
             stdout_file=sys.stdout,
-            cwd=os.getcwd(),
+            cwd=str(here),
             extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
         )
     except PapermillExecutionError as error:
-        named = "" if error.ename in OURS else f"{error.ename}: "
-        raise RunFailed(f"{named}{error.evalue}{_keep(aside)}") from None
+        if debugging():
+            print("\n".join(error.traceback), file=sys.stderr)
+        raise _of_a_cell(error.ename, error.evalue, _keep(aside)) from None
     except DeadKernelError:
         raise RunFailed(f"the kernel of {aside.name} died, perhaps for lack of memory{_keep(aside)}") from None
     except (OSError, RuntimeError, ValueError, KeyError) as error:  # before the first cell: its kernelspec, its start
         raise RunFailed(f"the kernel of {aside.name} could not be started: {one_line(error)}") from None
+
+
+def _of_a_cell(name: str, words: str, kept: str) -> EffnetError:
+    """Return the error of a notebook that a cell ended, by the name and the words of the cell's own."""
+    if name in OURS:
+        return RunFailed(words + kept)
+    if name in STOPS:
+        return RunFailed(f"{name}: {words}{kept}")
+    if name == Unexpected.__name__:
+        return Unexpected(words + kept)
+    return Unexpected(unexpected(f"{name}: {words}") + kept)
 
 
 def _keep(failed: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from ..core.last_resort import last_resort
 from ..study import parameters as checks
 from ..study import registry
 from ..study.base_plan import Plan
@@ -30,6 +31,7 @@ def _discovered() -> dict[str, Artefact]:
 registry.provide(_discovered)
 
 
+@last_resort()
 def resolve(namespace: Mapping[str, Any], name: str | None = None) -> Parameters:
     """Check a notebook's parameters.
 
@@ -43,6 +45,7 @@ def resolve(namespace: Mapping[str, Any], name: str | None = None) -> Parameters
     return checks.resolve(namespace, artefact(name).parameters if name else {})
 
 
+@last_resort()
 def plan(name: str, parameters: Parameters | None = None, **given: Any) -> Plan:
     """Plan an artefact: what would run, what is stored; then `run`, `table`, `draw`, `claims` and `save`.
 

@@ -1,11 +1,24 @@
 """The named errors; each message is one line that a user can act on."""
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable
+
+
+def debugging() -> bool:
+    """Say whether EFFNET_DEBUG asks for tracebacks."""
+    return bool(os.environ.get("EFFNET_DEBUG"))
 
 
 class EffnetError(Exception):
     """Stand for any error that this library raises on purpose."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows below a cell that ends so (IPython asks): the line that a person can act on."""
+        if debugging():
+            return "".join(traceback.format_exception(self)).splitlines()
+        return [f"{type(self).__name__}: {self}"]
 
 
 SHOWN = 80  # characters of a value or a name in a message

@@ -21,6 +21,8 @@ from . import fractal_scenes, image_folder
 from .fractals import FractalSpec, generate
 from .splits import HOLDOUT
 
+TOP1, PER_CLASS = "top-1", "mean per class"  # what an accuracy on a data set is
+
 
 @dataclass(frozen=True)
 class DataSet:

@@ -15,10 +15,8 @@ from ..core import paths
 from ..core.errors import DataError, ParameterError, nearest
 from ..core.user_paths import user_path
 from . import datasets, image_folder
-from .datasets import FRACTALS, PHOTOS, DataSet
+from .datasets import FRACTALS, PER_CLASS, PHOTOS, TOP1, DataSet
 from .transfer_files import lay_out
-
-TOP1, PER_CLASS = "top-1", "mean per class"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.errors import DataError, ParameterError, nearest
+from ..core.errors import DataError, ParameterError, nearest, one_line
 
 
 class _Shipped(NamedTuple):
@@ -95,6 +95,10 @@ def _fetched(name: str) -> Path:
     except (EntryNotFoundError, HfHubHTTPError) as error:
         line = " ".join(str(error).split())[:120]
         raise DataError(f"model={name}: timm's hub answers, but does not give {repository} ({line})") from error
+    except OSError as error:
+        raise DataError(
+            f"model={name}: {repository} cannot be kept ({one_line(error)}); HF_HOME takes a folder that can be written"
+        ) from error
 
 
 def checked(name: str, path: Path) -> str:

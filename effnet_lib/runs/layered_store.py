@@ -14,7 +14,8 @@ from filelock import FileLock
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.errors import StoreError, one_line
-from .record_checks import file_name, json_body, mapping, provenance, read_text, shown
+from .record_checks import file_name, json_body, provenance, read_text
+from .value_checks import mapping, shown
 
 SCHEMA = 1
 

@@ -12,19 +12,12 @@ from typing import Any, ClassVar, Protocol
 from ..core.errors import StoreError
 from . import record_checks
 from .layered_store import Record, RecordStore
+from .measurement_checks import CHECKS
 from .record_checks import read_text
 from .run_spec import payload_key
+from .value_checks import text
 
-KINDS = (  # that may ship
-    "latency",
-    "probe",
-    "finetune",
-    "finetune-trial",
-    "cam",
-    "cam pictures",
-    "cam photograph",
-    "search",
-)
+KINDS = tuple(CHECKS)  # that may ship
 
 
 class Task(Protocol):
@@ -75,8 +68,9 @@ class Measurement(Record):
     key = property(spec_key, doc="The key of its kind and spec.")
 
     def check(self) -> None:
-        """Refuse a kind that is no name; what a result must hold, the kind's own module knows."""
-        record_checks.text("kind", self.kind)
+        """Refuse a kind that is no name, and a spec or a result that no measurement of its kind could have."""
+        if check := CHECKS.get(text("kind", self.kind)):
+            check(self.spec, self.result)
 
 
 def is_measurement(text: str) -> bool:

@@ -9,6 +9,7 @@ from PIL import Image
 from ..core.errors import StoreError
 
 QUALITY = 80  # of the thumbnails' JPEG
+THUMBNAILS = ("JPEG",)  # formats that are read back
 
 
 def pack(values: np.ndarray, low: float = 0.0, high: float = 1.0, bits: int = 16) -> str:
@@ -49,7 +50,7 @@ def thumbnail(pixels: np.ndarray, image_size: int) -> str:
 
 def image(text: str) -> np.ndarray:
     """Return the pixels (h, w, 3) uint8 that `thumbnail` stored."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=THUMBNAILS).convert("RGB"))
 
 
 def pack_bits(correct: np.ndarray) -> str:

@@ -12,14 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from ..core.errors import StoreError
-from ..models.archs import Architecture
+from ..core.errors import EffnetError, StoreError, one_line
+from ..models.archs import Architecture, from_data
 from ..models.archs.timm_blocks import PAD_TYPES
 from ..training.recipes import YOUNGER, Recipe
+from .value_checks import SIDE, WHOLE, line, mapping, number, refusal, shown, text, true_or_false, whole
 
 DEPTH = 32  # of lists and mappings in each other
-WHOLE = 2**63 - 1  # and no further from 0
-SIDE = 10**6  # of any number that an architecture is made of
 
 SHARES = ["momentum", "warmup", "label_smoothing", "min_area", "dropout", "drop_path", "ema", "bn_momentum"]
 PERCENT = ("top1", "top1_larger_test", "train_top1")
@@ -54,16 +53,16 @@ def json_body(text: str) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"not JSON that can be read: {type(error).__name__}: {_line(str(error))}") from error
+        raise StoreError(f"not JSON that can be read: {type(error).__name__}: {line(str(error))}") from error
     if not isinstance(body, dict):
         raise StoreError(f"a record is a mapping, not {shown(body)}")
     level: list[tuple[str, Any]] = list(body.items())
     for _ in range(DEPTH):
         for name, value in level:
             if isinstance(value, float) and not math.isfinite(value):
-                raise _refusal(name, value, "finite numbers")
+                raise refusal(name, value, "finite numbers")
             if isinstance(value, int) and abs(value) > WHOLE:
-                raise _refusal(name, value, "whole numbers of at most 64 bits")
+                raise refusal(name, value, "whole numbers of at most 64 bits")
         level = [part for name, value in level for part in _parts(name, value)]
         if not level:
             return body
@@ -82,57 +81,24 @@ def file_name(path: Path) -> str:
     return repr(path.name)[1:-1]
 
 
-def shown(value: Any) -> str:
-    """Return a value as it stands in a message: on one line, and short."""
-    text = f"a list of {len(value)}" if isinstance(value, list) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:200]
-
-
-def _refusal(name: str, value: Any, accepted: str) -> StoreError:
-    return StoreError(f"{_line(repr(name)[1:-1])}={shown(value)} is not accepted; it takes {accepted}")
-
-
-def mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return a value that is a mapping."""
-    if not isinstance(value, dict):
-        raise _refusal(name, value, "a mapping")
-    return value
-
-
-def text(name: str, value: Any) -> str:
-    """Return a value that is a string of at least a letter."""
-    if not isinstance(value, str) or not value.strip():
-        raise _refusal(name, value, "a string that is not empty")
-    return value
-
-
-def whole(name: str, value: Any, least: int = 1, most: int = WHOLE) -> int:
-    """Return a value that is a whole number, and neither True nor False."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        upper = f" to {most}" if most < WHOLE else ""
-        raise _refusal(name, value, f"a whole number from {least}{upper or ' up'}")
-    return value
-
-
-def number(name: str, value: Any, least: float = 0.0, most: float = math.inf) -> float:
-    """Return a value that is a finite number, and neither True nor False."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
-    if not good or not least <= value <= most:
-        limits = "a finite number" if least == -math.inf else f"a finite number from {least:g}"
-        raise _refusal(name, value, limits + (f" to {most:g}" if most < math.inf else ""))
-    return value
-
-
 def architecture(arch: Architecture) -> None:
     """Refuse an architecture with a field of another type than its family declares, or with no positive number."""
     _typed(arch.family, arch, type(arch))
     padding = getattr(arch, "padding", "symmetric")
     if padding not in PAD_TYPES:
-        raise _refusal("padding", padding, " or ".join(PAD_TYPES))
+        raise refusal("padding", padding, " or ".join(PAD_TYPES))
+
+
+def network(data: Any) -> Architecture:
+    """Return the architecture that `models.archs.to_data` wrote."""
+    try:
+        arch = from_data(mapping("arch", data))
+        architecture(arch)
+    except StoreError:
+        raise
+    except (EffnetError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"arch is no network's: {one_line(error)}") from error
+    return arch
 
 
 def _typed(name: str, value: Any, hint: Any) -> None:
@@ -152,7 +118,7 @@ def _typed(name: str, value: Any, hint: Any) -> None:
     elif hint is int:
         whole(name, value, 1, SIDE)
     elif hint is not str or not isinstance(value, str):
-        raise _refusal(name, value, "what its family declares")
+        raise refusal(name, value, "what its family declares")
 
 
 def recipe(data: Any) -> Recipe:
@@ -169,8 +135,8 @@ def recipe(data: Any) -> Recipe:
             number(name, value, most=1 if name in SHARES else math.inf)
         elif field.type is str:
             text(name, value)
-        elif not isinstance(value, bool):
-            raise _refusal(name, value, "true or false")
+        else:
+            true_or_false(name, value)
     return Recipe(**data)
 
 
@@ -188,7 +154,7 @@ def run_result(result: dict[str, Any]) -> None:
             whole(name, value)
     text("correct", result["correct"])
     if not isinstance(result["history"], list):
-        raise _refusal("history", result["history"], "a list of numbers")
+        raise refusal("history", result["history"], "a list of numbers")
     for loss in result["history"]:
         number("history", loss, -math.inf)
 
@@ -202,7 +168,7 @@ def provenance(made: Mapping[str, Any], needed: tuple[str, ...]) -> None:
     try:
         datetime.fromisoformat(made["date"])
     except ValueError:
-        raise _refusal("date", made["date"], "a date as ISO 8601 writes it") from None
+        raise refusal("date", made["date"], "a date as ISO 8601 writes it") from None
     for name, version in mapping("versions", made["versions"]).items():
         text(f"version of {name}", version)
     if "device_type" in made:
@@ -212,4 +178,4 @@ def provenance(made: Mapping[str, Any], needed: tuple[str, ...]) -> None:
             whole(name, made[name])
     fingerprint = made.get("data_fingerprint", "")
     if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]*", fingerprint):
-        raise _refusal("data_fingerprint", fingerprint, "hexadecimal digits")
+        raise refusal("data_fingerprint", fingerprint, "hexadecimal digits")

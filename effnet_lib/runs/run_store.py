@@ -12,12 +12,13 @@ import numpy as np
 from filelock import Timeout
 
 from ..core.atomic_write import write_aside
-from ..core.errors import Diverged, EffnetError, StoreError, one_line
+from ..core.errors import Diverged, StoreError, one_line
 from ..models.archs import Architecture, from_data
 from . import record_checks
 from .layered_store import Record, RecordStore
 from .packing import unpack_bits
 from .run_spec import RunSpec, payload_key
+from .value_checks import text, whole
 
 PROVENANCE = ("date", "device", "host", "versions", "data_fingerprint")
 
@@ -77,18 +78,12 @@ class RunRecord(Record):
         spec, names = self.spec, ("arch", "recipe", "data", "seed", "micro_batch", "semantics")
         if missing := [name for name in names if name not in spec]:
             raise StoreError(f"spec lacks {', '.join(missing)}")
-        record_checks.mapping("arch", spec["arch"])
-        try:
-            record_checks.architecture(self.arch)
-        except StoreError:
-            raise
-        except (EffnetError, KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"arch is no network's: {one_line(error)}") from error
+        arch = record_checks.network(spec["arch"])
         recipe = record_checks.recipe(spec["recipe"])
-        data, seed = record_checks.text("data", spec["data"]), record_checks.whole("seed", spec["seed"], 0)
-        micro_batch = record_checks.whole("micro_batch", spec["micro_batch"])
-        semantics = record_checks.whole("semantics", spec["semantics"], 0)
-        again = RunSpec(self.arch, recipe, data, seed, micro_batch).payload() | {"semantics": semantics}
+        data, seed = text("data", spec["data"]), whole("seed", spec["seed"], 0)
+        micro_batch = whole("micro_batch", spec["micro_batch"])
+        semantics = whole("semantics", spec["semantics"], 0)
+        again = RunSpec(arch, recipe, data, seed, micro_batch).payload() | {"semantics": semantics}
         if payload_key(again) != self.key:
             raise StoreError("spec has values that are no part of a run's")
 

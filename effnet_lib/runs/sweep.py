@@ -3,17 +3,19 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 from ..core import signals
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, one_line
 from ..core.hardware import cpu_count
 from ..data.datasets import DataSet, content_fingerprint
+from ..training.memory_check import check_memory
 from .executors import in_process, processes
 from .run_spec import RunSpec
 from .run_store import RunStore
 from .sweep_state import Report, Sweep, SweepOptions
 from .time_estimate import cost, estimator
-from .worker import tidy
+from .worker import FAILED, tidy
 
 __all__ = ["EXECUTORS", "Report", "Sweep", "SweepOptions", "cost", "estimator", "run_all"]
 
@@ -42,13 +44,34 @@ def run_all(
     sweep = Sweep(todo, dataset_of, store, options, time.monotonic() + options.budget)
     if todo:
         store.check_writable()
-        for dataset in {dataset_of(spec) for spec in todo if sweep.fits(spec)}:
+        _refuse_too_large(sweep)
+        for dataset in {dataset_of(spec) for spec in sweep.todo if sweep.fits(spec)}:
             content_fingerprint(dataset)  # missing or other data are said once, not run by run
         with signals.listening():
             _executor(options)(sweep)
             signals.check()
     sweep.report.left = [spec for spec in todo if not sweep.report.knows(spec)]
     return sweep.report
+
+
+def _refuse_too_large(sweep: Sweep) -> None:
+    """Note the runs that this machine's memory cannot hold as failed, before anything is read; the others stay."""
+    if sweep.options.executor != "local" or sweep.options.execution.kind != "cpu":
+        return  # a cluster's nodes look at their own; on a GPU, batches are split
+
+    @cache
+    def reason(alike: RunSpec) -> str:
+        try:
+            check_memory(alike, sweep.dataset_of(alike).train_images)
+        except ParameterError as error:
+            return one_line(error)
+        return ""
+
+    refused = {spec: why for spec in sweep.todo if (why := reason(replace(spec, seed=0)))}
+    for spec, why in refused.items():
+        sweep.store.fail(spec.key, why)
+        sweep.ended(spec, FAILED)
+    sweep.todo = [spec for spec in sweep.todo if spec not in refused]
 
 
 def _checked(options: SweepOptions) -> SweepOptions:

@@ -4,11 +4,13 @@ import pandas as pd
 from filelock import Timeout
 
 from ..core.errors import RunFailed
+from ..core.last_resort import last_resort
 from ..core.text import time_words
 from ..runs.measurement_store import Measurement, Task, key_of
 from ..runs.provenance import provenance
 from .base_plan import Plan
 from .decided_study import Study
+from .ranges import check_measurements
 from .registry import Artefact
 from .training_plan import TrainingPlan
 
@@ -26,7 +28,12 @@ class MeasurementPlan(Plan):
     def __init__(self, artefact: Artefact, study: Study):
         super().__init__(artefact, study)
         self.networks = TrainingPlan(artefact, study) if artefact.trains else None
-        self.tasks = tuple(artefact.measurements(study))
+        self.tasks = self._measurements()
+
+    def _measurements(self) -> tuple[Task, ...]:
+        tasks = tuple(self.artefact.measurements(self.study))
+        check_measurements(len(tasks), self.parameters.seeds or self.study.profile.seeds)
+        return tasks
 
     def stored(self, task: Task) -> Measurement | None:
         """Return the measurement of a task, or None."""
@@ -35,6 +42,7 @@ class MeasurementPlan(Plan):
     def missing(self) -> list[Task]:
         return [task for task in self.tasks if not self.stored(task)]
 
+    @last_resort()
     def summary(self) -> str:
         missing = self.missing()
         lines = [self.networks.summary()] if self.networks else []
@@ -68,7 +76,7 @@ class MeasurementPlan(Plan):
         if self.networks:
             self.networks.run()
             self.study = self.networks.study  # whose baseline may have been decided by now
-            self.tasks = tuple(self.artefact.measurements(self.study))
+            self.tasks = self._measurements()
         todo = self.missing() if self.study.measures else []
         for number, task in enumerate(todo, 1):
             print(f"{number} of {len(todo)}: {task.label}", flush=True)

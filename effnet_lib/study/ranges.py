@@ -86,6 +86,7 @@ OPTIONS = {  # of a command
 }
 MOST_LISTED = 100  # values of a list of coefficients
 MOST_RUNS = 100_000  # of one plan, and networks of one grid
+MOST_MEASUREMENTS = 10_000  # of one plan: one after the other, most of them minutes
 
 
 def check_options(given: dict[str, Any]) -> None:
@@ -108,3 +109,17 @@ def check_runs(networks: int, seeds: int) -> None:
     if networks * seeds > MOST_RUNS:
         planned = f"{networks:,} networks x {seeds:,} seeds are {networks * seeds:,} runs"
         raise ParameterError("seeds", seeds, f"fewer: {planned}, and a plan has at most {MOST_RUNS:,}")
+
+
+def check_measurements(tasks: int, seeds: int) -> None:
+    """Refuse a plan of more measurements than anybody waits for.
+
+    Args:
+        seeds: of the plan, which multiply it.
+
+    Raises:
+        ParameterError: more than 10,000 measurements.
+    """
+    if tasks > MOST_MEASUREMENTS:
+        accepted = f"fewer: they make {tasks:,} measurements, and a plan has at most {MOST_MEASUREMENTS:,}"
+        raise ParameterError("seeds", seeds, accepted)

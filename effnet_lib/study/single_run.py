@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..core import signals
 from ..core.errors import ParameterError, RunFailed, nearest
-from ..core.hardware import free_memory
 from ..models.archs import Architecture, efficientnet
-from ..models.memory import check_fits, largest_batch
+from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
 from ..runs.run_spec import RunSpec
 from ..training.execution import Execution
+from ..training.memory_check import check_memory
 from ..training.recipes import Recipe
 from .decided_study import Study
 from .profiles import UNSCALED
@@ -173,11 +173,9 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
             return STORED
         if study.dataset.folder is None or study.dataset.folder.is_dir():  # else nothing is to be written
             study.store.check_writable()
-        content_fingerprint(study.dataset)
         if execution.kind == "cpu":  # else it was divided until it fits
-            recipe, micro = spec.recipe, spec.micro_batch or spec.recipe.batch
-            micro = min(micro, study.dataset.train_images or micro)
-            check_fits(spec.arch, micro, free_memory(), recipe.precision, recipe.optimiser, bool(recipe.ema))
+            check_memory(spec, study.dataset.train_images, group.world)
+        content_fingerprint(study.dataset)
         if spec.micro_batch:
             say(f"batch {spec.recipe.batch}: {group.world} process(es), micro-batches of {spec.micro_batch}")
         return execute(spec, study.dataset, study.store, execution, deadline, group)

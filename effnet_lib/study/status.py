@@ -1,15 +1,17 @@
 """What a profile's study has decided, and how far its queue is."""
 
-import json
 from collections.abc import Mapping
 from math import inf
 
 import pandas as pd
 
+from ..core.errors import StoreError, one_line
 from ..core.hardware import cpu_count
 from ..models.complexity import count
+from ..runs.record_checks import json_body, read_text
 from ..runs.run_spec import RunSpec
 from ..runs.sweep import cost, estimator
+from ..runs.value_checks import whole
 from .decided_study import Study
 from .decision_files import words
 from .queue import data_of, stages
@@ -116,7 +118,10 @@ def status(study: Study, workers: int | None = None) -> str:
 def _progress(study: Study, spec: RunSpec) -> str:
     note = study.store.root / "running" / f"{spec.key}.json"
     try:
-        body = json.loads(note.read_text(encoding="utf-8"))
+        body = json_body(read_text(note))
+        epoch, epochs, pid = (whole(name, body.get(name), 0) for name in ("epoch", "epochs", "pid"))
     except FileNotFoundError:  # it ended between the look at its lock and this one
         return "just ended"
-    return f"epoch {body['epoch']} of {body['epochs']}, process {body['pid']}"
+    except (StoreError, OSError) as error:
+        return f"what it says of itself cannot be read ({one_line(error)})"
+    return f"epoch {epoch} of {epochs}, process {pid}"

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..core.errors import ParameterError, RunFailed
 from ..core.hardware import cpu_count
+from ..core.last_resort import last_resort
 from ..core.text import time_words
 from ..models.complexity import count
 from ..runs.run_spec import RunSpec
@@ -72,6 +73,7 @@ class TrainingPlan(Plan):
             return self.parameters.workers
         return 0 if self.study.profile.in_process or self.parameters.device != "cpu" else cpu_count()
 
+    @last_resort()
     def summary(self) -> str:
         lines = list(self.notes)
         if self.models:

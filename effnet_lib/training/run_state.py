@@ -8,15 +8,14 @@ import torch
 from torch import nn
 
 from ..core import signals
-from ..core.hardware import free_memory
 from ..data.datasets import DataSet
-from ..models.memory import check_fits
 from . import checkpoint, optimizer
 from .build_model import build
 from .distributed import Group
 from .evaluation import Paused
 from .execution import Execution
 from .input_pipeline import InputPipeline, TrainingJob
+from .memory_check import check_memory
 
 
 @dataclass
@@ -57,10 +56,9 @@ class RunState:
     def __init__(self, job: TrainingJob, dataset: DataSet, path: Path, execution: Execution, group: Group):
         self.job, self.path, self.execution, self.group = job, path, execution, group
         self.device, self.recipe = torch.device(execution.device), job.recipe
+        if self.device.type == "cpu":
+            check_memory(job, dataset.train_images, group.world)
         self.pipeline = InputPipeline.of(job, dataset, self.device, group)
-        if self.device.type == "cpu":  # on a GPU, batches are split until they fit
-            recipe, batch = self.recipe, min(self.pipeline.micro, self.pipeline.images)
-            check_fits(job.arch, batch, free_memory(), recipe.precision, recipe.optimiser, bool(recipe.ema))
         self.model = _built(job, self.device)
         self.optimizer = optimizer.optimiser(self.recipe, self.model)
         self.scheduler = optimizer.schedule(self.recipe, self.optimizer, self.pipeline.steps)

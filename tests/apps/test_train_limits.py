@@ -4,20 +4,26 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
 from effnet_lib.apps import cli
 from effnet_lib.core import hardware
+from effnet_lib.core.errors import ParameterError
+from effnet_lib.data import datasets
 from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.memory import training_bytes
+from effnet_lib.runs import sweep
 from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.study import single_run
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 from effnet_lib.study.single_run import Wanted, plan
-from effnet_lib.training import run_state
+from effnet_lib.training import memory_check, run_state, trainer
+from effnet_lib.training.input_pipeline import InputPipeline
+from effnet_lib.training.recipes import SHORT
 
 torch.set_num_threads(1)
 SMOKE = ["train", "--profile", "smoke", "--epochs", "1"]
@@ -28,8 +34,8 @@ def never(*_):
 
 
 def test_more_memory_than_is_free_is_refused_with_both_numbers(capsys, monkeypatch, images, store):
-    monkeypatch.setattr(single_run, "free_memory", lambda: 2**27)
-    monkeypatch.setattr(run_state, "build", never)
+    monkeypatch.setattr(memory_check, "free_memory", lambda: 2**27)
+    monkeypatch.setattr(datasets, "content_fingerprint", never)
     assert cli.main([*SMOKE, "--dataset", str(images)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 1 and not (store.root / "failed").exists()
@@ -41,11 +47,33 @@ def test_more_memory_than_is_free_is_refused_with_both_numbers(capsys, monkeypat
     assert err.endswith(f"needs {needed:.1f} GiB, and 0.1 GiB are free\n")
 
 
-def test_a_run_of_a_sweep_that_does_not_fit_fails_with_the_same_reason(capsys, monkeypatch, images):
-    monkeypatch.setattr(run_state, "free_memory", lambda: 2**27)
-    monkeypatch.setattr(run_state, "build", never)
-    assert cli.main([*SMOKE, "--dataset", str(images)]) == 2
-    assert "micro_batch=16 is not accepted" in capsys.readouterr().err
+@pytest.mark.parametrize("workers", [0, 2])
+def test_runs_of_a_sweep_that_do_not_fit_fail_before_their_data_are_read(monkeypatch, tiny_data, store, workers):
+    """The others go on; here none is left, so that nothing is read at all."""
+    monkeypatch.setattr(memory_check, "free_memory", lambda: 2**27)
+    monkeypatch.setattr(sweep, "content_fingerprint", never)
+    arch = plan(Study.of(PROFILES["smoke"], store), Wanted()).arch
+    specs, said = [RunSpec(arch, replace(SHORT, batch=32), tiny_data.id, seed) for seed in (0, 1)], []
+    report = sweep.run_all(specs, lambda spec: tiny_data, store, sweep.SweepOptions(workers, say=said.append))
+    assert report.failed == specs and not report.left
+    assert all("micro_batch=32 is not accepted; " in store.failure(spec.key) for spec in specs)
+    assert len(said) == 2 and said[0].startswith("0 of 2: ") and "failed" in said[0]
+
+
+def test_a_smaller_run_beside_one_that_does_not_fit_is_executed(monkeypatch, tiny_data, tiny_spec, store):
+    free = training_bytes(tiny_spec.arch, 16) + 2**20
+    monkeypatch.setattr(memory_check, "free_memory", lambda: free)
+    large = replace(tiny_spec, arch=replace(tiny_spec.arch, px=320))
+    report = sweep.run_all([large, tiny_spec], lambda spec: tiny_data, store, sweep.SweepOptions(0, say=lambda _: None))
+    assert report.failed == [large] and report.stored == [tiny_spec]
+
+
+def test_a_run_that_memory_cannot_hold_reads_no_image(monkeypatch, tiny_data, tiny_spec, tmp_path):
+    """Also where no sweep looked before, as on a cluster's node."""
+    monkeypatch.setattr(memory_check, "free_memory", lambda: 2**20)
+    monkeypatch.setattr(InputPipeline, "of", never)
+    with pytest.raises(ParameterError, match=r"^micro_batch=16 is not accepted"):
+        trainer.train(tiny_spec, tiny_data, tmp_path / "run.pt")
 
 
 def test_free_memory_is_a_containers_where_it_has_a_limit(tmp_path):
@@ -103,7 +131,9 @@ def test_a_process_that_builds_a_deep_network_is_ended_by_sigterm(images, roots)
     code = f"""
 import os, signal, sys
 from effnet_lib.apps import cli
-from effnet_lib.training import run_state
+from effnet_lib.training import memory_check, run_state, trainer
+from effnet_lib.training.input_pipeline import InputPipeline
+from effnet_lib.training.recipes import SHORT
 def told(*given, build=run_state.build):
     print("building", flush=True)
     return build(*given)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from support.measurements import QUIET
 from support.readable import assert_readable, labels
 
 import effnet_lib as eff
@@ -65,7 +66,7 @@ def invented(task: group.Latency, busy=(), failed=(), noise=0.01, factor=1.0) ->
             }
         )
     told = {"core": 1, "refusal": None, "weights": "random", "denormals": "flushed to zero"}
-    return {"entries": entries, "busy": list(busy), "before": {}, "during": [{}]} | told
+    return {"entries": entries, "busy": list(busy), "before": QUIET, "during": [QUIET]} | told
 
 
 def keep(task: group.Latency, published: bool = False, processor: str | None = None, **how) -> None:

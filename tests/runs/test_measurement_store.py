@@ -1,9 +1,11 @@
 """Measurements: kept once under their key, published beside the runs, refused when altered."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.measurements import measurements
 
 from effnet_lib.apps import cli, publish
 from effnet_lib.core import paths
@@ -54,8 +56,9 @@ def test_an_altered_measurement_is_set_aside_and_made_again(edit, words):
     assert store.path(good.key).with_suffix(".damaged").is_file()
 
 
-def latency(milliseconds: int) -> Measurement:
-    return Measurement("latency", {"entries": ["gamma"]}, {"milliseconds": milliseconds}, WHERE)
+def latency(seconds: float) -> Measurement:
+    made = measurements()["latency"]
+    return replace(made, result=made.result | {"before": made.result["before"] | {"seconds": seconds}})
 
 
 def test_measurements_and_runs_are_published_together_and_a_later_measurement_replaces(
@@ -73,4 +76,4 @@ def test_measurements_and_runs_are_published_together_and_a_later_measurement_re
     (folder / f"{later.key}.json").write_text(later.to_json())
     assert cli.main(["publish", "--from", str(folder)]) == 0
     assert "2 records checked, 1 new" in capsys.readouterr().out
-    assert MeasurementStore().get(later.key).result == {"milliseconds": 6}
+    assert MeasurementStore().get(later.key).result["before"]["seconds"] == 6

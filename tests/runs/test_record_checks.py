@@ -8,34 +8,23 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.measurements import PUBLISHED, measurements, put, rekeyed
 
-from effnet_lib.core import paths
 from effnet_lib.core.errors import StoreError
 from effnet_lib.measure.latency.task import Latency
 from effnet_lib.measure.maps.evaluation_images import Thumbnails
 from effnet_lib.measure.maps.network_maps import NetworkMaps
 from effnet_lib.measure.maps.photographs import Photograph
 from effnet_lib.measure.transfer.tasks import FineTune, Probe
-from effnet_lib.runs.measurement_store import KINDS, Measurement, key_of, parse_measurement
+from effnet_lib.runs.measurement_store import KINDS, Measurement, parse_measurement
 from effnet_lib.runs.record_files import read_record
-from effnet_lib.runs.run_spec import RunSpec, payload_key
+from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import parse_record
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import SHORT
 
 SPEC = RunSpec(ProxyBaseline(0.5, 0.5, 64).arch(10), SHORT, "imagenette-224/holdout", 0)
-PUBLISHED = sorted((paths.ROOT / "figures/published/records").glob("*.json"))
-WHERE = {"date": "2020-01-01T00:00:00+00:00", "device": "a processor", "host": "0" * 12, "versions": {"torch": "0"}}
-MEASURED = Measurement("probe", {"grid": [1.0, 2.0]}, {"top1": 50.0, "tried": [[1, 2.0]]}, WHERE)
-
-
-def rekeyed(body: dict) -> dict:
-    """Return a body with the key of what it says, where its spec can have one."""
-    try:
-        key = key_of(body["kind"], body["spec"]) if "kind" in body else payload_key(body["spec"])
-    except (KeyError, ValueError):
-        return body
-    return body | {"key": key}
+MEASURED = measurements()["probe"]
 
 
 def test_every_published_record_is_valid_and_comes_back():
@@ -82,13 +71,6 @@ def test_a_spec_that_is_no_run_s_is_refused_though_its_key_agrees(record_of, whe
     body = json.loads(record_of(SPEC).to_json())
     put(body, ("spec", *where), value)
     refused(rekeyed(body), words)
-
-
-def put(body, where, value) -> None:
-    """Set what is at a place of a body."""
-    for name in where[:-1]:
-        body = body[name]
-    body[where[-1]] = value
 
 
 def refused(body: dict, words: str) -> None:

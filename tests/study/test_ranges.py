@@ -10,7 +10,16 @@ from effnet_lib.artefacts import all_artefacts, plan, resolve
 from effnet_lib.core import paths
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.study.parameters import CHECKS
-from effnet_lib.study.ranges import MOST_RUNS, OPTIONS, RANGES, Range, check_options, check_runs
+from effnet_lib.study.ranges import (
+    MOST_MEASUREMENTS,
+    MOST_RUNS,
+    OPTIONS,
+    RANGES,
+    Range,
+    check_measurements,
+    check_options,
+    check_runs,
+)
 
 PARAMETERS = [(id_, name) for id_, artefact in all_artefacts().items() for name in [*CHECKS, *artefact.parameters]]
 SCALARS = st.one_of(
@@ -106,3 +115,12 @@ def test_a_plan_of_too_many_runs_is_refused_with_its_count():
         plan("grid_search", profile="smoke", alphas=many, betas=many, gammas=many)
     with pytest.raises(ParameterError, match=r"^widths=.* takes a list of at most 100 values, not 101"):
         resolve({"widths": [*many, 3.3]})
+
+
+def test_a_plan_of_too_many_measurements_is_refused_with_its_count():
+    check_measurements(MOST_MEASUREMENTS, 1)
+    with pytest.raises(ParameterError, match=r"^seeds=7 .* 10,001 measurements, and a plan has at most 10,000"):
+        check_measurements(MOST_MEASUREMENTS + 1, 7)
+    every = {"models": "lite0,lite1,lite2,b0", "methods": "probe,finetune,scratch"}
+    with pytest.raises(ParameterError, match=r"^seeds=1000 is not accepted; seeds takes fewer: they make 12,000 meas"):
+        plan("table5", profile="smoke", seeds=1000, **every)

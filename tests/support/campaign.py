@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
 
 IN_A_ROW = 4  # kills of one run, so that it gets anywhere
-KINDS = {"instant": 0.5, "operation": 0.25, "half": 0.25}
+KINDS = ("step", "saving", "instant", "operation", "half", "instant")  # in turn: no place is left to chance
+CHECKPOINT = 3  # decimal powers of bytes, fewer than any checkpoint has
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Killer:
 
     def __init__(self, folder: Path, seed: int):
         self.folder, self.rng, self.trials = folder, np.random.default_rng(seed), 0
+        self.kinds = cycle(KINDS)
         self.context = server("effnet_lib.runs.worker", "effnet_lib.training.trainer", "support.killing")
         self.runs = {name: killing.specs(name, 3, 4) for name in killing.RECIPES}
         self.all = [spec for runs in self.runs.values() for spec in runs]
@@ -87,21 +90,26 @@ class Killer:
         mine.close()
         return Life(said, process.exitcode, time.monotonic() - began)
 
-    def _fault(self, name: str) -> Fault:
-        """Draw how the next process of a run dies, if it does before its end."""
-        whole, kind = self.whole[name], self.rng.choice(list(KINDS), p=list(KINDS.values()))
+    def _fault(self, name: str, left: int) -> Fault:
+        """Draw how the next process of a run dies, if it does before its end; `left`: steps that are to be trained."""
+        whole, kind = self.whole[name], next(self.kinds)
         if kind == "instant":
             return Fault(kind, self.rng.uniform(0, whole.seconds))
-        if kind == "operation":
-            return Fault(kind, self.rng.integers(1, whole.last("operations") + 1))
-        return Fault(kind, self.rng.integers(1, whole.last("files") + 1), int(10 ** self.rng.uniform(0, 5)))
+        if kind == "step" and left:
+            return Fault(kind, self.rng.integers(1, left + 1))
+        if kind == "saving" and left:
+            return Fault(kind, self.rng.integers(1, left + 1), int(10 ** self.rng.uniform(0, CHECKPOINT)))
+        if kind == "half":
+            return Fault(kind, self.rng.integers(1, whole.last("files") + 1), int(10 ** self.rng.uniform(0, 5)))
+        return Fault("operation", self.rng.integers(1, whole.last("operations") + 1))
 
     def run(self, name: str, most: int) -> Trial:
         """Kill a run up to `most` times, let it end, and ask for it once more."""
         spec, store, trial, safe = self.runs[name][0], self._store(), Trial(), 0
         waiting: list[tuple[Death, int]] = []  # deaths after which no process has begun yet, steps that were safe
         for number in range(most + 1):
-            life = self._live(spec, store, self._fault(name) if number < most else Fault())
+            left = self.whole[name].last("saved") - safe
+            life = self._live(spec, store, self._fault(name, left) if number < most else Fault())
             begun = [step for word, step in life.said if word == "begins"]
             for death, steps in waiting if begun else []:
                 death.resumed, death.lost = begun[0], max(0, steps - begun[0])

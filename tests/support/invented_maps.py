@@ -44,7 +44,11 @@ def _maps(draw: np.random.Generator, scores: dict, method: str, px: int) -> dict
         "probability": pack(np.full(IMAGES, 0.75)),
         "grids": pack(grids, bits=8),
         "empty": 0,
-        "agreement": {"pictures": 400, "same": {"dilated": 0.9}, "top1": {}},
+        "agreement": {
+            "pictures": 400,
+            "same": {"trained": 1.0, "dilated": 0.9},
+            "top1": {"trained": 50.0, "dilated": 50.0},
+        },
     }
 
 

@@ -1,7 +1,8 @@
 """Processes that train, say where they are and die: what the tests of faults and benchmarks/faults.py share.
 
-A process is killed at a random instant, just before one of its file operations, or in the middle of a write (by the
-limit on a file's size, whose signal ends a process as SIGKILL does, after so many bytes).
+A process is killed at a random instant, at one of its steps, just before one of its file operations, or in the middle
+of a write, of a checkpoint or of any file (by the limit on a file's size, whose signal ends a process as SIGKILL does,
+after so many bytes). All but the instants hit the same place on any machine, however busy it is.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -46,7 +48,9 @@ SHORT, PAPER = (specs(name, 0)[0] for name in RECIPES)
 
 @dataclass(frozen=True)
 class Fault:
-    """When a process dies: after seconds, before its nth file operation, or so many bytes into its nth file."""
+    """When a process dies: after seconds, at its nth step, before its nth file operation, or so many bytes into the
+    nth file, or the nth checkpoint, that it writes.
+    """
 
     kind: str = "never"
     at: float = 0.0
@@ -98,6 +102,14 @@ def _tell(say: Callable[[str, int], None]) -> None:
     wrap(RunStore, "keep_weights", "storing", lambda *_: 0)
 
 
+def _die(fault: Fault) -> None:
+    """Die here, or so many bytes into the next file."""
+    if fault.size:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (fault.size, fault.size))
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _doom(fault: Fault, root: Path) -> dict[str, int]:
     """Arrange this process's death; return counters of its file operations and of the files that it opens to write."""
     counts = {"operations": 0, "files": 0}
@@ -111,9 +123,9 @@ def _doom(fault: Fault, root: Path) -> dict[str, int]:
         counts["operations"] += 1
         counts["files"] += writes
         if fault.kind == "operation" and counts["operations"] == fault.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            _die(fault)
         if fault.kind == "half" and writes and counts["files"] == fault.at:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (fault.size, fault.size))
+            _die(fault)
 
     sys.addaudithook(watch)
     return counts
@@ -123,8 +135,13 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
     """Sweep one run in this process, say where it is, and die as told."""
     os.environ["EFFNET_RESULTS"] = str(cache)
 
+    heard: Counter[str] = Counter()
+
     def say(word: str, number: int) -> None:
         pipe.send_bytes(f"{word} {number}".encode())
+        heard[word] += 1
+        if fault.kind == word and heard[word] == fault.at:
+            _die(fault)
 
     _tell(say)
     counts = _doom(fault, root)

@@ -7,9 +7,10 @@ from ...artefacts import plan, resolve
 from ...core import paths
 from ...core.errors import EffnetError, StoreError
 from ...runs.layered_store import SCHEMA
-from ...runs.record_checks import json_body, read_text, shown
+from ...runs.record_checks import json_body, read_text
 from ...runs.record_files import read_record
 from ...runs.run_spec import SEMANTICS
+from ...runs.value_checks import shown
 from ..publish import environment
 from .evidence import Evidence
 

@@ -11,10 +11,9 @@ from ...data.array_cache import load
 from ...data.datasets import DataSet, content_fingerprint
 from ...data.image_folder import list_images
 from ...data.masked_scenes import Scenes, scale, scenes
+from ...runs.measurement_checks.maps import DRAWN, OUTLINE
 from ...runs.packing import pack_bits, thumbnail
 
-DRAWN = 64  # images whose maps are kept: those that may be drawn
-OUTLINE = 56  # pixels a side of the outlines of their objects
 THUMBNAIL = 112  # pixels of their thumbnails
 SEED = 0  # of scenes and images: the same for every network
 
