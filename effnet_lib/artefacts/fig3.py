@@ -13,7 +13,7 @@ from ..report.tables.accuracy import outcomes
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast, points_to_logits
 from ..study.decided_study import QueueStage, Study, axes_of
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import SINGLE, ScaledModel
 from ..study.training_plan import Records
 
@@ -32,6 +32,8 @@ class Figure3(Artefact):
     id = "fig3"
     notebook = "fig3_single_dim"
     title = "Figure 3: scaling one dimension"
+    covers = ("Figure 3",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "5 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models: each dimension's coefficients with the other two at 1, the baseline once."""

@@ -14,7 +14,7 @@ from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
 
@@ -104,6 +104,8 @@ class Figure4(Artefact):
     id = "fig4"
     notebook = "fig4_width_baselines"
     title = "Figure 4: scaling width on four baselines"
+    covers = ("Figure 4",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "7 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models of the four lines."""

@@ -13,7 +13,7 @@ from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study, axes_of
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import METHODS, SINGLE, ScaledModel
 from ..study.training_plan import Records
 
@@ -64,6 +64,8 @@ class Figure8(Artefact):
     id = "fig8"
     notebook = "fig8_scaling_methods"
     title = "Figure 8: scaling methods from one baseline"
+    covers = ("Figure 8",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "9 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models of all curves, each name once; a network keeps the name of the first curve that has it."""

@@ -17,7 +17,7 @@ from ..stats.claims import DELTA, Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
 from ..study.decided_study import QueueStage, Study
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
 
@@ -150,6 +150,8 @@ class GridSearch(Artefact):
     id = "grid_search"
     notebook = "grid_search"
     title = "Grid search: (α, β, γ) at twice the baseline's FLOPS"
+    covers = ("Grid search",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "3 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the baseline and the networks of the search."""
