@@ -15,7 +15,10 @@ from .layered_store import Record, RecordStore
 from .record_checks import read_text
 from .run_spec import payload_key
 
-KINDS = ("latency", "probe", "finetune", "finetune-trial", "cam", "cam pictures", "cam photograph")  # that may ship
+KINDS = (
+    "latency", "probe", "finetune", "finetune-trial", "cam", "cam pictures", "cam photograph", "evaluation",
+    "cam row", "cam faithfulness",
+)  # that may ship  # fmt: skip
 
 
 class Task(Protocol):

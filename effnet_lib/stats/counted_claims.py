@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .claims import DOES_NOT_HOLD, HOLDS, NOT_ENOUGH, PROTOCOL
+from .verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class CountedClaim:
 
     @property
     def verdict(self) -> str:
-        """Whether it holds, in the words of `claims`."""
-        return NOT_ENOUGH if self.holds is None else HOLDS if self.holds else DOES_NOT_HOLD
+        """Whether it holds, in the words of `verdicts`."""
+        return NOT_ENOUGH if self.holds is None else HOLDS if self.holds else CONTRADICTED
 
     def to_json(self) -> dict:
         """Return the record of a `.claims.json` file; `n` is that of the things counted."""

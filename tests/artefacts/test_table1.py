@@ -14,8 +14,8 @@ from effnet_lib.models.archs import efficientnet
 from effnet_lib.models.complexity import count
 from effnet_lib.report.figures import scaled_networks
 from effnet_lib.report.tables import architecture
-from effnet_lib.stats.claims import HOLDS, NOT_ENOUGH
 from effnet_lib.stats.counted_claims import CountedClaim
+from effnet_lib.stats.verdicts import HOLDS, NOT_ENOUGH
 
 TABLE1 = artefact("table1")
 

@@ -9,8 +9,8 @@ import effnet_lib as eff
 from effnet_lib.artefacts import artefact
 from effnet_lib.core import paths
 from effnet_lib.report.tables import val_vs_test
-from effnet_lib.stats.claims import HOLDS
 from effnet_lib.stats.two_sets import correlation, sampling_error, within
+from effnet_lib.stats.verdicts import HOLDS
 
 TABLE6 = artefact("table6")
 
