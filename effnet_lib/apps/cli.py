@@ -105,6 +105,7 @@ def _publish(made) -> None:
     command = _command(made, "publish", commands.publish, "check records, copy them to figures/published, redraw")
     command.add_argument("--from", dest="source", metavar="DIR", help="another machine's folder of records")
     command.add_argument("--profile", nargs="*", help="profiles to redraw (default: all but smoke)")
+    command.add_argument("--artefact", nargs="*", default=[], help="redraw only these (default: all)")
 
 
 def _export(made) -> None:

@@ -154,6 +154,7 @@ def status(args: Namespace) -> int:
 
 def publish(args: Namespace) -> int:
     """Ship records and redraw from them."""
+    from ..artefacts import artefact
     from ..runs.measurement_store import MeasurementStore
     from ..runs.run_store import RunStore
     from .publish import check, planned_keys, planned_measurements, publish_decisions, publish_records, redraw
@@ -161,19 +162,21 @@ def publish(args: Namespace) -> int:
     names = args.profile or [name for name in PROFILES if name != "smoke"]
     for name in names:
         profile(name)  # an unknown one is refused before anything is copied
+    for name in args.artefact:
+        artefact(name)
     store = RunStore()
     records = check(user_path("from", args.source)) if args.source else list(store.own())
     if not args.source:
         wanted = planned_keys(names, store)
         records = [record for record in records if record.key in wanted]
-        planned = planned_measurements(names)
+        planned = planned_measurements(names, args.artefact)
         records += [measurement for measurement in MeasurementStore().own() if measurement.key in planned]
     new = publish_records(records)
     say(f"{len(records)} records checked, {len(new)} new under figures/published/records")
     for name in names:
         if decided := publish_decisions(name):
-            say(f"decided: {_short(decided)}")
-        for path in redraw(name):
+            say(f"decided: {short(decided)}")
+        for path in redraw(name, args.artefact):
             say(f"drawn: {short(path)}")
     if paths.published_root() == paths.ROOT / "figures" / "published":
         from .gallery.readme import renew

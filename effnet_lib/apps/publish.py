@@ -37,9 +37,9 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
     return keys
 
 
-def planned_measurements(profiles: Iterable[str]) -> set[str]:
-    """Return the keys of every measurement that a landed artefact asks for in these profiles."""
-    measuring = [name for name, one in all_artefacts().items() if one.measures]
+def planned_measurements(profiles: Iterable[str], names: Iterable[str] = ()) -> set[str]:
+    """Return the keys of every measurement that these artefacts (none: all) ask for in these profiles."""
+    measuring = [name for name in names or all_artefacts() if artefact(name).measures]
     plans = [plan(name, _parameters(name, profile)) for name in measuring for profile in profiles]
     return {key_of(task.kind, task.spec()) for planned in plans for task in planned.tasks}
 
@@ -134,8 +134,8 @@ def environment(**values: str) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def redraw(profile: str) -> list[Path]:
-    """Execute every artefact's notebook that has records in a profile, into figures/published/<profile>/.
+def redraw(profile: str, names: Iterable[str] = ()) -> list[Path]:
+    """Execute the notebooks of artefacts (none: all) with records in a profile, into figures/published/<profile>/.
 
     Profiles that read published records are drawn from these alone; `cpu` and `smoke` from your own results.
     """
@@ -144,7 +144,7 @@ def redraw(profile: str) -> list[Path]:
         own = str(paths.results_root()) if not PROFILES[profile].published else empty
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
         with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
-            for name in all_artefacts():
+            for name in names or all_artefacts():
                 planned = plan(name, _parameters(name, profile))
                 if not PROFILES[profile].published and planned.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one

@@ -16,7 +16,7 @@ from ..stats.intervals import contrast
 from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.protocol import PREDECLARED, SHORT, declared
 from ..study.queue import blocks
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import SINGLE, ScaledModel, at_budget
 from ..study.training_plan import Records
 
@@ -33,6 +33,8 @@ class Figure3(Artefact):
     id = "fig3"
     notebook = "fig3_single_dim"
     title = "Figure 3: scaling one dimension"
+    covers = ("Figure 3",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "5 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models: each dimension's coefficients with the other two at 1, the baseline once.

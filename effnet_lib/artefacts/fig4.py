@@ -16,7 +16,7 @@ from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
 from ..study.queue import BEYOND, blocks
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
 
@@ -105,6 +105,8 @@ class Figure4(Artefact):
     id = "fig4"
     notebook = "fig4_width_baselines"
     title = "Figure 4: scaling width on four baselines"
+    covers = ("Figure 4",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "7 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models of the four lines."""

@@ -28,7 +28,7 @@ from ..study.measurement_plan import Measurements
 from ..study.parameters import auto_or_flag, listed, text
 from ..study.profiles import Profile
 from ..study.queue import blocks
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class Figure7(Artefact):
     id = "fig7"
     notebook = "fig7_cam"
     title = "Figure 7: class activation maps"
+    covers = ("Figure 7",)
+    needs = Needs("embedded scenes; Imagenette in photos", "profile gpu", "for B0 to B7", "12 min")
     measures = True
     scores: ClassVar = MEASURES
     parameters: ClassVar = {

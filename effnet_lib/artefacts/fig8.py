@@ -21,7 +21,7 @@ from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.profiles import Profile
 from ..study.protocol import SHORT, Declared, declared
 from ..study.queue import BEYOND, blocks
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import METHODS, SINGLE, ScaledModel, at_budget
 from ..study.training_plan import Records
 
@@ -85,6 +85,8 @@ class Figure8(Artefact):
     id = "fig8"
     notebook = "fig8_scaling_methods"
     title = "Figure 8: scaling methods from one baseline"
+    covers = ("Figure 8",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "9 min")
 
     def adapted(self, profile: Profile) -> Profile:
         """Return the profile with the levels' networks alone where it has no curves; a notebook may give some."""

@@ -19,7 +19,7 @@ from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, 
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
 from ..study.queue import blocks
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
 
@@ -146,6 +146,8 @@ class GridSearch(Artefact):
     id = "grid_search"
     notebook = "grid_search"
     title = "Grid search: (α, β, γ) at twice the baseline's FLOPS"
+    covers = ("Grid search",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "3 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the baseline and the networks of the search."""

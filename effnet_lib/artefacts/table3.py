@@ -18,7 +18,7 @@ from ..study import proxy_families
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
 from ..study.queue import blocks
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import SINGLE, ScaledModel
 from ..study.training_plan import Records
 
@@ -78,6 +78,8 @@ class Table3(Artefact):
     id = "table3"
     notebook = "table3_mobilenet_resnet"
     title = "Table 3: scaling up MobileNets and ResNet"
+    covers = ("Table 3",)
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "7 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models: the rows of Table 3 at proxy scale, a family's baseline first."""

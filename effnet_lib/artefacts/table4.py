@@ -17,7 +17,7 @@ from ..study.decided_study import Study
 from ..study.measurement_plan import Measurements
 from ..study.parameters import Parameters, listed
 from ..study.ranges import RANGES
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,6 +109,8 @@ class Table4(Artefact):
     id = "table4"
     notebook = "table4_latency"
     title = "Table 4: latency on one core of a CPU"
+    covers = ("Table 4",)
+    needs = Needs("", "", "", "12 min")
     trains = False
     measures = True
     parameters: ClassVar = {

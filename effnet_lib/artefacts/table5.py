@@ -21,7 +21,7 @@ from ..study.decided_study import Study
 from ..study.parameters import Parameters, flag, listed
 from ..study.profiles import Profile
 from ..study.ranges import RANGES
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -144,6 +144,8 @@ class Table5(Artefact):
     id = "table5"
     notebook = "table5_transfer"
     title = "Table 5 and Figure 6: transfer learning"
+    covers = ("Table 5", "Figure 6")
+    needs = Needs("CIFAR-10, or embedded digits and fractals", "profile gpu", "for B0 to B7", "3 min")
     trains = False
     measures = True
     parameters: ClassVar = {

@@ -63,7 +63,7 @@ def list_images(root: Path, part: str) -> tuple[list[Path], np.ndarray, list[str
         raise DataError(f"dataset={str(folder)!r} has {len(classes)} class folders; at least 2 are needed")
     files, labels = [], []
     for label, name in enumerate(classes):
-        images = sorted(_images(folder / name, home))
+        images = sorted(images_below(folder / name, home))
         if not images:
             raise DataError(f"dataset: class folder {str(folder / name)!r} holds no image ({', '.join(EXTENSIONS)})")
         files += images
@@ -79,12 +79,17 @@ def _entries(folder: Path) -> list[os.DirEntry]:
         raise DataError(f"dataset: {str(folder)!r} cannot be listed ({error.strerror})") from None
 
 
-def _images(folder: Path, home: Path) -> list[Path]:
+def images_below(folder: Path, home: Path) -> list[Path]:
+    """Return the images of a class folder at any depth, in no order.
+
+    Raises:
+        DataError: as `list_images` does; links may lead to what lies below `home` only.
+    """
     found = []
     for entry in _entries(folder):
         path = folder / entry.name
         if entry.is_dir(follow_symlinks=False):
-            found += _images(path, home)
+            found += images_below(path, home)
         elif os.path.isdir(path):
             raise DataError(f"dataset: {str(path)!r} links to a folder; link its images, or put the folder there")
         elif path.suffix.lower() in EXTENSIONS:
@@ -104,12 +109,22 @@ def _inside(path: Path, home: Path) -> None:
 
 
 def fingerprint(root: Path, cache: Path) -> str:
-    """Return the SHA-256 over the relative path and `image_reader.digest` of every image of train and val.
+    """Return the SHA-256 of train and val as `content` makes it, kept in the file `cache`."""
+    return content([path for part in PARTS for path in list_images(root, part)[0]], root, cache)
+
+
+def content(files: Sequence[Path], root: Path, cache: Path, any_bytes: bool = False) -> str:
+    """Return the SHA-256 over the path relative to `root` and `image_reader.digest` of every file, in their order.
 
     Reading 13,000 small files takes about a second, so the answer is kept in the file `cache` (where that can be
     written) under a hash of the files' names, sizes and times: a changed file is always read again.
+
+    Args:
+        any_bytes: what is no image counts by its bytes; else it is refused.
+
+    Raises:
+        DataError: a file is no image that can be opened, and `any_bytes` is False.
     """
-    files = [path for part in PARTS for path in list_images(root, part)[0]]
     # The change time, which no program sets, sees a file that was exchanged under its old size and date.
     stats = [(str(p.relative_to(root)), (s := p.stat()).st_size, s.st_mtime_ns, s.st_ctime_ns) for p in files]
     look = hashlib.sha256(json.dumps([image_reader.VERSION, *stats]).encode()).hexdigest()
@@ -118,11 +133,21 @@ def fingerprint(root: Path, cache: Path) -> str:
         total = hashlib.sha256()
         for path in files:
             total.update(str(path.relative_to(root)).encode(errors="surrogateescape") + b"\0")
-            total.update(bytes.fromhex(image_reader.digest(path.read_bytes(), f"dataset: {str(path)!r}")))
+            total.update(bytes.fromhex(_digest(path, any_bytes)))
         with contextlib.suppress(OSError):
             write_aside(cache, json.dumps(known | {look: total.hexdigest()}).encode())
         return total.hexdigest()
     return known[look]
+
+
+def _digest(path: Path, any_bytes: bool) -> str:
+    data = path.read_bytes()
+    try:
+        return image_reader.digest(data, f"dataset: {str(path)!r}")
+    except DataError:
+        if not any_bytes:
+            raise
+        return hashlib.sha256(data).hexdigest()
 
 
 def _known(cache: Path) -> dict[str, str]:

@@ -68,3 +68,20 @@ def unpack_bits(text: str, count: int) -> np.ndarray:
     if len(raw) != -(-count // 8):
         raise StoreError(f"correct={len(raw)} bytes cannot hold one bit for each of {count} images")
     return np.unpackbits(raw)[:count].astype(bool)
+
+
+def pack_indices(values: np.ndarray) -> str:
+    """Pack whole numbers from 0 to 65,535 into base64, two bytes each."""
+    return base64.b64encode(np.asarray(values, "<u2").tobytes()).decode()
+
+
+def unpack_indices(text: str, count: int) -> np.ndarray:
+    """Return the `count` numbers, int64, that `pack_indices` packed.
+
+    Raises:
+        StoreError: The text holds another number of them.
+    """
+    found = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    if found.size != 2 * count:
+        raise StoreError(f"{found.size} bytes cannot hold two for each of {count} images")
+    return found.view("<u2").astype(np.int64)

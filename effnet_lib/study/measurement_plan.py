@@ -104,5 +104,7 @@ class MeasurementPlan(Plan):
         return stored if self.artefact.drawable(stored) else {}
 
     def evidence(self) -> bool:
-        """Say whether something is stored that belongs to this profile."""
+        """Say whether something is stored that belongs to this profile, or the artefact is published in it anyway."""
+        if self.artefact.published_in:
+            return self.study.profile.name in self.artefact.published_in
         return any(not task.any_profile for task in self.results())

@@ -1,6 +1,7 @@
 """What an artefact is, and which there are; filled from above by `effnet_lib.artefacts`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from .scaled_model import ScaledModel
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What an artefact cannot do without, in a few words each; "" is nothing.
+
+    `time`: about how long profile `cpu` takes on two cores with nothing stored, by its plan's own estimate.
+    """
+
+    data: str = ""
+    gpu: str = ""
+    network: str = ""
+    time: str = ""
+
+
 class Artefact(Protocol):
     """A figure or table of the paper: what it runs, and what the records become.
 
@@ -33,6 +47,9 @@ class Artefact(Protocol):
     title: ClassVar[str]
     parameters: ClassVar[Mapping[str, tuple[Any, Callable[[str, Any], Any]]]] = {}  # its own: (default, check)
     published_with: ClassVar[Mapping[str, Any]] = {}  # parameters of the published notebook, beyond the defaults
+    published_in: ClassVar[tuple[str, ...]] = ()  # the profiles to publish, where what is drawn is the same in all
+    covers: ClassVar[tuple[str, ...]] = ()  # the figures and tables of the paper that it regenerates, its own first
+    needs: ClassVar[Needs] = Needs()
     trains: ClassVar[bool] = True  # whether it plans networks
     measures: ClassVar[bool] = False  # whether it has measurements
 

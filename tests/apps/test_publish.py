@@ -10,7 +10,7 @@ import pytest
 
 from effnet_lib.apps import cli, publish
 from effnet_lib.apps.publish import check, planned_keys, publish_records, redraw
-from effnet_lib.artefacts import artefact, plan
+from effnet_lib.artefacts import all_artefacts, artefact, plan
 from effnet_lib.core import paths
 from effnet_lib.core.errors import RunFailed, StoreError
 from effnet_lib.runs.measurement_store import Measurement
@@ -42,7 +42,7 @@ def sent(records, tmp_path) -> Path:
 @pytest.fixture
 def no_drawing(monkeypatch):
     """Skip what comes after the records."""
-    monkeypatch.setattr(publish, "redraw", lambda name: [])
+    monkeypatch.setattr(publish, "redraw", lambda name, names: [])
 
 
 def published() -> list[str]:
@@ -210,8 +210,20 @@ def test_small_profiles_are_redrawn_from_your_own_records(roots, executed, store
     assert redraw("smoke") and executed[0][2] == roots / "results"
 
 
-def test_a_profile_without_records_is_not_drawn(executed):
-    assert [redraw(name) for name in PROFILES] == [[]] * len(PROFILES) and executed == []
+def test_a_profile_without_records_is_not_drawn_but_for_what_needs_none(executed):
+    needing = [name for name, one in all_artefacts().items() if not one.published_in]
+    assert len(needing) >= 8
+    assert [redraw(name, needing) for name in PROFILES] == [[]] * len(PROFILES) and executed == []
+    assert redraw("cpu") and [name for name, *_ in executed] == ["table1", "table6"]
+
+
+def test_only_the_artefacts_asked_for_are_redrawn(evidence, executed):
+    assert redraw("photos", ["table1"]) == [] and redraw("photos", ["fig3"]) and len(executed) == 1
+
+
+def test_an_unknown_artefact_is_refused_before_anything_is_copied(sent, capsys):
+    assert cli.main(["publish", "--from", str(sent), "--artefact", "table9"]) == 2
+    assert "artefact='table9' is not accepted" in capsys.readouterr().err and not published()
 
 
 def test_published_notebooks_name_no_machine(evidence, executed):
@@ -256,7 +268,7 @@ def test_publishing_draws_the_figure_from_the_evidence(roots, store, record_of, 
     for spec in plan("fig3", Parameters(profile="cpu", seeds=2)).specs.values():
         made = {"train_loss": 1.0, "top1_larger_test": 50.0, "source_px": 54}
         store.put(record_of(spec, np.arange(60) < 30, **made))
-    assert cli.main(["publish", "--profile", "cpu"]) == 0
+    assert cli.main(["publish", "--profile", "cpu", "--artefact", "fig3"]) == 0
     assert "20 records checked, 20 new" in capsys.readouterr().out
     made = sorted(path.name for path in (roots / "published/cpu").iterdir())
     assert made == [f"fig3_single_dim.{kind}" for kind in ("claims.json", "csv", "ipynb", "pdf", "png", "svg")]

@@ -69,6 +69,15 @@ def test_ratios_follow_from_their_columns():
         assert np.exp(np.log(ratios).mean()) == pytest.approx(mean, abs=0.05)
 
 
+def test_size_ratios_of_table_2_follow_from_its_printed_sizes_but_for_a_misprint():
+    table = paper.table(2).set_index("model")
+    base = table.loc[[f"EfficientNet-{group}" for group in table["group"]]]
+    for size, ratio in (("params_millions", "params_ratio"), ("flops_billions", "flops_ratio")):
+        counted = table[size] / base[size].to_numpy()
+        off = table[ratio][(counted / table[ratio] - 1).abs() > 0.05]
+        assert off.to_dict() == ({"PNASNet": 6.0} if ratio == "flops_ratio" else {})
+
+
 def test_tables_agree_with_each_other():
     imagenet = paper.table(2).set_index("model")
     for row in paper.table(8).itertuples():

@@ -1,22 +1,16 @@
 """Latency against FLOPS: on a grey line, all networks do as many multiply-adds a second."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ...measure.latency.runtimes import RUNTIMES
 from ..tables.latency import ELSEWHERE, HERE, rank_correlation
-from .style import COLOURS, HALO
+from .labels import Label, place
+from .style import COLOURS
 
 OURS, OTHER = COLOURS["compound"], COLOURS["baseline"]  # EfficientNets are the compound scaled ones
 PRINTED = "printed"
-
-# Offsets of a label in points, the nearest first.
-AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7)]
-AROUND += [
-    (s * x, t * y) for x, y in ((9, 13), (20, 12), (26, 20), (12, 26), (40, 26)) for s in (1, -1) for t in (1, -1)
-]
 
 
 def marker_style(marker: str, colour, where: str) -> dict:
@@ -68,40 +62,7 @@ def against(axes: Axes, part: pd.DataFrame, runtime: str) -> None:
 
 
 def place_labels(axes: Axes, part: pd.DataFrame) -> None:
-    """Label each point where its words cover neither another label nor a point; the nearest such place wins."""
-    if part.empty:
-        return
-    renderer, taken = axes.figure.canvas.get_renderer(), []
-    points = axes.transData.transform(part[["flops", "seconds"]].to_numpy(float))
-    for (_, row), point in zip(part.iterrows(), points, strict=True):
-        name = row["model"].removeprefix("EfficientNet-")
-        label, best = None, np.inf
-        for dx, dy in AROUND:
-            made = axes.annotate(
-                name,
-                (row["flops"], row["seconds"]),
-                (dx, dy),
-                textcoords="offset points",
-                ha="left" if dx > 0 else "right" if dx < 0 else "center",
-                va="center",
-                fontsize=7.5,
-                color=OURS if name != row["model"] else "0.2",
-                path_effects=HALO,
-            )
-            box = made.get_window_extent(renderer)
-            covered = sum(box.overlaps(other) for other in taken)
-            covered += sum(box.padded(3).contains(*other) for other in points if other is not point)
-            covered += not axes.bbox.contains(box.x0, box.y0) or not axes.bbox.contains(box.x1, box.y1)
-            if covered < best:
-                if label:
-                    label[0].remove()
-                label, best = (made, box, (dx, dy)), covered
-            else:
-                made.remove()
-            if best == 0:
-                break
-        taken.append(label[1])
-        if abs(label[2][1]) > 8:  # too far away to be told whose it is
-            line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
-            away = {"xytext": label[2], "textcoords": "offset points", "arrowprops": line}
-            axes.annotate("", (row["flops"], row["seconds"]), **away)
+    """Label each point by its network, EfficientNets in their colour."""
+    names = part["model"].str.removeprefix("EfficientNet-")
+    colours = ["0.2" if short == name else OURS for short, name in zip(names, part["model"], strict=True)]
+    place(axes, [Label(*row) for row in zip(names, part["flops"], part["seconds"], colours, strict=True)])

@@ -7,7 +7,7 @@ without one is kept for whoever made it up, and does not ship.
 from collections.abc import Callable
 from typing import Any
 
-from . import latency, maps, transfer
+from . import evaluation, latency, maps, search, transfer
 
 Check = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -20,4 +20,6 @@ CHECKS: dict[str, Check] = {
     "cam": maps.network,
     "cam pictures": maps.thumbnails,
     "cam photograph": maps.photograph,
+    "evaluation": evaluation.evaluation,
+    "search": search.table_search,
 }
