@@ -53,7 +53,7 @@ class Profile:
     `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed), trained by `recipe`.
     `learning_rates`: with which the tuning begins, the middle one the recipe's (none: all of the recipe is fixed);
     `batches`, `crops`, `emas`: what it tries besides. `deciding`: the training budget that decides the claims which the
-    protocol asks for at the long one. `trains`: whether a notebook trains what is missing unless told otherwise.
+    protocol asks for at the long one. `declared`: seeds that decide a claim where the profile has no step 0. `trains`: whether a notebook trains what is missing unless told otherwise.
     `published`: whether published records count. `in_process`: train in the notebook's own process by default.
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its
     baselines with a scaled depth or resolution. `levels`: between which multiples of its FLOPS the scaling
@@ -78,6 +78,7 @@ class Profile:
     crops: tuple[float, ...] = ()
     emas: tuple[float, ...] = ()
     deciding: str = "short"
+    declared: int = 3
     widths: tuple[float, ...] = WIDTHS
     depths: tuple[float, ...] = DEPTHS
     resolutions: tuple[float, ...] = RESOLUTIONS
@@ -127,6 +128,7 @@ PROFILES = {
             replace(SHORT, epochs=2, batch=32, min_area=0.7),
             (ProxyBaseline(0.25, 0.25, 32, stride=8),),
             seeds=1,
+            declared=1,
             widths=(1.0, 1.8, 2.6),
             depths=(1.0, 4.0, 6.0),
             resolutions=(1.0, 1.7, 2.2),
@@ -226,6 +228,7 @@ PROFILES = {
             PAPER,
             (ProxyBaseline(1, 1, 224),),
             seeds=1,
+            declared=1,
             padding="same",
         ),
     )

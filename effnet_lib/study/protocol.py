@@ -57,5 +57,5 @@ def declared(profile: "Profile", claims: str) -> Declared:
     whole = whole if profile.deciding == LONG else replace(whole, budget=SHORT)
     if len(profile.candidates) > 1:
         return whole
-    seeds = {"fig7": profile.map_seeds, "grid_search, fresh": profile.fresh_seeds}.get(claims, profile.seeds)
+    seeds = {"fig7": profile.map_seeds, "grid_search, fresh": profile.fresh_seeds}.get(claims, profile.declared)
     return Declared(seeds, whole.budget)

@@ -25,12 +25,10 @@ def evaluation(spec: dict[str, Any], result: dict[str, Any]) -> None:
     if read > many:
         raise StoreError(f"images={read} is not accepted; {many} are listed")
     try:
-        labels, predicted = (unpack_indices(text(name, listed(result, name))) for name in ("labels", "predicted"))
+        labels, predicted = (unpack_indices(text(n, listed(result, n)), many) for n in ("labels", "predicted"))
         among = unpack_bits(text("among_five", listed(result, "among_five")), many)
     except ValueError as error:
         raise StoreError(f"its predictions cannot be read: {one_line(error)}") from error
-    if not len(labels) == len(predicted) == many:
-        raise StoreError(f"{len(labels)} labels and {len(predicted)} predictions, where {many} images are listed")
     for name, right in (("top1", int(np.sum(labels == predicted))), ("top5", int(np.sum(among)))):
         if abs(100 * right / read - result[name]) > 1e-6:
             raise StoreError(f"{name}={result[name]} disagrees with its predictions, {100 * right / read:.4f}")
