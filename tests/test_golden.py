@@ -27,7 +27,8 @@ from effnet_lib.study.queue import stages
 
 SUMS = Path(__file__).with_name("golden.json")
 PROCESSOR = "Intel(R) Xeon(R) Processor"  # of the published latencies: it is in their keys
-PUBLISHED = sorted((paths.ROOT / "figures/published").glob("*/*.claims.json"))
+PUBLISHED = sorted((paths.ROOT / "figures/published").glob("*/*.claims.json"))  # by this protocol
+EARLIER = sorted((paths.ROOT / "figures/published").glob("protocol*/*/"))  # which no code draws any more
 ARTEFACTS = tuple(all_artefacts())
 # Columns of the published tables that say something else by now, on purpose; the files stay as they were published.
 CHANGED = (
@@ -83,6 +84,14 @@ def test_an_artefact_plans_the_same_networks_and_measurements(name, profile):
     if artefact(name).measures:
         lines += [key_of(task.kind, task.spec()) for task in made.tasks]
     check(f"plan/{name}/{profile}", iter(lines))
+
+
+@pytest.mark.parametrize("folder", EARLIER, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_what_an_earlier_protocol_published_stays_as_it_was(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert files
+    sums = (f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files)
+    check(f"{folder.parent.name}/{folder.name}", sums)
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}-{path.name}")

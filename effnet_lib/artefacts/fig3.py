@@ -15,7 +15,7 @@ from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast
 from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.protocol import PREDECLARED, SHORT, declared
-from ..study.queue import blocks
+from ..study.queue import blocks, seed_words
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import SINGLE, ScaledModel, at_budget
 from ..study.training_plan import Records
@@ -57,8 +57,10 @@ class Figure3(Artefact):
         models = sorted(at_budget(dict.fromkeys(self.plan(study)), SHORT), key=lambda m: complexity.count(m.arch).madds)
         widest = [m for m in models if m.method == "width" and m.coefficient in WIDEST]
         rest, seeds = [m for m in models if m not in widest], range(declared(study.profile, "fig3").seeds)
-        yield QueueStage(5, 10, f"Figure 3, {len(seeds)} seeds", self.id, blocks(study, rest, seeds))
-        yield QueueStage(5, 11, f"Figure 3, the widest, {len(seeds)} seeds", self.id, blocks(study, widest, seeds))
+        yield QueueStage(5, 10, f"Figure 3, {seed_words(len(seeds))}", self.id, blocks(study, rest, seeds))
+        yield QueueStage(
+            5, 11, f"Figure 3, the widest, {seed_words(len(seeds))}", self.id, blocks(study, widest, seeds)
+        )
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return the accuracy table: a row a network, differences to the baseline."""

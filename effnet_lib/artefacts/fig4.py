@@ -15,7 +15,7 @@ from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
-from ..study.queue import BEYOND, blocks
+from ..study.queue import BEYOND, blocks, seed_words
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
@@ -120,7 +120,7 @@ class Figure4(Artefact):
         ends = [model for model in by_cost if model.coefficient <= WIDEST]
         middle += [model for model in by_cost if model.coefficient > WIDEST]  # for the picture only, too
         seeds = range(declared(study.profile, "fig4").seeds)
-        yield QueueStage(7, 10, f"Figure 4, {len(seeds)} seeds", self.id, blocks(study, ends, seeds))
+        yield QueueStage(7, 10, f"Figure 4, {seed_words(len(seeds))}", self.id, blocks(study, ends, seeds))
         drawn = blocks(study, middle, range(study.profile.seeds))
         yield QueueStage(BEYOND, 90, "Figure 4, middle lines", self.id, drawn)
 

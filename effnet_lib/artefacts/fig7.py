@@ -27,7 +27,7 @@ from ..study.decided_study import QueueStage, Study
 from ..study.measurement_plan import Measurements
 from ..study.parameters import auto_or_flag, listed, text
 from ..study.profiles import Profile
-from ..study.queue import blocks
+from ..study.queue import blocks, seed_words
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 
@@ -158,7 +158,7 @@ class Figure7(Artefact):
         if (own.dataset, own.candidates) != (profile.dataset, profile.candidates):
             study = Study(own, declare(own.dataset), study.store)
         specs = blocks(study, self.plan(study), range(profile.map_seeds))
-        yield QueueStage(6, 10, f"Figure 7, {profile.map_seeds} seeds", self.id, specs)
+        yield QueueStage(6, 10, f"Figure 7, {seed_words(profile.map_seeds)}", self.id, specs)
 
     def drawable(self, results: Measurements) -> bool:
         """Say whether there is more than thumbnails, of which nothing can be drawn."""

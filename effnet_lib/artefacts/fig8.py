@@ -20,7 +20,7 @@ from ..stats.predictions import Prediction
 from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.profiles import Profile
 from ..study.protocol import SHORT, Declared, declared
-from ..study.queue import BEYOND, blocks
+from ..study.queue import BEYOND, blocks, seed_words
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import METHODS, SINGLE, ScaledModel, at_budget
 from ..study.training_plan import Records
@@ -109,7 +109,7 @@ class Figure8(Artefact):
         seeds = range(study.profile.seeds)
         yield QueueStage(BEYOND, 10, "Figure 8's curves, one seed", self.id, blocks(study, models, seeds[:1]))
         yield QueueStage(
-            BEYOND, 20, f"Figure 8's curves, {len(seeds)} seeds", self.id, blocks(study, models, seeds[1:])
+            BEYOND, 20, f"Figure 8's curves, {seed_words(len(seeds))}", self.id, blocks(study, models, seeds[1:])
         )
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:

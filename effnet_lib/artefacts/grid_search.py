@@ -18,7 +18,7 @@ from ..stats.intervals import Estimate, PairedOutcomes, contrast
 from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
-from ..study.queue import blocks
+from ..study.queue import blocks, seed_words
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.training_plan import Records
@@ -157,7 +157,7 @@ class GridSearch(Artefact):
         """Yield order 8 of the queue; whom the later stages train is decided by the stored results of the earlier."""
         seeds = _seeds(study)
         first = blocks(study, candidates(study), seeds)
-        yield QueueStage(8, SEARCHED, f"grid search, {len(seeds)} seeds", self.id, first)
+        yield QueueStage(8, SEARCHED, f"grid search, {seed_words(len(seeds))}", self.id, first)
         for i, (phi, words) in enumerate(((1.0, "fresh seeds"), (STEP_2, f"step 2 at phi = {STEP_2:g}")), 1):
             yield QueueStage(8, SEARCHED + i, f"grid search, {words}", self.id, fresh_specs(study, phi))
 

@@ -17,7 +17,7 @@ from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
-from ..study.queue import blocks
+from ..study.queue import blocks, seed_words
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import SINGLE, ScaledModel
 from ..study.training_plan import Records
@@ -97,7 +97,7 @@ class Table3(Artefact):
         by_family = sorted((list(rows.values()) for rows in rows_of(study).values()), key=cost)
         models = [model for rows in by_family for model in rows if study.rates_of(model)]
         seeds = range(declared(study.profile, "table3").seeds)
-        yield QueueStage(8, 50, f"Table 3, {len(seeds)} seeds", self.id, blocks(study, models, seeds))
+        yield QueueStage(8, 50, f"Table 3, {seed_words(len(seeds))}", self.id, blocks(study, models, seeds))
 
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return a row a model with at least one record, as `accuracy.table`, with the family and what Table 3 prints.

@@ -6,10 +6,11 @@ docs/protocol.md says why. A change here after records exist is another protocol
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..stats.verdicts import PROTOCOL as PROTOCOL
+
 if TYPE_CHECKING:
     from .profiles import Profile
 
-PROTOCOL = 2
 SHORT, LONG = "short", "long"  # the training budgets: the recipe's epochs, and LONG_FACTOR times as many
 LONG_FACTOR = 3
 CANDIDATE_SEEDS = (0, 1)  # of step 0

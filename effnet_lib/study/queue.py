@@ -92,13 +92,18 @@ def _decisive(study: Study) -> Iterator[QueueStage]:
         (LEVEL_B_SHORT, "level B", "level B", "fig8", level_b),
     ):
         seeds = declared(study.profile, claims).seeds
-        yield QueueStage(number, 0, f"{name}, {seeds} seeds", artefact, blocks(study, models, range(seeds)))
+        yield QueueStage(number, 0, f"{name}, {seed_words(seeds)}", artefact, blocks(study, models, range(seeds)))
 
 
 def blocks(study: Study, models: Iterable[ScaledModel], seeds: Iterable[int]) -> tuple[RunSpec, ...]:
     """Return the runs of some models, one seed of all before the next: a cut leaves whole blocks."""
     listed = list(models)
     return tuple(study.spec(model, seed) for seed in seeds for model in listed)
+
+
+def seed_words(number: int) -> str:
+    """Return a number of seeds as a stage's name has it."""
+    return "one seed" if number == 1 else f"{number} seeds"
 
 
 def _open(study: Study, spec: RunSpec) -> bool:

@@ -142,7 +142,7 @@ def test_a_device_that_is_not_there_is_refused_before_every_run_fails(refused, m
 def test_status_of_an_empty_store(capsys, roots):
     assert cli.main(["status"]) == 0
     text = capsys.readouterr().out
-    assert text.count("held-out top-1 -, - %") == 5 and "baseline: not decided yet" in text
+    assert text.count("held-out top-1 -, - %") == 13 and "baseline: not decided yet" in text
     assert "baseline candidates" in text and "tuning" not in text
     assert list(roots.iterdir()) == []
 
@@ -167,7 +167,7 @@ def test_a_budget_that_is_too_short_leaves_everything_for_next_time(capsys, prof
     assert cli.main(command) == 0
     *_, why, last = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"no run was started: .* the first pending one needs about \d+ \w+ for it, of [01] s", why)
-    assert last == f"0 runs stored, 0 failed, 0 paused, {10 if profile == 'photos' else 7} left for next time"
+    assert last == f"0 runs stored, 0 failed, 0 paused, {26 if profile == 'photos' else 7} left for next time"
     assert list(RunStore().own()) == []
 
 

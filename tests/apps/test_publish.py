@@ -195,7 +195,7 @@ def test_evidence_is_redrawn_from_shipped_records_alone(roots, evidence, execute
     ((name, parameters, results, seen),) = executed
     assert out == roots / f"published/photos/{FIG3.notebook}.ipynb"
     assert (name, parameters) == ("fig3", {"profile": "photos", "train": False})
-    assert len(seen) == 17 and all(run.published for group in seen.values() for run in group.values())
+    assert len(seen) == 17 + 7 and all(run.published for group in seen.values() for run in group.values())
     assert results != roots / "results" and not results.exists()
     assert paths.results_root() == roots / "results" and paths.figures_root() == roots / "figures"  # as before
 

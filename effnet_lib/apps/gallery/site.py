@@ -17,8 +17,8 @@ from ...core.errors import StoreError
 from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL, SMALLER
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
+from . import archive, notebook_pages
 from . import evidence as found
-from . import notebook_pages
 from .evidence import Evidence
 from .provenance import provenance, strangers
 
@@ -87,7 +87,11 @@ def _write(folder: Path) -> None:
             f"{artefact.id}.html", "artefact.html", depth=artefact.title, artefact=_card(artefact, shown[artefact])
         )
     cards = [_card(artefact, sections) for artefact, sections in shown.items()]
-    pages.page("index.html", "index.html", depth="", cards=cards, board=_board(shown), strangers=strangers())
+    earlier = archive.write(folder)
+    if earlier:
+        pages.page("earlier.html", "archive.html", depth="Earlier protocols", pictures=earlier)
+    shown_all = {"cards": cards, "board": _board(shown), "strangers": strangers(), "earlier": len(earlier)}
+    pages.page("index.html", "index.html", depth="", **shown_all)
 
 
 def _guarded(pages: "_Pages", evidence: Evidence) -> dict[str, Any]:
@@ -95,7 +99,9 @@ def _guarded(pages: "_Pages", evidence: Evidence) -> dict[str, Any]:
     try:
         section = pages.section(evidence)
         pages.render("artefact.html", artefact=_card(evidence.artefact, [section]), depth="")
-        pages.render("index.html", depth="", cards=[], board=_board({evidence.artefact: [section]}), strangers=[])
+        pages.render(
+            "index.html", depth="", cards=[], board=_board({evidence.artefact: [section]}), strangers=[], earlier=0
+        )
     except OSError:  # the site cannot be written
         raise
     except Exception as error:  # of any kind: a damaged file must not end the other pages
