@@ -123,7 +123,6 @@ def _measured(axes: Axes, here: pd.DataFrame) -> None:
         axes.set(xticks=[], yticks=[])
         return
     x, y = here["flops"].to_numpy() / 1e9, here["top1_here"].to_numpy()
-    axes.plot(x, y, "-", color=OURS, linewidth=1.2)
     axes.errorbar(x, y, [y - here["top1_low"], here["top1_high"] - y], fmt="D", color=OURS, capsize=3, markersize=6.5)
     for row, place_x, place_y in zip(here.to_dict("records"), x, here["top1_high"], strict=True):
         at = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8}
