@@ -27,17 +27,6 @@ class Space:
     def _open(self) -> list[int]:
         return [place for place, options in enumerate(self.options) if len(options) > 1]
 
-    def check(self, candidate: Candidate) -> Candidate:
-        """Return a candidate of this space.
-
-        Raises:
-            ParameterError: it is none.
-        """
-        fits = len(candidate) == len(self.options)
-        if not fits or not all(one in options for one, options in zip(candidate, self.options, strict=True)):
-            raise ParameterError("candidate", candidate, f"an option for each of {len(self.options)} places")
-        return candidate
-
     def random(self, draw: Random) -> Candidate:
         """Return a candidate, each option of a place as likely as any other."""
         return tuple(options[int(draw.random() * len(options))] for options in self.options)

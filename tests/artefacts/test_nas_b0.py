@@ -17,6 +17,7 @@ from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.measurement_store import KINDS
 from effnet_lib.runs.run_store import RunStore
+from effnet_lib.runs.sweep import SweepOptions
 from effnet_lib.search import nas_bench_macro
 from effnet_lib.search.settings import SETTINGS
 from effnet_lib.search.table_search import TableSearch
@@ -24,7 +25,7 @@ from effnet_lib.stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.queue import stages
+from effnet_lib.study.queue import stages, work
 from effnet_lib.study.scaled_model import METHODS
 
 NAS = artefact("nas_b0")
@@ -111,6 +112,15 @@ def test_the_queue_asks_for_the_same_runs(profile):
     assert [spec for stage in own for spec in stage.specs] == [
         *dict.fromkeys(search.fixed()), *search.searched(), *search.longer().values(),
     ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("small")
+def test_the_queue_goes_through_a_whole_search(monkeypatch, record_of):
+    rounds, study = searching.pretend(monkeypatch, record_of), Study.of(PROFILES["cpu"], RunStore())
+    work(study, ["nas_b0"], SweepOptions(0, say=lambda line: None))
+    search = nas_b0.searched(eff.plan("nas_b0", profile="cpu").study)
+    assert search.winner(-0.07) and all(search.study.store.find(spec) for spec in search.pending())
+    assert len(rounds) >= 4  # the fixed runs, three batches, the finals
 
 
 def test_the_sizes_are_those_that_were_asked_for():

@@ -33,7 +33,7 @@ def test_b0_is_a_point_of_the_space_at_every_size():
 def test_the_space_has_288_combinations_a_stage():
     options = [len(one) for one in FULL.space.options]
     assert len(options) == 7 * 6 and options[:6] == [4, 2, 2, 2, 3, 3]
-    assert candidate_of(choices_of(B0)) == B0 == FULL.space.check(B0)
+    assert candidate_of(choices_of(B0)) == B0
 
 
 @pytest.mark.parametrize("space", [FULL, PROXY], ids=["full size", "proxy"])

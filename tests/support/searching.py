@@ -11,7 +11,7 @@ import numpy as np
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.sweep import Report
-from effnet_lib.study import training_plan
+from effnet_lib.study import queue, training_plan
 
 IMAGES = 1200
 GIVEN = {"profile": "smoke", "evaluations": 4, "neighbours": 2, "searchers": ("evolution",)}
@@ -35,7 +35,8 @@ def pretend(monkeypatch, record_of: Callable, of: Callable[[RunSpec], float] = a
             store.put(record_of(spec, np.arange(IMAGES) < round(IMAGES * of(spec) / 100)))
         return Report(stored=list(specs))
 
-    monkeypatch.setattr(training_plan, "run_all", run_all)
+    for module in (training_plan, queue):
+        monkeypatch.setattr(module, "run_all", run_all)
     return rounds
 
 

@@ -24,6 +24,7 @@ SEARCHERS = {  # colour, line, marker, words; distinct in grey by line and light
     "random": (style.COLOURS["baseline"], ":", "o", "random search"),
 }
 POINTS = (5, 10, 15, 20, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300)
+RATIOS = (0.25, 0.35, 0.5, 0.7, 1, 1.4, 2)  # candidates cost nearly what B0 does
 LEAST = 0.01  # points, where the axis of what is left ends
 ROLES = {  # colour, marker, size, words
     "neighbour": (style.COLOURS["width"], "o", 4.5, "random, within 10 % of B0's FLOPS"),
@@ -94,6 +95,7 @@ def _progress(axes: Axes, results: tables.Results) -> None:
     ]
     axes.axhline(tables.CLOSE, color="0.45", linewidth=0.8)
     axes.set(yscale="log", ylim=(LEAST, None), xlabel="networks evaluated", ylabel="behind the table's best (points)")
+    axes.set_yticks([LEAST, tables.CLOSE, 1], [f"≤ {LEAST:g}", f"{tables.CLOSE:g}", "1"])
     axes.set_title(
         f"{_label(results)}\nwithin {tables.CLOSE:g} after {number}: {', '.join(within)}", loc="left", fontsize=9
     )
@@ -155,6 +157,8 @@ def _trained(axes: Axes, rows: pd.DataFrame) -> None:
     )
     axes.axvspan(0.9, 1.1, color="0.93", zorder=0)
     style.ratio_axis(axes, trained["flops_ratio"])
+    low, high = axes.get_xlim()
+    axes.set_xticks([x for x in RATIOS if low <= x <= high], [f"{x:g}x" for x in RATIOS if low <= x <= high])
     axes.set_xlabel("FLOPS (multiply-adds) / B0's")
     axes.set_ylabel("held-out top-1 (%)")
     look = {"fontsize": 7.5, "frameon": False, "borderaxespad": 0.2, "columnspacing": 1, "handletextpad": 0.3}
