@@ -11,6 +11,8 @@ from ..models import complexity
 from ..report.tables import accuracy
 from ..report.tables.accuracy import outcomes
 from ..report.tables.endpoints import log_loss
+from ..report.tables.plain_words import sentences
+from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast
 from ..study.decided_study import QueueStage, Study, axes_of
@@ -73,6 +75,12 @@ class Figure3(Artefact):
         short = at_budget(results, SHORT) if decided.budget != SHORT else None
         listed = [_improves(study, method, records, short) for method in PREDECLARED]
         return judge(listed + [_diminishes(study, method, records) for method in PREDECLARED])
+
+    def in_words(self, study: Study, results: Records) -> tuple[str, str, str]:
+        """Say in three sentences who gains, what a doubling of FLOPS buys, and whether the baseline is in balance."""
+        records = at_budget(results, declared(study.profile, "predeclared").budget)
+        gains = {method: _improves(study, method, records, None).parts[""] for method in PREDECLARED}
+        return sentences(gains, premise_of(study))
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw the three panels and, on ImageNet axes of its own, what the paper prints."""

@@ -132,7 +132,12 @@ class Figure4(Artefact):
         """Judge Observation 2: (a) the line on the scaled baseline is higher, (b) width gains more there."""
         printed = ("the line of (2.0, 1.3) lies above (no values printed)", "it saturates later (no values printed)")
         listed = zip("ab", effects(study, results).items(), printed, strict=True)
-        return judge([Claim(f"Observation 2{half}: {words}", effect, text) for half, (words, effect), text in listed])
+        return judge(
+            [
+                Claim(f"Observation 2{half}: {words}", effect, text, declared=declared(study.profile, self.id).seeds)
+                for half, (words, effect), text in listed
+            ]
+        )
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw the four lines with the range over which two of them are compared, and both effects."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..report.tables import accuracy
+from ..report.tables.premises import premise_of
 from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunRecord
 from ..stats import regret as regrets
@@ -200,7 +201,9 @@ class GridSearch(Artefact):
             if effect.value is not None:
                 effect = replace(effect, value=DELTA - effect.value)
             text = f"{words} {label(PAPER)} ({DELTA:g} point minus its loss to {against}, fresh seeds)"
-            listed.append(Claim(text, effect, printed=label(PAPER)))
+            seeds = declared(study.profile, "grid_search, fresh").seeds
+            claim = Claim(text, effect, label(PAPER), delta=DELTA, declared=seeds, premise=premise_of(study))
+            listed.append(claim)
         return judge(listed)
 
     def grid(self, study: Study) -> pd.DataFrame:

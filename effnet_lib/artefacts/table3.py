@@ -1,6 +1,7 @@
 """Table 3 as an artefact: its plan, table, claims and drawing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,6 +13,7 @@ from ..report.tables.accuracy import ratio, seed_band
 from ..report.tables.accuracy import table as measured_table
 from ..report.tables.flops_audit import audit
 from ..report.tables.flops_audit import save as save_audit
+from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
 from ..study import proxy_families
@@ -70,6 +72,16 @@ def printed_margins() -> dict[str, float]:
         top1 = rows.set_index("method")["top1_percent"]
         found[family] = round(top1["compound"] - top1[[m for m in SINGLE if m in top1]].max(), 1)
     return found
+
+
+def printed_means(families: Iterable[str]) -> dict[str, float]:
+    """Return single dimension -> printed accuracy of the compound model minus that dimension's, mean over families."""
+    top1 = paper.table(3).set_index(["baseline", "method"])["top1_percent"]
+    found = {
+        method: [top1[family, "compound"] - top1[family, method] for family in families if (family, method) in top1]
+        for method in SINGLE
+    }
+    return {method: fmean(differences) for method, differences in found.items() if differences}
 
 
 class Table3(Artefact):
@@ -174,7 +186,15 @@ class Table3(Artefact):
         names = study.profile.families
         text = ", ".join(f"+{printed[family]:.1f} ({family})" for family in names)
         words = f"Compound scaling beats each single dimension, mean over {', '.join(names)}"
-        return judge([Claim(words, margins(study, results)[MEAN], printed=f"{text} over the best single")])
+        claim = Claim(
+            words,
+            margins(study, results)[MEAN],
+            printed=f"{text} over the best single",
+            effect=printed_means(names),
+            declared=declared(study.profile, self.id).seeds,
+            premise=premise_of(study),
+        )
+        return judge([claim])
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw a column a family, measured above and printed below, and the margins with their means over families."""

@@ -193,5 +193,7 @@ def _origin(model: ScaledModel, runs: Runs) -> dict[str, Any]:
 
 def seed_correlation(records: Records) -> float | None:
     """Return the correlation between models over common seeds (`intervals.seed_correlation`); None without any."""
-    measured = outcomes(records)
-    return intervals.seed_correlation(measured.accuracy) if measured else None
+    top1 = {
+        f"{model.name}, {model.budget}": {s: run.top1 for s, run in runs.items()} for model, runs in records.items()
+    }
+    return intervals.seed_correlation(pd.DataFrame(top1).T) if top1 else None
