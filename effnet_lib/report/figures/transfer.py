@@ -89,7 +89,7 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
         look = {"color": OURS, "markersize": 6, "lw": 1.3, "alpha": alpha}
         marks = [(MARKS if interval else CROSSES)[line.method] for _, _, interval, _ in points]
         joined = [pair for pair in pairwise(points) if pair[0][2] and pair[1][2]]
-        axes.plot([], [], DASHES[number % 4] if joined else "none", marker=marks[0], label=words, **look)
+        axes.plot([], [], linestyle=DASHES[number % 4] if joined else "none", marker=marks[0], label=words, **look)
         for one, other in joined:  # a line to a single measurement would draw what may be chance
             axes.plot([one[0], other[0]], [one[1], other[1]], DASHES[number % 4], **look)
         for (place, value, interval, _), marker in zip(points, marks, strict=True):
