@@ -163,37 +163,36 @@ def _measures(part: SubFigure, measured: activation_maps.Measured, rows: pd.Data
     for axes, (measure, words) in zip(panels.flat, PANELS.items(), strict=False):
         parts = found[measure]
         for y, (other, estimate) in enumerate(parts.items()):
-            forest.effect(axes, y, other, estimate)
+            forest.effect(axes, y, other, estimate, numbers=False)
         axes.axvline(0, color="0.15", linewidth=0.9, zorder=1)
-        axes.set_yticks(range(len(parts)), [f"− {HEADS[other]}" for other in parts], fontsize=7.5)
+        axes.set_yticks(range(len(parts)), [f"− {other}" for other in parts], fontsize=7.5)
         axes.set_ylim(len(parts) - 0.4, -0.6)
-        low, high = axes.get_xlim()
-        axes.set_xlim(low, low + (high - low) / (1 - 1.2 * forest.NUMBERS))
+        axes.margins(x=0.1)
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="x", labelsize=7.5)
-        axes.set_title(f"{words}{_levels(by, measure)}", loc="left", fontsize=8)
+        axes.set_title(f"{words}\n{_levels(by, measure)}", loc="left", fontsize=8)
     panels[-1, -1].axis("off")
-    panels[-1, -1].text(0, 0.5, _legend(rows), fontsize=8, va="center", transform=panels[-1, -1].transAxes)
+    panels[-1, -1].text(-0.3, 0.5, _legend(rows), fontsize=7.5, va="center", transform=panels[-1, -1].transAxes)
 
 
 def _levels(by: pd.DataFrame, measure: str) -> str:
-    """Say what the compound model's score is, and what the controls reach."""
-    shown = [(name, by.at[name, measure]) for name in ("compound", *CONTROLS) if name in by.index]
-    words = [f"{name} {value:.0f}" for name, value in shown if pd.notna(value)]
-    return f"\n{', '.join(words)}" + ("" if measure == "road" else " %")
+    """Say what the compound model's score is, and what the best control reaches."""
+    unit = " points" if measure == "road" else " %"
+    value = by[measure].get("compound", float("nan"))
+    words = "compound not measured" if pd.isna(value) else f"compound {value:.0f}{unit}"
+    best = by[measure].reindex(CONTROLS).max()
+    return words if pd.isna(best) else f"{words}, best control {best:.0f}{unit}"
 
 
 def _legend(rows: pd.DataFrame) -> str:
-    costs = [f"{HEADS[row.row]} {row.flops_ratio:.2f}x" for row in rows[rows["flops_ratio"].notna()].itertuples()]
-    words = [
-        "Compound scaling minus each other model, in points,",
-        "paired by image; right of 0 speaks for it",
-        "",
-        "FLOPS:",
-    ]
+    models = rows[rows["flops_ratio"].notna()]
+    costs = "\n".join(f"{row.row} {row.flops_ratio:.2f}x" for row in models.itertuples())
+    text = f"Compound scaling minus each other,\npoints; right of 0 speaks for it.\nFLOPS over the baseline's:\n{costs}"
     short = activation_maps.no_better_than_controls(rows)
-    lines = [f"{name}: {', '.join(methods)}" for name, methods in short.items()]
-    return "\n".join(words + costs + (["", "No better than a control, by 95 % interval:", *lines] if lines else []))
+    lines = [
+        f"\n{name}: " + ("all" if len(found) == len(models) else ", ".join(found)) for name, found in short.items()
+    ]
+    return text + ("\nNo better than a control (95 %):" + "".join(lines) if lines else "")
 
 
 def _photographs(part: SubFigure, photographs: list) -> None:
