@@ -169,9 +169,12 @@ class GridSearch(Artefact):
     def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return `accuracy.table`'s row a model, with its triple, and its difference to the paper's triple.
 
-        `over_paper`, in points, with an interval that holds for all networks together at 95 %; more seeds than `seeds`
-        may be in it. `triples`: how many of the grid round to the network.
+        All columns are of the search's own seeds: the fresh ones judge the claims and are in no column.
+        `over_paper`, in points, has an interval that holds for all networks together at 95 %. `triples`: how many
+        round to the network.
         """
+        results = {model: {s: run for s, run in runs.items() if s < FRESH} for model, runs in results.items()}
+        results = {model: runs for model, runs in results.items() if runs}
         rows = accuracy.table(study, results)
         if rows.empty:
             return rows
@@ -231,12 +234,12 @@ class GridSearch(Artefact):
         return "\n".join(lines)
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
-        """Draw the heat map over the constraint surface, and every network's difference to the paper's triple."""
-        from ..report.figures import accuracy_curves, grid_heatmap
+        """Draw the networks on the constraint surface, and every network's difference to the paper's triple."""
+        from ..report.figures import accuracy_curves, grid_plane
 
         figure, panels = accuracy_curves.panels(self.title, accuracy_curves.subtitle(study, results), widths=[1.35, 1])
-        grid_heatmap.heat_map(panels[0], points(study), search(study), surface(study), rival(study))
+        grid_plane.plane(panels[0], points(study), search(study), surface(study), rival(study), regret(study))
         named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
-        grid_heatmap.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
-        grid_heatmap.footnote(figure, study, surface(study), rows)
+        grid_plane.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
+        grid_plane.footnote(figure, study, surface(study), rows)
         return figure

@@ -10,8 +10,24 @@ from ..core.hardware import host_hash, processor_name
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas")
 
 
+def full_precision() -> None:
+    """Have a GPU compute fp32 in full: torch lets cuDNN round its inputs to 10 bits (TF32) by default."""
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def _tf32() -> bool:
+    import torch
+
+    return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+
+
 def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
     """Return where, when and with what a record is made; the host is named by a hash only.
+
+    Of a GPU also whether fp32 was rounded to TF32; records without that key were made as torch has it by default, with
+    TF32 in convolutions.
 
     Args:
         device: A device of torch, such as "cpu" or "cuda:0".
@@ -19,7 +35,8 @@ def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
     """
     import torch
 
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor_name()
+    gpu = device.startswith("cuda")
+    name = torch.cuda.get_device_name(device) if gpu else processor_name()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": name,
@@ -28,4 +45,4 @@ def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
         "host": host_hash(),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "data_fingerprint": fingerprint,
-    }
+    } | ({"tf32": _tf32()} if gpu else {})

@@ -15,7 +15,7 @@ from ..core.errors import EffnetError, one_line
 from ..data.datasets import DataSet, content_fingerprint
 from ..training.execution import Execution
 from .packing import pack_bits
-from .provenance import provenance
+from .provenance import full_precision, provenance
 from .run_spec import RunSpec
 from .run_store import RunRecord, RunStore
 
@@ -98,6 +98,7 @@ def _locked(spec, dataset, store, execution: Execution, deadline: float, group) 
         fingerprint = content_fingerprint(dataset)
         group = group or Group()
         group.begins(True)
+        full_precision()
         trained = train(spec, dataset, path, execution, Monitor(deadline, progress), group)
         store.keep_weights(spec.key, trained.weights)
         result = trained.result | {"correct": pack_bits(trained.correct)}

@@ -170,6 +170,42 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     assert np.abs(np.array(at) - np.array([16.5, 32.5]) / 56 * side + 0.5).max() <= 1
 
 
+def test_paired_differences_are_drawn_where_they_are():
+    plan = planned()
+    measured = invented_maps(plan.study)
+    figure, found = plan.draw(measured, plan.table(measured)), activation_maps.differences(measured)
+    panels = [axes for axes in figure.axes if not axes.images and axes.get_title("left")]
+    assert len(panels) == len(found) == 7
+    for axes, parts in zip(panels, found.values(), strict=True):
+        for y, estimate in enumerate(parts.values()):
+            spans = [list(line.get_xdata()) for line in axes.lines if list(line.get_ydata()) == [y, y]]
+            assert spans == [pytest.approx(estimate.interval95), pytest.approx(estimate.interval90)]
+    assert found["energy"]["depth"].value == pytest.approx(9, abs=1) and found["deletion"]["depth"].value > 0
+
+
+def test_on_mosaics_no_centre_prior_and_the_share_of_predictions_that_survive():
+    plan = planned()
+    measured = invented_maps(plan.study)
+    for number, one in enumerate(activation_maps.networks(measured)["depth"].values()):
+        one.result["agreement"]["same"]["tile"] = 0.13 + 0.01 * number
+    for method in ("baseline", "width", "resolution", "compound"):
+        for one in activation_maps.networks(measured)[method].values():
+            one.result["agreement"]["same"]["tile"] = 0.3
+    rows = plan.table(measured)
+    assert "centre prior" not in list(rows["row"]) and "uniform" in list(rows["row"])
+    words = plan.draw(measured, rows).texts
+    assert any("on a mosaic's tile only 15 to 30 % of the predictions survive" in one.get_text() for one in words)
+
+
+def test_maps_that_are_no_better_than_controls_are_named():
+    plan = planned()
+    rows = plan.table(invented_maps(plan.study))
+    assert activation_maps.no_better_than_controls(rows) == {}
+    rows.loc[rows["row"] == "uniform", "energy"] = rows.loc[rows["row"] == "width", "energy"].iloc[0]
+    named = activation_maps.no_better_than_controls(rows)["energy"]
+    assert "width" in named and "baseline" in named and "compound" not in named
+
+
 def test_more_evidence_is_lighter_also_in_grey():
     light = [luminance(colour) for colour in plt.get_cmap(map_panels.HEAT)(np.linspace(0, 1, 50))]
     assert (np.diff(light) > 0).all() and light[-1] - light[0] > 0.8

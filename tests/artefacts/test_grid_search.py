@@ -200,6 +200,31 @@ def test_the_table_has_triples_and_simultaneous_intervals(judged):
     assert paper["full_flops"] == count(full).madds
 
 
+def test_fresh_seeds_are_in_no_column_of_the_table(judged):
+    plan = judged(3.0)
+    results = plan.results()
+    rows = plan.table(results)
+    for pair in grid_search.duels(plan.study).values():
+        for network in pair:
+            runs = {seed: plan.study.store.find(plan.study.spec(network, seed)) for seed in range(100, 105)}
+            if network in results:
+                results[network] = results[network] | runs
+    assert any(100 in runs for runs in results.values())
+    pd.testing.assert_frame_equal(plan.table(results), rows)
+
+
+def test_only_what_is_told_apart_is_filled_and_nothing_is_coloured_between(judged):
+    alike, apart = (judged(0.5, accuracy=accuracy) for accuracy in (lambda triple: 60.0, top_of))
+    for plan, filled in ((alike, False), (apart, True)):
+        axes = finished(plan)[0].axes[0]
+        assert not any(getattr(one, "filled", False) for one in axes.collections)
+        assert len(finished(plan)[0].axes) == 2  # no colour bar
+        shown = [line for line in axes.lines if line.get_markersize() == 8]
+        differences = [d for d in grid_search.regret(plan.study).differences.values() if d[1] > 0 or d[2] < 0]
+        assert len(shown) == 12 and bool(differences) == filled
+        assert sum(line.get_markerfacecolor() != "white" for line in shown) == len(differences)
+
+
 # Parameters ---------------------------------------------------------------------------------------------------
 
 

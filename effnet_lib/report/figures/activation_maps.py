@@ -14,8 +14,8 @@ from ...measure.maps.geometry import Cells
 from ...measure.maps.network_maps import NetworkMaps
 from ...runs.packing import image, unpack
 from ..tables import activation_maps
-from . import style
-from .style import COLOURS, MARKERS
+from . import forest, style
+from .style import COLOURS
 
 if TYPE_CHECKING:
     from ...study.decided_study import Study
@@ -32,7 +32,7 @@ SHARE = 0.62  # of the heat in a mixture with the image in grey
 SHADES = 40  # of each colour in a mixture: too fine to see, and the files are smaller by a quarter than with 255
 LONGEST = 15  # letters of a class's name in a caption
 PANELS_WIDE = 12  # of photographs and their maps: of the trio three photographs; more stand in the notebook
-CONTROLS = {"uniform": ":", "centre prior": "--", "untrained": "-."}
+CONTROLS = ("uniform", "centre prior", "untrained")
 PANELS = localisation.WORDS | faithfulness.WORDS
 
 
@@ -51,9 +51,9 @@ def figure(title: str, study: "Study", measured: activation_maps.Measured, rows:
     if shown:
         left, right = parts[0].subfigures(1, 2, width_ratios=[1.25, 1])
         _grid(left, gallery, shown)
-        _measures(right, rows)
+        _measures(right, measured, rows)
     elif gallery.runs:
-        _measures(parts[0], rows)
+        _measures(parts[0], measured, rows)
     if photographs:
         _photographs(parts[-1], photographs)
     height = whole.get_figheight()
@@ -97,8 +97,11 @@ def _footnote(measured: activation_maps.Measured, gallery: activation_maps.Galle
                 f"maps of the trained weights at output stride {settings.picture_stride}: at least {low:.0f} % of the "
                 "predictions stay the same"
             )
+        if activation_maps.tiled(measured):
+            kept = [row["same_tile"] for row in activation_maps.agreement(measured).values()]
+            notes.append(f"on a mosaic's tile only {min(kept):.0f} to {max(kept):.0f} % of the predictions survive")
         several = any(len(runs) > 1 for runs in activation_maps.networks(measured).values())
-        bars = "bars: 95 % over seeds and pictures" if several else "crosses: one seed, no interval"
+        bars = "bars: 95 % (thin) and 90 % over networks and images" if several else "crosses: one seed, no interval"
         notes.append(f"all maps pooled to {settings.grid}x{settings.grid}; {bars}")
     if gallery.runs and not gallery.chosen():
         notes.append("no image is drawn: of none does every network's map say something")
@@ -153,38 +156,43 @@ def _grid(part: SubFigure, gallery: activation_maps.Gallery, shown: list[int]) -
         _bare(axes)
 
 
-def _measures(part: SubFigure, rows: pd.DataFrame) -> None:
+def _measures(part: SubFigure, measured: activation_maps.Measured, rows: pd.DataFrame) -> None:
+    """Draw the compound model minus each other, a panel a measure, and beside each what the scores themselves are."""
     panels = part.subplots(4, 2)
-    models = rows[rows["flops_ratio"].notna()]
+    by, found = rows.set_index("row"), activation_maps.differences(measured)
     for axes, (measure, words) in zip(panels.flat, PANELS.items(), strict=False):
-        for row in models.itertuples():
-            value, low, high = (getattr(row, f"{measure}{end}") for end in ("", "_low", "_high"))
-            colour = COLOURS[row.row]
-            if not pd.isna(low):
-                axes.errorbar(row.flops_ratio, value, [[value - low], [high - value]], color=colour, capsize=2, lw=1)
-            axes.plot(row.flops_ratio, value, MARKERS[row.row] if row.seeds > 1 else "x", color=colour, markersize=6)
-        for name, line in CONTROLS.items():
-            level = rows.loc[rows["row"] == name, measure]
-            if len(level) and pd.notna(level.iloc[0]):
-                axes.axhline(level.iloc[0], color="0.45", linestyle=line, linewidth=1)
-        axes.set_title(words, loc="left", fontsize=8.5)
-        style.ratio_axis(axes, models["flops_ratio"])
-        axes.set_xlabel("")
-        axes.tick_params(labelsize=7.5)
-        axes.set_ylabel("points" if measure == "road" else "%", fontsize=8)
-    for axes in (panels[-1, 0], panels[-2, -1]):
-        axes.set_xlabel(style.FLOPS_RATIO, fontsize=8)
-    _legend(panels[-1, -1], models)
+        parts = found[measure]
+        for y, (other, estimate) in enumerate(parts.items()):
+            forest.effect(axes, y, other, estimate, numbers=False)
+        axes.axvline(0, color="0.15", linewidth=0.9, zorder=1)
+        axes.set_yticks(range(len(parts)), [f"− {other}" for other in parts], fontsize=7.5)
+        axes.set_ylim(len(parts) - 0.4, -0.6)
+        axes.margins(x=0.1)
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="x", labelsize=7.5)
+        axes.set_title(f"{words}\n{_levels(by, measure)}", loc="left", fontsize=8)
+    panels[-1, -1].axis("off")
+    panels[-1, -1].text(-0.3, 0.5, _legend(rows), fontsize=7.5, va="center", transform=panels[-1, -1].transAxes)
 
 
-def _legend(axes: Axes, models: pd.DataFrame) -> None:
-    axes.axis("off")
-    for row in models.itertuples():
-        marker = MARKERS[row.row] if row.seeds > 1 else "x"
-        axes.plot([], [], marker, color=COLOURS[row.row], label=HEADS[row.row])
-    for name, line in CONTROLS.items():
-        axes.plot([], [], color="0.45", linestyle=line, label=f"control: {name}")
-    axes.legend(loc="center", fontsize=8, frameon=False)
+def _levels(by: pd.DataFrame, measure: str) -> str:
+    """Say what the compound model's score is, and what the best control reaches."""
+    unit = " points" if measure == "road" else " %"
+    value = by[measure].get("compound", float("nan"))
+    words = "compound not measured" if pd.isna(value) else f"compound {value:.0f}{unit}"
+    best = by[measure].reindex(CONTROLS).max()
+    return words if pd.isna(best) else f"{words}, best control {best:.0f}{unit}"
+
+
+def _legend(rows: pd.DataFrame) -> str:
+    models = rows[rows["flops_ratio"].notna()]
+    costs = "\n".join(f"{row.row} {row.flops_ratio:.2f}x" for row in models.itertuples())
+    text = f"Compound scaling minus each other,\npoints; right of 0 speaks for it.\nFLOPS over the baseline's:\n{costs}"
+    short = activation_maps.no_better_than_controls(rows)
+    lines = [
+        f"\n{name}: " + ("all" if len(found) == len(models) else ", ".join(found)) for name, found in short.items()
+    ]
+    return text + ("\nNo better than a control (95 %):" + "".join(lines) if lines else "")
 
 
 def _photographs(part: SubFigure, photographs: list) -> None:

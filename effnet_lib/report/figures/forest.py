@@ -99,7 +99,7 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> N
     axes.grid(axis="y", visible=False)
 
 
-def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
+def effect(axes: Axes, y: float, method: str, estimate: Estimate, numbers: bool = True) -> None:
     """Draw an effect in a method's colour: thick its 90 %, thin its 95 % interval, a cross without an interval."""
     colour = COLOURS[method]
     if estimate.value is None:
@@ -111,7 +111,8 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate) -> None:
         axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
         axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
         axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=7, markeredgecolor="white")
-    _in_row(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}")
+    if numbers:
+        _in_row(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}")
 
 
 def _in_row(axes: Axes, y: float, text: str) -> None:

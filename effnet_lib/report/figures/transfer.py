@@ -1,6 +1,7 @@
 """Figure 6: accuracy against parameters, a panel a data set; what is measured apart from what the paper prints."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +18,7 @@ from . import style
 from .style import COLOURS, HALO
 
 Networks = Mapping[str, Mapping[int, Measurement]]
+LEAST_SPAN = 5.0  # points of an axis of measured accuracies: half a point must not look like a gulf
 MARKS = {"probe": "o", "finetune": "D", "scratch": "s"}
 CROSSES = {"probe": "x", "finetune": "X", "scratch": "P"}  # of a single measurement, which has no interval
 DASHES = ("-", "--", ":", "-.")
@@ -86,8 +88,10 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
         alpha = 1.0 if number == 0 else 0.75
         look = {"color": OURS, "markersize": 6, "lw": 1.3, "alpha": alpha}
         marks = [(MARKS if interval else CROSSES)[line.method] for _, _, interval, _ in points]
-        axes.plot([], [], DASHES[number % 4], marker=marks[0], label=words, **look)
-        axes.plot([point[0] for point in points], [point[1] for point in points], DASHES[number % 4], **look)
+        joined = [pair for pair in pairwise(points) if pair[0][2] and pair[1][2]]
+        axes.plot([], [], linestyle=DASHES[number % 4] if joined else "none", marker=marks[0], label=words, **look)
+        for one, other in joined:  # a line to a single measurement would draw what may be chance
+            axes.plot([one[0], other[0]], [one[1], other[1]], DASHES[number % 4], **look)
         for (place, value, interval, _), marker in zip(points, marks, strict=True):
             axes.plot(place, value, marker=marker, **look)
             if interval:
@@ -101,6 +105,8 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
     )
     axes.margins(y=0.22)
     low, high = axes.get_ylim()
+    more = max(0.0, LEAST_SPAN - (high - low)) / 2
+    low, high = low - more, high + more
     axes.set_ylim(low - 0.12 * (high - low), min(high, 102))  # below the lowest bar there is room for the legend
     axes.set_title(f"{next(iter(lines)).label}, measured", loc="left", fontsize=10)
     axes.set_ylabel(f"accuracy ({metric}, %)")

@@ -1,6 +1,7 @@
 """Figure 7's measurements as the arrays that its table, claims and drawing are made from."""
 
 import numpy as np
+import pandas as pd
 
 from ...measure.maps import faithfulness, localisation
 from ...measure.maps.evaluation_images import DRAWN, OUTLINE, Settings, Thumbnails
@@ -8,7 +9,8 @@ from ...measure.maps.network_maps import NetworkMaps
 from ...measure.maps.photographs import Photograph
 from ...runs.measurement_store import Measurement, Task
 from ...runs.packing import image, unpack, unpack_bits
-from ...stats.score_intervals import Scores
+from ...stats.estimate import Estimate
+from ...stats.score_intervals import Scores, contrast
 
 Measured = dict[Task, Measurement]
 
@@ -43,14 +45,46 @@ def scores(measured: Measured, level: str) -> dict[str, Scores]:
     }
 
 
+def differences(measured: Measured) -> dict[str, dict[str, Estimate]]:
+    """Return measure -> other method -> the compound model's score minus that, paired by image, in points.
+
+    Of pooled maps; the sign of deletion is turned, so that positive speaks for the compound model everywhere.
+    """
+    found = {}
+    for measure, methods in scores(measured, "pooled").items():
+        sign = -1.0 if measure == "deletion" else 1.0
+        others = [method for method in methods if method != "compound"]
+        found[measure] = {other: contrast(methods, {"compound": sign, other: -sign}) for other in others}
+    return found
+
+
+def tiled(measured: Measured) -> bool:
+    """Say whether scenes are mosaics: networks see tiles of them that are as large as a whole image in training."""
+    return any("same_tile" in row for row in agreement(measured).values())
+
+
+def no_better_than_controls(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Return measure -> the networks whose score has no 95 % interval above every control's."""
+    controls, found = rows[rows["flops_ratio"].isna()], {}
+    for measure in localisation.MEASURES:
+        least = controls[measure].max()
+        short = rows[rows["flops_ratio"].notna() & ~(rows[f"{measure}_low"] > least)]["row"]
+        if len(short):
+            found[measure] = list(short)
+    return found
+
+
 def controls(measured: Measured) -> dict[str, dict[str, float]]:
-    """Return the controls that look at no image, name -> measure -> percent: the same for every network."""
+    """Return the controls that look at no image, name -> measure -> percent: the same for every network.
+
+    On mosaics the centre prior is left out: tiles lie around the centre alike, so it says what the uniform map does.
+    """
     first = next(iter(next(iter(networks(measured).values()), {}).values()), None)
     if first is None:
         return {}
     return {
         name: {measure: 100 * float(unpack(text, (1,))[0]) for measure, text in first.result["scores"][name].items()}
-        for name in ("uniform", "centre prior")
+        for name in (("uniform",) if tiled(measured) else ("uniform", "centre prior"))
     }
 
 

@@ -17,6 +17,7 @@ from ...stats.estimate import Estimate, welch
 from ...stats.paired_outcomes import PairedOutcomes
 
 Records = dict[Probe | FineTune, Measurement]
+COMPARABLE = 1.0  # points by which an accuracy may be lower than another and a ratio of sizes still say something
 Networks = dict[str, dict[int, Measurement]]  # by network and seed (of a probe, its draw of training images)
 
 
@@ -87,7 +88,7 @@ def table(records: Records) -> pd.DataFrame:
     Returns:
         Accuracies in percent with 95 % intervals, parameters in millions without the classifier.
         ratio: the comparison model's parameters over the EfficientNet's; of our rows, the printed comparison with the
-            public models.
+            public models; blank where our accuracy is lower by more than a point.
     """
     printed = paper.table(5)
     public = printed[printed["comparison"] == "public"].set_index("dataset")
@@ -97,7 +98,7 @@ def table(records: Records) -> pd.DataFrame:
         for name in networks:
             row = _measured(line, networks, name)
             if dataset and dataset.printed:
-                row |= _comparison(public.loc[dataset.printed], row["params_m"])
+                row |= _comparison(public.loc[dataset.printed], row["params_m"], row["accuracy"])
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -138,13 +139,15 @@ def _measured(line: Series, networks: Networks, name: str) -> dict[str, Any]:
     }
 
 
-def _comparison(public: pd.Series, params_m: float) -> dict[str, Any]:
+def _comparison(public: pd.Series, params_m: float, accuracy: float) -> dict[str, Any]:
+    """Return the printed comparison; without a ratio where our accuracy is lower."""
+    comparable = accuracy >= public["other_accuracy_percent"] - COMPARABLE
     return {
         "comparison": "public",
         "other_model": public["other_model"],
         "other_accuracy": public["other_accuracy_percent"],
         "other_params_m": public["other_params_millions"],
-        "ratio": public["other_params_millions"] / params_m,
+        "ratio": public["other_params_millions"] / params_m if comparable else nan,
     }
 
 

@@ -1,15 +1,12 @@
-"""The grid search's drawing: a heat map over the constraint surface, and differences to the paper's triple."""
+"""The grid search's drawing: networks on the constraint surface, and their differences to the paper's triple."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from matplotlib.tri import Triangulation
 
 from ...runs.run_store import RunRecord
 from ...stats.claims import DELTA
@@ -29,34 +26,31 @@ ROUNDING = {
 }
 
 
-def heat_map(
+def plane(
     axes: Axes,
     grid: Sequence[Point],
     searched: Mapping[Candidate, Mapping[int, RunRecord]],
     surface: Surface | None,
     winner: Candidate | None,
+    regret: Regret | None,
 ) -> None:
-    """Draw top-1 over (alpha, gamma), beta following from the constraint; nothing is coloured beyond the networks.
+    """Draw the networks over (alpha, gamma), beta following from the constraint, with their difference to the paper's.
+
+    Filled only where the difference's interval, which holds for all together, excludes 0: whatever is coloured between
+    networks that nothing tells apart would be a picture of noise.
 
     Args:
         grid: all distinct networks, small where untrained.
         searched: the trained networks' records, by seed.
         winner: the best network but the paper's, where it is decided.
     """
-    listed = [
-        (network.triple.depth, network.triple.resolution, np.mean([run.top1 for run in runs.values()]))
-        for network, runs in searched.items()
-    ]
-    means = pd.DataFrame(listed, columns=["alpha", "gamma", "top1"])
     axes.set(xscale="log", yscale="log", xlim=(0.94, 2.2), ylim=(0.955, 1.47))
-    low, high = (means["top1"].min(), means["top1"].max()) if len(means) else (0.0, 100.0)
-    colours = {"cmap": sns.color_palette("viridis", as_cmap=True), "vmin": low - 0.05, "vmax": high + 0.05}
-    _shade(axes, means, **colours)
     others = [p.candidate.triple for p in grid if p.candidate not in searched]
     axes.plot([t.depth for t in others], [t.resolution for t in others], ".", color="0.55", markersize=3, zorder=2)
-    squares = {"marker": "s", "edgecolors": "white", "zorder": 4} | colours
-    drawn = axes.scatter(means["alpha"], means["gamma"], 90, means["top1"], **squares)
-    plt.colorbar(drawn, ax=axes, label="top-1 (%)", pad=0.01, shrink=0.85)
+    for network in searched:
+        marker, face = _told_apart(regret.differences.get(network.name) if regret else None)
+        look = {"markersize": 8, "markerfacecolor": face, "markeredgecolor": "0.25", "markeredgewidth": 1.3}
+        axes.plot(network.triple.depth, network.triple.resolution, marker, zorder=4, **look)
     _constraint(axes)
     _surface(axes, surface)
     _betas(axes, searched, winner)
@@ -66,17 +60,16 @@ def heat_map(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="α (depth)", ylabel="γ (resolution)")
-    axes.set_title("top-1 over the constraint surface; numbers: β (width)", loc="left", fontsize=10)
+    words = "networks searched; numbers: β (width); filled: clearly better (▲) or worse (▼) than the paper's"
+    axes.set_title(words, loc="left", fontsize=9)
 
 
-def _shade(axes: Axes, means: pd.DataFrame, cmap, vmin: float, vmax: float) -> None:
-    """Colour what lies between the networks, where they span an area."""
-    where = means.groupby(["alpha", "gamma"], as_index=False)["top1"].mean()  # networks that differ in beta only
-    flat = np.log(where[["alpha", "gamma"]].to_numpy())
-    if len(flat) >= 3 and np.linalg.matrix_rank(flat - flat.mean(axis=0), tol=1e-6) == 2:
-        # Neighbours on the logarithmic axes, as everything here is drawn.
-        mesh = Triangulation(where["alpha"], where["gamma"], Triangulation(*flat.T).triangles)
-        axes.tricontourf(mesh, where["top1"], np.linspace(vmin, vmax, 15), cmap=cmap, alpha=0.55)
+def _told_apart(difference: tuple[float, float | None, float | None] | None) -> tuple[str, str]:
+    """Return marker and face of a network, by whether its difference's interval excludes 0."""
+    _, low, high = difference or (0.0, None, None)
+    if low is not None and low > 0:
+        return "^", "0.25"
+    return ("v", "0.25") if high is not None and high < 0 else ("s", "white")
 
 
 def _betas(axes: Axes, networks: Iterable[Candidate], winner: Candidate | None) -> None:
