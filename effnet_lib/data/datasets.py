@@ -54,7 +54,7 @@ FRACTALS = {
     "fractals-10": FractalSpec(classes=10, train_per_class=40, val_per_class=20),
     "fractals-100": FractalSpec(classes=100, train_per_class=60, val_per_class=20),
     # For the default profile: classes overlap, so that a network which is trained to its end leaves a quarter wrong.
-    "fractals-overlap-20": FractalSpec(classes=20, train_per_class=320, val_per_class=250, jitter=0.55),
+    "fractals-20-jitter-50": FractalSpec(classes=20, train_per_class=320, val_per_class=250, jitter=0.5),
     # The first classes of the same generator, each among others: a network that only ever saw figures that fill the
     # frame need not know where one is.
     "scenes-10": FractalSpec(classes=10, train_per_class=40, val_per_class=20, clutter=10),
@@ -71,7 +71,7 @@ PHOTOS = {
 LABELS = {
     "fractals-10": "fractals, 10 classes (embedded)",
     "fractals-100": "fractals, 100 classes (embedded)",
-    "fractals-overlap-20": "fractals, 20 classes that overlap (embedded)",
+    "fractals-20-jitter-50": "fractals, 20 classes that overlap (embedded)",
     "scenes-10": "fractal scenes, 10 classes among clutter (embedded)",
     "scenes-20": "fractal scenes, 20 classes among clutter (embedded)",
     "imagenette-224": "Imagenette, 10 ImageNet classes, 224 px squares",

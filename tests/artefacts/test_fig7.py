@@ -45,7 +45,7 @@ def test_the_five_models_are_table_7s():
         Scaling(1.4, 1.2, 1.3),
     ]
     assert found["compound"].name == "compound 1.4/1.2/1.3"
-    assert [model.arch.final_px for model in found.values()] == [7, 7, 7, 14, 10]
+    assert [model.arch.final_px for model in found.values()] == [6, 6, 6, 12, 8]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_cpu_profile_trains_on_scenes_from_a_baseline_of_its_own():
 @pytest.mark.parametrize(
     "base, data, expected",
     [
-        (ProxyBaseline(0.15, 0.25, 56, stride=8), "scenes-20", (32, 32, 7)),
+        (ProxyBaseline(0.15, 0.25, 48, stride=8), "scenes-20", (32, 32, 6)),
         (ProxyBaseline(0.25, 0.25, 49, stride=16), "scenes-20", (32, 32, 4)),
         (ProxyBaseline(0.25, 0.5, 96), "imagenette-224", (32, 16, 6)),
         (ProxyBaseline(1, 1, 224), "imagenette-224", (32, 32, 7)),
@@ -163,11 +163,11 @@ def test_the_figure_can_be_read_and_its_peaks_lie_in_the_objects():
     assert [axes.get_title() for axes in figure.axes[:6]] == ["original", *map_panels.HEADS.values()]
     images = [axes for axes in figure.axes if axes.images]
     assert len(images) == 5 * 6
-    # The first image's baseline: its peak cell (1, 2) is centred on pixel (16, 32) of 56.
+    # The first image's baseline: its peak cell (1, 2) is centred on pixel (16, 32) of 48.
     shown = images[1].images[0].get_array()
     side = len(shown)
     at = np.unravel_index(np.dot(shown, (0.2126, 0.7152, 0.0722)).argmax(), (side, side))
-    assert np.abs(np.array(at) - np.array([16.5, 32.5]) / 56 * side + 0.5).max() <= 1
+    assert np.abs(np.array(at) - np.array([16.5, 32.5]) / 48 * side + 0.5).max() <= 1
 
 
 def test_paired_differences_are_drawn_where_they_are():
