@@ -109,7 +109,7 @@ class NasB0(Artefact):
     def later(self, study: Study) -> list[RunSpec]:
         """Return the runs that the search needs next; the stored records say where it is."""
         search = searched(study)
-        return [spec for spec in search.pending() if not study.store.diverged(spec.key)] if search else []
+        return [spec for spec in search.known() if not study.store.diverged(spec.key)] if search else []
 
     def stages(self, study: Study) -> Iterator[QueueStage]:
         """Yield the queue's stages: B0 and what surrounds it, the search batch by batch, then what rests on it."""
@@ -120,7 +120,7 @@ class NasB0(Artefact):
         search = searched(Study(own, study.dataset if same else declare(own.dataset), study.store))
         parts = {
             "B0 and networks of its FLOPS": search.fixed(),
-            "the search's next networks": search.searched(),
+            "the search's networks": search.searched(),
             "longer training": list(search.longer().values()),
             "winner and B0, scaled": search.finals(),
         }

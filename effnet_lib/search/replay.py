@@ -22,7 +22,7 @@ class Progress:
     Args:
         scores: of every network evaluated, in the order in which they were first asked for.
         found: the candidate of each of these networks.
-        pending: those asked for that no score is stored of; none where the search has ended.
+        pending: the batch of which some score is still missing; none where the search has ended.
     """
 
     scores: dict[Key, Score] = field(default_factory=dict)
@@ -65,8 +65,8 @@ def replay(
         if not new:
             break
         scores = {key: known(key, candidate) for key, candidate in new.items()}
-        done.pending = {key: new[key] for _, key in asked if scores[key] is None}
-        if done.pending:
+        if None in scores.values():
+            done.pending = {key: new[key] for _, key in asked}
             break
         for candidate, key in asked:
             done.scores.setdefault(key, scores[key])

@@ -92,9 +92,9 @@ class TrainedSearch:
         return {arch: self.spec(arch, factor=self.setting.long_factor) for arch in first}
 
     def searched(self) -> list[RunSpec]:
-        """Return the runs that the searches ask for next; none once all have ended."""
-        asked = (self.progress(w).pending for w in self.setting.ws)
-        return list(dict.fromkeys(self.spec(arch) for pending in asked for arch in pending))
+        """Return the runs that the searches have asked for so far, in their order."""
+        done = (self.progress(w) for w in self.setting.ws)
+        return list(dict.fromkeys(self.spec(arch) for one in done for arch in (*one.found, *one.pending)))
 
     def winner(self, w: float) -> Candidate | None:
         """Return the best candidate for an exponent; None before its search has ended."""
@@ -123,8 +123,8 @@ class TrainedSearch:
         """The exponent whose winner is scaled: the paper's where it is searched, else the first."""
         return W if W in self.setting.ws else self.setting.ws[0]
 
-    def pending(self) -> list[RunSpec]:
-        """Return the runs that are to be made next, whatever is stored of them."""
+    def known(self) -> list[RunSpec]:
+        """Return the runs that are known so far, stored or not; once all are stored, the search has ended."""
         return list(dict.fromkeys([*self.fixed(), *self.searched(), *self.longer().values(), *self.finals()]))
 
     def runs(self, specs: Iterable[RunSpec]) -> Runs:

@@ -62,7 +62,7 @@ def searched(monkeypatch, record_of, of=searching.accuracy, **given) -> tuple[Me
 def test_a_search_goes_on_in_batches_until_everything_is_there(monkeypatch, record_of):
     plan, rounds = searched(monkeypatch, record_of)
     setting, search = SETTINGS["cpu"], nas_b0.searched(plan.study)
-    assert search.pending() and not [spec for spec in search.pending() if not plan.study.store.find(spec)]
+    assert search.known() and not [spec for spec in search.known() if not plan.study.store.find(spec)]
     held = {spec.arch for spec in search.fixed()} | set(search.progress(-0.07).found)
     assert len(search.progress(-0.07).scores) == setting.evaluations == 16
     both = len(search.progress(-0.07).found.keys() & search.neighbours.keys())
@@ -118,8 +118,10 @@ def test_the_queue_asks_for_the_same_runs(profile):
 def test_the_queue_goes_through_a_whole_search(monkeypatch, record_of):
     rounds, study = searching.pretend(monkeypatch, record_of), Study.of(PROFILES["cpu"], RunStore())
     work(study, ["nas_b0"], SweepOptions(0, say=lambda line: None))
+    made = {path.stem for path in (study.store.root / "records").iterdir()}
+    assert made == {spec.key for stage in stages(study, ["nas_b0"]) for spec in stage.specs}  # what publish takes
     search = nas_b0.searched(eff.plan("nas_b0", profile="cpu").study)
-    assert search.winner(-0.07) and all(search.study.store.find(spec) for spec in search.pending())
+    assert search.winner(-0.07) and all(search.study.store.find(spec) for spec in search.known())
     assert len(rounds) >= 4  # the fixed runs, three batches, the finals
 
 
