@@ -64,7 +64,7 @@ def latency(seconds: float) -> Measurement:
 def test_measurements_and_runs_are_published_together_and_a_later_measurement_replaces(
     tiny_spec, record_of, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(publish, "redraw", lambda name: [])
+    monkeypatch.setattr(publish, "redraw", lambda name, *chosen: [])
     runs, store = RunStore(root=tmp_path / "other"), MeasurementStore(root=tmp_path / "other")
     runs.put(record_of(tiny_spec))
     store.put(latency(5))
