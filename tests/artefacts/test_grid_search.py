@@ -213,16 +213,16 @@ def test_fresh_seeds_are_in_no_column_of_the_table(judged):
     pd.testing.assert_frame_equal(plan.table(results), rows)
 
 
-def test_only_what_is_told_apart_is_filled_and_nothing_is_coloured_between(judged):
-    alike, apart = (judged(0.5, accuracy=accuracy) for accuracy in (lambda triple: 60.0, top_of))
-    for plan, filled in ((alike, False), (apart, True)):
-        axes = finished(plan)[0].axes[0]
-        assert not any(getattr(one, "filled", False) for one in axes.collections)
-        assert len(finished(plan)[0].axes) == 2  # no colour bar
-        shown = [line for line in axes.lines if line.get_markersize() == 8]
-        differences = [d for d in grid_search.regret(plan.study).differences.values() if d[1] > 0 or d[2] < 0]
-        assert len(shown) == 12 and bool(differences) == filled
-        assert sum(line.get_markerfacecolor() != "white" for line in shown) == len(differences)
+@pytest.mark.parametrize("accuracy, filled", [(lambda triple: 60.0, False), (top_of, True)], ids=["alike", "apart"])
+def test_only_what_is_told_apart_is_filled_and_nothing_is_coloured_between(judged, accuracy, filled):
+    plan = judged(0.5, accuracy=accuracy)
+    page = finished(plan)[0]
+    axes = page.axes[0]
+    assert not any(getattr(one, "filled", False) for one in axes.collections) and len(page.axes) == 2  # no colour bar
+    shown = [line for line in axes.lines if line.get_markersize() == 8]
+    apart = [d for d in grid_search.regret(plan.study).differences.values() if d[1] > 0 or d[2] < 0]
+    assert len(shown) == 12 and bool(apart) == filled
+    assert sum(line.get_markerfacecolor() != "white" for line in shown) == len(apart)
 
 
 # Parameters ---------------------------------------------------------------------------------------------------
