@@ -4,6 +4,7 @@
 EXECUTED := $(or $(PROFILE),smoke)
 PROFILE ?= cpu
 JOBS ?= 2
+FUZZ_SECONDS ?= 600
 ARGS ?=
 
 VENV := .venv
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test test-slow test-notebook test-browser notebooks chromium lint lock lab gallery clean FORCE
+.PHONY: help setup test test-slow test-notebook test-browser notebooks fuzz chromium lint lock lab gallery clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ test-notebook:  ## executes NOTEBOOK=<file name> and tests it; EFFNET_KEEP=<fold
 test-browser: setup chromium  ## JupyterLab in a real browser; installs Chromium where it may
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
+fuzz: setup  ## tries inputs that nobody thought of, for FUZZ_SECONDS=600; docs/fuzzing.md
+	PYTHONPATH=tests $(BIN)/python -m support.fuzzing --seconds $(FUZZ_SECONDS) $(ARGS)
+
 # Debian's package; Ubuntu's of that name only points to a snap, which the last line tells from a browser.
 chromium:
 	@found() { command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
@@ -57,7 +61,7 @@ chromium:
 	found >/dev/null || { echo 'No Chromium: install your system'"'"'s package (Debian: sudo apt-get install chromium).' >&2; exit 1; }
 
 # One process a core and one thread a process is by far the fastest on small machines.
-test test-slow test-notebook test-browser notebooks: export OMP_NUM_THREADS = 1
+test test-slow test-notebook test-browser notebooks fuzz: export OMP_NUM_THREADS = 1
 
 notebooks: setup  ## executes every notebook, in profile smoke unless another is given
 	$(BIN)/effnet run all --profile $(EXECUTED) $(ARGS)

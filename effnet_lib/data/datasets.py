@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 
 from ..core import paths
-from ..core.errors import DataError, ParameterError, nearest
+from ..core.errors import DataError, ParameterError, nearest, one_line
 from ..core.user_paths import user_path
 from . import fractal_scenes, image_folder
 from .fractals import FractalSpec, generate
@@ -126,7 +126,10 @@ def content_fingerprint(dataset: DataSet) -> str:
     if dataset.fractals:
         return _generated_fingerprint(dataset.fractals)
     if not dataset.folder.is_dir() and dataset.id.startswith("imagenette-320"):
-        _download_imagenette(dataset.folder)
+        try:
+            _download_imagenette(dataset.folder)
+        except (OSError, RuntimeError) as error:  # no network, no room, or another archive than its checksum says
+            raise DataError(f"dataset=imagenette-320: it cannot be downloaded ({one_line(error)})") from error
     if not dataset.folder.is_dir():
         raise DataError(
             f"dataset={dataset.id.removesuffix(HOLDOUT)}: there is no folder {str(dataset.folder)!r}; put train/ and "

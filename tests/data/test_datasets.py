@@ -195,3 +195,13 @@ def test_download_happens_once(images, tmp_path, monkeypatch):
     dataset = declare("imagenette-320")
     assert len(load(dataset, "val", 32)) == 18 and len(load(dataset, "train", 32)) == 36
     assert calls == [tmp_path / "data"]
+
+
+@pytest.mark.parametrize("error", [OSError("no route to host"), RuntimeError("File not found or\ncorrupted.")])
+def test_a_download_that_fails_is_one_line(monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("torchvision.datasets.Imagenette", fail)
+    with pytest.raises(DataError, match=r"^dataset=imagenette-320: it cannot be downloaded \(.*\)$"):
+        content_fingerprint(declare("imagenette-320"))
