@@ -16,7 +16,7 @@ from ..stats.paired_accuracy import OverImages
 from ..study.decided_study import Study
 from ..study.parameters import listed
 from ..study.possible import obtainable, possible
-from ..study.ranges import Range
+from ..study.ranges import RANGES
 from ..study.registry import Artefact, Needs
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Table7(Artefact):
     published_in = ("photos",)
     parameters: ClassVar = {
         "models": (None, listed(pretrained.NAMES)),
-        "pictures": (None, Range(2, 1000)),
+        "pictures": (None, RANGES["pictures"]),
     }
 
     def measurements(self, study: Study) -> list[CreditedPhotograph | Faithfulness]:

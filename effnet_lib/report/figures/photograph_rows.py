@@ -21,7 +21,7 @@ from .style import COLOURS
 LICENCES = {"https://creativecommons.org/licenses/by/2.0/": "CC BY 2.0"}
 BETTER = {"road": "higher is better", "insertion": "higher is better", "deletion": "lower is better"}
 FOOT = (
-    "Maps of the photograph's own class. The photographs are cropped to what the network sees and made smaller. "
+    "Maps of the photograph's own class. The photographs are cropped to what the network sees and made smaller.\n"
     "Bars: 95 % over images; the networks are one training each."
 )
 
@@ -43,7 +43,7 @@ def draw(
     style.theme()
     columns = 1 + len(shown[0].result["models"]) if shown else 0
     whole = plt.figure(figsize=(max(8.0, 1.95 * columns + 4.6 * (not rows.empty)), 2.5 * max(len(shown), 2) + 1.0))
-    whole.get_layout_engine().set(rect=(0, 0.045, 1, 0.845))
+    whole.get_layout_engine().set(rect=(0, 0.06, 1, 0.83))
     widths = [1.95 * columns] * bool(columns) + [4.6] * (not rows.empty)
     parts = list(np.atleast_1d(whole.subfigures(1, len(widths), width_ratios=widths))) if widths else []
     if shown:
@@ -56,7 +56,7 @@ def draw(
         axes.set_axis_off()
     style.headline(whole, 0.965, title)
     style.line(whole, 0.918, _subtitle(shown, rows))
-    style.line(whole, 0.022, FOOT, fontsize=7.5)
+    style.line(whole, 0.03, FOOT, fontsize=7.5)
     return whole
 
 
