@@ -14,7 +14,7 @@ HOLDS = {
     "artefacts": "one module a figure or table: plan, table, claims, draw; none imports another",
     "report": "tables (without matplotlib) and figures (the only drawers)",
     "search": "the architecture search: spaces, searchers, what they evaluate; replayed from the store",
-    "measure": "latency, maps, transfer: strangers to each other",
+    "measure": "latency, maps, transfer, evaluation: strangers",
     "study": "profiles, decisions, plans, queue: what to run",
     "runs": "a run or measurement from its spec to its stored record; processes, Ray",
     "training": "one network: input pipeline, step, trainer, checkpoint",

@@ -47,7 +47,9 @@ def _execution_options(command: argparse.ArgumentParser) -> None:
 
 
 def _list(made) -> None:
-    command = _command(made, "list", commands.list_all, "list artefacts and profiles")
+    command = _command(
+        made, "list", commands.list_all, "list figures and tables with what they need and their state, and profiles"
+    )
     command.add_argument("--ids", action="store_true", help="artefact ids only, one a line")
 
 

@@ -33,15 +33,12 @@ def _study(args: Namespace):
 
 
 def list_all(args: Namespace) -> int:
-    """Print artefacts and profiles."""
+    """Print the paper's figures and tables, the artefacts that make them, and the profiles."""
     from ..artefacts import all_artefacts
+    from .listing import lines
 
-    for name, artefact in all_artefacts().items():
-        print(name if args.ids else f"{name:14} {artefact.title} (notebooks/{artefact.notebook}.ipynb)")
-    if not args.ids:
-        print()
-        for one in PROFILES.values():
-            print(f"{one.name:14} {one.summary}")
+    for line in all_artefacts() if args.ids else lines():
+        print(line)
     return 0
 
 

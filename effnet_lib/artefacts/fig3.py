@@ -36,7 +36,7 @@ class Figure3(Artefact):
     notebook = "fig3_single_dim"
     title = "Figure 3: scaling one dimension"
     covers = ("Figure 3",)
-    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "5 min")
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "12 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models: each dimension's coefficients with the other two at 1, the baseline once.

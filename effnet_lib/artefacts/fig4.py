@@ -106,7 +106,7 @@ class Figure4(Artefact):
     notebook = "fig4_width_baselines"
     title = "Figure 4: scaling width on four baselines"
     covers = ("Figure 4",)
-    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "7 min")
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "15 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models of the four lines."""

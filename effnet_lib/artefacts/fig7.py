@@ -99,7 +99,7 @@ class Figure7(Artefact):
     notebook = "fig7_cam"
     title = "Figure 7: class activation maps"
     covers = ("Figure 7",)
-    needs = Needs("embedded scenes; Imagenette in photos", "profile gpu", "for B0 to B7", "12 min")
+    needs = Needs("embedded scenes; Imagenette in photos", "profile gpu", "for B0 to B7", "22 min")
     measures = True
     scores: ClassVar = MEASURES
     parameters: ClassVar = {

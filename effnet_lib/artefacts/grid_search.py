@@ -148,7 +148,7 @@ class GridSearch(Artefact):
     notebook = "grid_search"
     title = "Grid search: (α, β, γ) at twice the baseline's FLOPS"
     covers = ("Grid search",)
-    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "3 min")
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "6 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the baseline and the networks of the search."""

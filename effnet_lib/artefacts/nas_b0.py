@@ -29,7 +29,7 @@ from ..study.parameters import Parameters, listed
 from ..study.profiles import Profile
 from ..study.queue import BEYOND
 from ..study.ranges import RANGES, is_number
-from ..study.registry import Artefact
+from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class NasB0(Artefact):
     id = "nas_b0"
     notebook = "nas_b0"
     title = "Where B0 comes from: the architecture search"
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "3 min")
     measures = True
     parameters: ClassVar = {
         "w": (None, _finite),

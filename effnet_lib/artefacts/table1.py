@@ -13,7 +13,7 @@ from ..stats.counted_claims import CountedClaim
 from ..study.decided_study import Study
 from ..study.measurement_plan import Measurements
 from ..study.parameters import listed
-from ..study.ranges import COEFFICIENTS
+from ..study.ranges import RANGES
 from ..study.registry import Artefact, Needs
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ class Table1(Artefact):
     published_in = ("cpu",)
     parameters: ClassVar = {
         "model": ("b0", one_model),
-        "depth": (None, COEFFICIENTS),
-        "width": (None, COEFFICIENTS),
-        "resolution": (None, COEFFICIENTS),
+        **{name: (None, RANGES[name]) for name in ("depth", "width", "resolution")},
     }
 
     def measurements(self, study: Study) -> tuple:

@@ -5,19 +5,18 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from .. import paper
-from ..core.errors import DataError
 from ..data import labelled_images
 from ..measure.evaluation.task import Evaluation
 from ..models import pretrained
 from ..report.tables import by_others, evaluation, imagenet
 from ..report.tables.evaluation import Results
-from ..runs.measurement_store import key_of
 from ..stats.claims import Claim, judge
 from ..stats.counted_claims import CountedClaim
 from ..stats.estimate import Estimate
 from ..stats.paired_accuracy import OverImages
 from ..study.decided_study import Study
 from ..study.parameters import listed, text
+from ..study.possible import possible
 from ..study.registry import Artefact, Needs
 
 if TYPE_CHECKING:
@@ -35,28 +34,13 @@ def evaluations(study: Study) -> list[Evaluation]:
     Raises:
         ParameterError, DataError: the folder asked for is none, or has no class folders named by WordNet ids.
     """
-    own, found = study.parameters.own, []
+    own = study.parameters.own
     dataset = labelled_images.declare(own["imagenet"])
-    for name in own["models"] or pretrained.LITE:
-        task = Evaluation(name, dataset, study.parameters.device)
-        if not study.measurements.get(key_of(task.kind, task.spec())):
-            if not dataset.here:
-                continue
-            if study.measures and not study.parameters.dry_run and not _weights(name):
-                continue
-        found.append(task)
+    tasks = [Evaluation(name, dataset, study.parameters.device) for name in own["models"] or pretrained.LITE]
+    found = [task for task in tasks if possible(study, task, [task.network], dataset.here)]
     if not found and not dataset.here:
         print(f"nothing to evaluate: {dataset.id} is not under the data root, and no record of it counts here")
     return found
-
-
-def _weights(name: str) -> bool:
-    try:
-        pretrained.weights_file(name)
-    except DataError as error:
-        print(f"{name} is left out: {error}")
-        return False
-    return True
 
 
 class Table2(Artefact):

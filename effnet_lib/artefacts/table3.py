@@ -91,7 +91,7 @@ class Table3(Artefact):
     notebook = "table3_mobilenet_resnet"
     title = "Table 3: scaling up MobileNets and ResNet"
     covers = ("Table 3",)
-    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "7 min")
+    needs = Needs("embedded fractals; Imagenette in photos", "profile gpu", "", "15 min")
 
     def plan(self, study: Study) -> list[ScaledModel]:
         """List the models: the rows of Table 3 at proxy scale, a family's baseline first."""

@@ -30,6 +30,10 @@ class Table6(Artefact):
     measures = True  # of nothing: there is only counting
     published_in = ("cpu",)
 
+    def measurements(self, study: Study) -> tuple:
+        """List nothing: there is only counting."""
+        return ()
+
     def table(self, study: Study, results: Measurements) -> pd.DataFrame:
         """Return Table 6 as printed beside the official sizes (`transfer_datasets.sizes`)."""
         return transfer_datasets.sizes()

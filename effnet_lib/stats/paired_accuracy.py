@@ -50,8 +50,8 @@ class Difference:
 
     @property
     def estimate(self) -> Estimate:
-        """The difference as claims are judged by it: the unit is the image, and no seed has a part in it."""
-        return Estimate(self.value, se_seed=0.0, se_image=self.se, dof=self.n - 1.0, n=self.n)
+        """The difference as claims are judged by it: the image stands where a seed stands elsewhere."""
+        return Estimate(self.value, se_seed=self.se, se_image=0.0, dof=self.n - 1.0, n=self.n)
 
 
 def difference(one: Sequence[bool], other: Sequence[bool]) -> Difference:

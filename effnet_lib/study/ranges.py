@@ -66,6 +66,8 @@ RANGES = {  # of a notebook's parameters; those below the line are of one artefa
     "rounds": Range(1, 100_000),
     "train_pictures": Range(2, 100_000_000),
     "test_pictures": Range(2, 100_000_000),
+    **dict.fromkeys(("depth", "width", "resolution"), COEFFICIENTS),
+    "pictures": Range(2, 1_000),
     "px": Range(MIN_PX, MAX_PX),
     "epochs": Range(1, 100_000),
     "steps": Range(1, 100_000_000),

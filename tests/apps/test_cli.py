@@ -13,7 +13,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from effnet_lib.apps import cli, commands
+from effnet_lib.apps import cli, commands, listing
 from effnet_lib.artefacts import all_artefacts
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.study.decided_study import Study
@@ -49,6 +49,25 @@ def test_list_names_artefacts_and_profiles(capsys):
         assert f"{name} " in text and module.title in text and f"notebooks/{module.notebook}.ipynb" in text
     for profile in PROFILES.values():
         assert profile.name in text and profile.summary in text
+
+
+def test_list_has_every_figure_and_table_of_the_paper_once_with_needs_and_state(capsys, roots):
+    figures, tables = ([f"{kind} {number}" for number in range(1, 9)] for kind in ("Figure", "Table"))
+    names = [item.name for item in listing.items()]
+    assert names[:16] == figures + tables and "Grid search" in names[16:] and len(set(names)) == len(names)
+    published = roots / "published/photos/table2_imagenet.png"
+    published.parent.mkdir(parents=True)
+    published.write_bytes(b"")
+    (roots / "figures/smoke").mkdir(parents=True)
+    (roots / "figures/smoke/table1_architecture.png").write_bytes(b"")
+    assert cli.main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert "Figure 5             table2         published: photos\n" in text
+    assert (
+        "Figure 2             table1         yours: smoke\n" in text
+        and "Figure 3             fig3           not made yet\n" in text
+    )
+    assert "needs data: cc-by-1000, or none; network: for B0 to B7; time in cpu: 1 min\n" in text
 
 
 def test_a_terminal_without_greek_letters_is_no_error():

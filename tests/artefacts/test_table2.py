@@ -31,8 +31,10 @@ def planned(**given):
 def invent(task: Evaluation, correct: np.ndarray) -> Measurement:
     """Make a record in which these images are recognised, and the others taken for the next class."""
     truth = np.arange(len(correct)) % 430
-    result = {"images": len(correct), "listed": len(correct), "skipped": [], "engine": "an engine"}
-    result |= {"top1": 100 * float(np.mean(correct)), "top5": 100.0}
+    n = len(correct)
+    result = {"images": n, "listed": n, "skipped": [], "engine": "an engine", "engine_error": 0.0, "images_timed": n}
+    result |= {"top1": 100 * float(correct.mean()), "top5": 100.0, "seconds": 1.0, "cpu_seconds": 1.0}
+    result |= {"weights_sha256": "0" * 64}
     result |= {"labels": pack_indices(truth), "predicted": pack_indices(np.where(correct, truth, truth + 1))}
     return Measurement(task.kind, task.spec(), result | {"among_five": pack_bits(np.ones(len(correct)))}, WHERE)
 

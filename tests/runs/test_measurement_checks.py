@@ -113,6 +113,39 @@ INVALID = {
         (("spec", "seed"), "x", "seed='x' is not accepted"),
         (("result", "top1"), 100.5, "top1=100.5 is not accepted; it takes a finite number from 0 to 100"),
     ],
+    "evaluation": [
+        (("spec", "px"), 0, "px=0 is not accepted"),
+        (("result", "top1"), 50.0, "top1=50.0 disagrees with its predictions"),
+        (("result", "top5"), 101.0, "top5=101.0 is not accepted"),
+        (("result", "images"), 1001, "images=1001 is not accepted; 1000 are listed"),
+        (("result", "listed"), 999, "cannot hold two for each of 999 images"),
+        (("result", "predicted"), "é", "its predictions cannot be read"),
+        (("result", "skipped"), [7], "skipped=7 is not accepted"),
+        (("result", "images_timed"), 1001, "images_timed=1001 is not accepted"),
+    ],
+    "search": [
+        (("spec", "seeds"), [], "seeds=a list of 0 is not accepted"),
+        (("spec", "evaluations"), 0, "is not accepted"),
+        (("result", "searches"), [], "searches=a list of 0 is not accepted"),
+        (("result", "searches", 0, "seed"), 10**6, "the search of seed"),
+        (("result", "front", 0, 0), 101.0, "accuracy=101.0 is not accepted"),
+    ],
+    "cam row": [
+        (("spec", "class"), 1000, "class=1000 is not accepted; it takes a whole number from 0 to 999"),
+        (("spec", "file"), "", "file='' is not accepted"),
+        (("spec", "models"), ["lite0"], "models of the result are not those of the spec"),
+        (("result", "credit"), {}, "it lacks author"),
+        (("result", "credit", "licence"), "", "licence='' is not accepted"),
+        (("result", "models", "lite0", "thumbnail"), PNG, "is not accepted; it takes base64 of a JPEG"),
+    ],
+    "cam faithfulness": [
+        (("spec", "pictures"), 0, "pictures=0 is not accepted"),
+        (("spec", "percentiles"), [], "percentiles=a list of 0 is not accepted"),
+        (("result", "images"), 7, "images=7 is not accepted; the spec has"),
+        (("result", "empty"), 1, "road: 0 images have no score, and 1 were skipped or have an empty map"),
+        (("result", "scores", "deletion"), "AAA=", "1 packed values cannot have shape"),
+        (("result", "scores"), {}, "it lacks road"),
+    ],
 }  # fmt: skip
 CASES = [(kind, *case) for kind, cases in INVALID.items() for case in cases]
 

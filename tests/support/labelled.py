@@ -32,3 +32,19 @@ def tiny(name: str = "lite0"):
     layers[1].act = nn.Identity()  # timm's norms hold their activation
     model = nn.Sequential(*layers, nn.Linear(8, 1000)).eval()
     return Pretrained(name, model, 32, (0.5,) * 3, (0.5,) * 3, "0" * 64, *class_names())
+
+
+def mapped(name: str = "lite0"):
+    """Return a network as `pretrained.load` does that has class activation maps: Lite0 without most of its layers."""
+    import torch
+    from timm.models.efficientnet import EfficientNet
+    from torch import nn
+
+    from effnet_lib.models.archs.efficientnet_lite import Lite
+    from effnet_lib.models.archs.timm_blocks import Stage
+    from effnet_lib.models.pretrained import Pretrained, class_names
+
+    torch.manual_seed(0)
+    model: nn.Module = Lite(32, 1000, 8, (Stage(1, 3, 1, 8, 1), Stage(6, 3, 2, 16, 1)), 32).build().eval()
+    assert isinstance(model, EfficientNet)
+    return Pretrained(name, model, 32, (0.5,) * 3, (0.5,) * 3, "0" * 64, *class_names())

@@ -17,11 +17,11 @@ from ...models import pretrained
 from ...models.archs import efficientnet, efficientnet_lite
 from ...models.complexity import count
 from ...models.pretrained import CROP_MARGIN, Pretrained
+from ...runs.journal import Journal
 from ...runs.measurement_store import key_of
 from ...runs.packing import pack_bits, pack_indices
 from ...runs.provenance import provenance
 from .engine import Engine, fastest, on_device
-from .journal import Journal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,8 +92,7 @@ class Evaluation:
         result["skipped"] = [str(files[row][0].relative_to(self.dataset.folder)) for row in result.pop("unread")][
             :NAMED
         ]
-        if engine:
-            result |= {"engine": engine.words, "engine_error": engine.error}
+        result |= {"engine": engine.words if engine else "", "engine_error": engine.error if engine else 0.0}
         made = provenance(self.device, 1, self.dataset.fingerprint)
         timing = {name: round(value, 3) for name, value in spent.items()} | {"images_timed": len(files) - begun}
         return result | timing | {"weights_sha256": network.checksum, "provenance": made}

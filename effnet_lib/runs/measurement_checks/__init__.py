@@ -7,7 +7,7 @@ without one is kept for whoever made it up, and does not ship.
 from collections.abc import Callable
 from typing import Any
 
-from . import evaluation, latency, maps, search, transfer
+from . import evaluation, labelled, latency, maps, search, transfer
 
 Check = Callable[[dict[str, Any], dict[str, Any]], None]
 
@@ -20,6 +20,8 @@ CHECKS: dict[str, Check] = {
     "cam": maps.network,
     "cam pictures": maps.thumbnails,
     "cam photograph": maps.photograph,
+    "cam row": labelled.credited_photograph,
+    "cam faithfulness": labelled.faithfulness,
     "evaluation": evaluation.evaluation,
     "search": search.table_search,
 }

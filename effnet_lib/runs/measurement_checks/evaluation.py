@@ -22,6 +22,11 @@ def evaluation(spec: dict[str, Any], result: dict[str, Any]) -> None:
         number(name, listed(result, name), 0, 100)
     for name in lists("skipped", listed(result, "skipped")):
         text("skipped", name)
+    string("engine", listed(result, "engine"))
+    text("weights_sha256", listed(result, "weights_sha256"))
+    for name in ("engine_error", "seconds", "cpu_seconds"):
+        number(name, listed(result, name))
+    whole("images_timed", listed(result, "images_timed"), 0, many)
     if read > many:
         raise StoreError(f"images={read} is not accepted; {many} are listed")
     try:

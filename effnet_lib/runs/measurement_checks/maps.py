@@ -59,6 +59,11 @@ def photograph(spec: dict[str, Any], result: dict[str, Any]) -> None:
     string("layer", listed(spec, "layer"))
     whole("version", listed(spec, "version"), 0)
     maybe(whole, "class", listed(spec, "class"), 0, CLASSES - 1)
+    of_photograph(spec, result)
+
+
+def of_photograph(spec: dict[str, Any], result: dict[str, Any]) -> None:
+    """Check the maps that each network of a spec made of one photograph."""
     names = [text("models", name) for name in lists("models", listed(spec, "models"), least=1)]
     string("name", listed(result, "name"))
     models = mapping("models", listed(result, "models"))
