@@ -33,7 +33,7 @@ def planned_keys(profiles: Iterable[str], store: RunStore) -> set[str]:
     keys: set[str] = set()
     for name in profiles:
         study = Study.of(PROFILES[name], store)
-        keys |= {split.key for stage in stages(study) for spec in stage.specs for split in spec.splits()}
+        keys |= {key for stage in stages(study) for spec in stage.specs for key in spec.split_keys}
     return keys
 
 

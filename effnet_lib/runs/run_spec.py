@@ -55,12 +55,33 @@ class RunSpec:
         Where a batch does not fit a device, or several processes share it, it is split; the gradients are the same,
         batch-norm statistics are those of the smaller batch, hence another key.
         """
-        micro = self.micro_batch or self.recipe.batch
         yield self
-        yield from (replace(self, micro_batch=part) for part in range(micro // 2, 0, -1) if micro % part == 0)
+        yield from (replace(self, micro_batch=part) for part in self._smaller())
+
+    def _smaller(self) -> list[int]:
+        micro = self.micro_batch or self.recipe.batch
+        return [part for part in range(micro // 2, 0, -1) if micro % part == 0]
+
+    @cached_property
+    def split_keys(self) -> tuple[str, ...]:
+        """The keys of `splits`, in that order: made of one payload, as plans look for those of thousands of runs."""
+        parts = {name: _canonical(value) for name, value in self.payload().items()}
+
+        def key(micro: int) -> str:
+            fields = sorted((parts | {"micro_batch": str(micro)}).items())
+            return _sha256("{" + ",".join(f'"{name}":{text}' for name, text in fields) + "}")
+
+        return (self.key, *map(key, self._smaller()))
 
 
 def payload_key(payload: dict[str, Any]) -> str:
     """Return the key of a payload as `RunSpec.payload` gives it."""
-    canonical = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return _sha256(_canonical(payload))
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

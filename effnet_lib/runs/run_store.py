@@ -122,7 +122,7 @@ class RunStore(RecordStore[RunRecord]):
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """Return the record of a run, or else of the same run in the largest micro-batches that are stored."""
-        return next((record for split in spec.splits() if (record := self.get(split.key))), None)
+        return next((record for key in spec.split_keys if (record := self.get(key))), None)
 
     def put(self, record: RunRecord) -> None:
         """Store a record as the base does, and forget an earlier failure of the same run."""

@@ -3,15 +3,23 @@
 import math
 import statistics
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from ..data.datasets import DataSet
+from ..models.archs import Architecture
 from ..models.complexity import count
 from .run_spec import RunSpec
 
 
+@lru_cache(maxsize=4096)
+def _madds(arch: Architecture) -> int:
+    """Count a network once, however many seeds and methods a plan trains it with."""
+    return count(arch).madds
+
+
 def cost(spec: RunSpec, dataset: DataSet) -> float:
     """Return the multiply-adds of a run's training, the backward pass counted as two forward passes."""
-    return 3.0 * count(spec.arch).madds * dataset.train_images * spec.recipe.epochs
+    return 3.0 * _madds(spec.arch) * dataset.train_images * spec.recipe.epochs
 
 
 def estimator(
@@ -34,7 +42,7 @@ def estimator(
             measured.append((math.log(result["madds"]), work / result["train_seconds"]))
 
     def seconds(spec: RunSpec) -> float:
-        size = math.log(count(spec.arch).madds)
+        size = math.log(_madds(spec.arch))
         nearest = [speed for _, speed in sorted(measured, key=lambda pair: abs(pair[0] - size))[:5]]
         return cost(spec, dataset_of(spec)) / (statistics.median(nearest) if nearest else fallback)
 

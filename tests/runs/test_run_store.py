@@ -247,3 +247,9 @@ def test_a_failure_that_cannot_be_noted_is_one_write(store, monkeypatch):
     store.fail("a" * 64, "OSError: the disk is full")
     (line,) = filter(None, written)
     assert line.startswith("aaaaaaaa failed: ") and line.endswith("(not noted: No space left on device)\n")
+
+
+def test_the_keys_of_a_run_s_splits_are_those_of_the_runs_that_it_is_split_into(tiny_spec):
+    for spec in (tiny_spec, replace(tiny_spec, micro_batch=12), replace(tiny_spec, data='folder-"é\\x', seed=7)):
+        assert spec.split_keys == tuple(split.key for split in spec.splits())
+        assert spec.split_keys[0] == payload_key(spec.payload()) and len(set(spec.split_keys)) >= 5

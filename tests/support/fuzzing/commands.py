@@ -103,7 +103,8 @@ def strategy(folders: list[str]) -> st.SearchStrategy[list[str]]:
         needed, junk = NEEDED.get(name, st.just([])), JUNK | st.just([]) | st.just([]) | st.just([])
         return st.tuples(needed, given, junk).map(lambda all_: [name, *all_[0], *chain(*all_[1]), *all_[2]])
 
-    return st.sampled_from(list(COMMANDS)).flatmap(of) | JUNK
+    often = [name for name in COMMANDS for _ in range(1 if name == "publish" else 4)]  # it plans for seconds
+    return st.sampled_from(often).flatmap(of) | JUNK
 
 
 @contextlib.contextmanager

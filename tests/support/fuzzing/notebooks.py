@@ -55,10 +55,9 @@ def strategy(folders: list[str]) -> st.SearchStrategy[tuple[str, dict[str, Any]]
 
     def of(id_: str) -> st.SearchStrategy:
         own = [*CHECKS, *all_artefacts()[id_].parameters]
-        fits = st.fixed_dictionaries({}, optional={name: near.get(name, FLAGS) | st.none() for name in own})
+        some = st.sets(st.sampled_from(own), max_size=4).map(sorted)
+        chosen = some.flatmap(lambda names: st.fixed_dictionaries({one: near.get(one, FLAGS) for one in names}))
         odd = st.dictionaries(st.sampled_from(own) | WORDS, ANYTHING, max_size=2)
-        some = st.sets(st.sampled_from(own), max_size=4)
-        chosen = st.builds(lambda given, names: {name: given[name] for name in given if name in names}, fits, some)
         return st.tuples(st.just(id_), st.builds(lambda one, other: one | other, chosen, odd) | chosen | chosen)
 
     return st.sampled_from(list(all_artefacts())).flatmap(of)
