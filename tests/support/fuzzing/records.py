@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -32,36 +33,42 @@ def _places(value: Any, here: tuple = ()) -> list[tuple]:
     return [place for name, part in inner for place in ((*here, name), *_places(part, (*here, name)))]
 
 
+@cache
+def _originals() -> list[tuple[dict[str, Any], list[tuple]]]:
+    return [(body, _places(body)) for body in bodies()]
+
+
 @st.composite
-def _changed(draw, originals: list[tuple[dict[str, Any], list[tuple]]]) -> str:
+def _changed(draw) -> str:
     """Change one to three values, remove them, or add one beside them; the key follows or does not."""
-    original, places = draw(st.sampled_from(originals))
+    original, places = _originals()[draw(st.integers(0, len(_originals()) - 1))]
     body = copy.deepcopy(original)
-    for place in draw(st.lists(st.sampled_from(places), min_size=1, max_size=3)):
+    for number in draw(st.lists(st.integers(0, len(places) - 1), min_size=1, max_size=3)):
+        *way, last = places[number]
         holder: Any = body
         try:
-            for name in place[:-1]:
+            for name in way:
                 holder = holder[name]
-            old = holder[place[-1]]
+            old = holder[last]
         except (KeyError, IndexError, TypeError):  # an earlier change took it away
             continue
         how = draw(st.sampled_from(["value", "value", "number", "remove", "repeat"]))
+        if not isinstance(holder, dict | list):  # a letter of a text that came there
+            continue
         if how == "remove":
-            del holder[place[-1]]
+            del holder[last]
         elif how == "repeat" and isinstance(holder, list):
             holder.append(old)
         else:
-            holder[place[-1]] = draw(NUMBERS if how == "number" else VALUES)
+            holder[last] = draw(NUMBERS if how == "number" else VALUES)
     return json.dumps(rekeyed(body) if draw(st.integers(0, 4)) else body)
 
 
 @st.composite
-def _spliced(draw, texts: list[str]) -> str:
+def _spliced(draw) -> str:
     """Replace a piece of a text."""
-    text, put_in = (
-        draw(st.sampled_from(texts)),
-        draw(st.text(max_size=4) | st.sampled_from(["[" * 5000, "NaN", "1e999"])),
-    )
+    text = json.dumps(_originals()[draw(st.integers(0, len(_originals()) - 1))][0])
+    put_in = draw(st.text(max_size=4) | st.sampled_from(["[" * 5000, "NaN", "1e999"]))
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(start + 4, len(text))) | st.just(len(text)))
     return text[:start] + put_in + text[end:]
@@ -69,8 +76,7 @@ def _spliced(draw, texts: list[str]) -> str:
 
 def strategy(_folders: list[str]) -> st.SearchStrategy[str]:
     """Return texts of record files."""
-    originals = [(body, _places(body)) for body in bodies()]
-    return _changed(originals) | _changed(originals) | _spliced([json.dumps(body) for body, _ in originals])
+    return _changed() | _changed() | _spliced()
 
 
 def check(text: str) -> str:
