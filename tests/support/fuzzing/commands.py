@@ -126,7 +126,7 @@ def nothing_begins() -> Iterator[None]:
         stack.enter_context(mock.patch.object(datasets, "_download_imagenette", download))
         stack.enter_context(mock.patch.object(sweep, "_executor", lambda options: lambda made: None))
         stack.enter_context(mock.patch.object(worker, "execute", lambda *_: worker.PAUSED))
-        stack.enter_context(mock.patch.object(publish, "redraw", lambda name: []))
+        stack.enter_context(mock.patch.object(publish, "redraw", lambda name, *chosen: []))
         stack.enter_context(mock.patch.dict(os.environ, EFFNET_DEBUG="1"))  # a fault shows where it came from
         yield
 
