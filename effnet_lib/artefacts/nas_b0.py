@@ -185,8 +185,9 @@ class NasB0(Artefact):
             for words, specs in parts.items()
         ]
         for w in search.setting.ws:
-            done = len(search.progress(w).scores)
-            rows.append({"part": f"evolution, w = {w:g}", "planned": search.setting.evaluations, "stored": done})
+            done = search.progress(w)
+            stored = sum(bool(study.store.find(search.spec(arch))) for arch in (*done.found, *done.pending))
+            rows.append({"part": f"evolution, w = {w:g}", "planned": search.setting.evaluations, "stored": stored})
         return pd.DataFrame(rows)
 
     def table(self, study: Study, results: Results) -> pd.DataFrame:
