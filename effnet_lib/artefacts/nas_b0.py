@@ -185,8 +185,7 @@ class NasB0(Artefact):
             for words, specs in parts.items()
         ]
         for w in search.setting.ws:
-            done = search.progress(w)
-            stored = sum(bool(study.store.find(search.spec(arch))) for arch in (*done.found, *done.pending))
+            stored = sum(bool(study.store.find(search.spec(arch))) for arch in search.asked(w))
             rows.append({"part": f"evolution, w = {w:g}", "planned": search.setting.evaluations, "stored": stored})
         return pd.DataFrame(rows)
 
