@@ -185,8 +185,8 @@ class NasB0(Artefact):
             for words, specs in parts.items()
         ]
         for w in search.setting.ws:
-            done = len(search.progress(w).scores)
-            rows.append({"part": f"evolution, w = {w:g}", "planned": search.setting.evaluations, "stored": done})
+            stored = sum(bool(study.store.find(search.spec(arch))) for arch in search.asked(w))
+            rows.append({"part": f"evolution, w = {w:g}", "planned": search.setting.evaluations, "stored": stored})
         return pd.DataFrame(rows)
 
     def table(self, study: Study, results: Results) -> pd.DataFrame:

@@ -75,6 +75,11 @@ class TrainedSearch:
         searcher = setting.searcher.start(self.space.space, self.objective(w), SEED)
         return replay(searcher, self.space.arch, self._score, setting.evaluations, setting.batch)
 
+    def asked(self, w: float) -> dict[Architecture, Candidate]:
+        """Return the networks that evolution has asked for so far, in its order, evaluated or not."""
+        done = self.progress(w)
+        return done.found | done.pending
+
     @cached_property
     def neighbours(self) -> dict[Architecture, Candidate]:
         """Random networks of B0's FLOPS, within 10 %, and their candidates."""
@@ -93,8 +98,7 @@ class TrainedSearch:
 
     def searched(self) -> list[RunSpec]:
         """Return the runs that the searches have asked for so far, in their order."""
-        done = (self.progress(w) for w in self.setting.ws)
-        return list(dict.fromkeys(self.spec(arch) for one in done for arch in (*one.found, *one.pending)))
+        return list(dict.fromkeys(self.spec(arch) for w in self.setting.ws for arch in self.asked(w)))
 
     def winner(self, w: float) -> Candidate | None:
         """Return the best candidate for an exponent; None before its search has ended."""

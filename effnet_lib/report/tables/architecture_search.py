@@ -131,7 +131,7 @@ def _networks(search: TrainedSearch) -> Iterable[tuple[str, int | None, Architec
         seen.add(arch)
         yield "neighbour of B0", None, arch, candidate
     for w in search.setting.ws:
-        for place, (arch, candidate) in enumerate(search.progress(w).found.items(), 1):
+        for place, (arch, candidate) in enumerate(search.asked(w).items(), 1):
             if arch not in seen:
                 seen.add(arch)
                 yield f"search, w = {w:g}", place, arch, candidate
