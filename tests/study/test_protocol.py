@@ -13,6 +13,7 @@ def test_the_declared_numbers_are_the_protocols():
     assert (PROTOCOL, EQUIVALENCE) == (2, 1.0) and fig3.PREDECLARED is PREDECLARED
     assert {claims: (one.seeds, one.budget) for claims, one in DECLARED.items()} == {
         "level A": (5, "long"), "predeclared": (3, "long"), "level A, short": (6, "short"), "fig3": (3, "short"),
+        "blur control": (3, "short"), "dWr": (5, "short"),
         "fig4": (5, "short"), "fig7": (5, "long"), "grid_search": (3, "short"), "grid_search, fresh": (5, "short"),
         "table3": (5, "short"), "level B": (6, "short"),
     }  # fmt: skip
