@@ -3,6 +3,7 @@
 import pytest
 from support.invented import study_of
 
+from effnet_lib import artefacts  # noqa: F401 (fills the registry, which the queue asks)
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.report.tables.accuracy import ratio
