@@ -64,7 +64,7 @@ def _run(made) -> None:
 def _queue_and_tune(made) -> None:
     for name, action, words in (
         ("queue", commands.queue, "work through the pending runs of all plans inside a time budget"),
-        ("tune", commands.tune, "choose baseline and learning rate (the protocol's step 0 and tuning)"),
+        ("tune", commands.tune, "choose baseline, recipe and learning rates (the protocol's step 0 and tuning)"),
     ):
         command = _command(made, name, action, words)
         _study_options(command, "photos")

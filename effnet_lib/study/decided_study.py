@@ -224,9 +224,9 @@ class Study:
 
     def spec(self, model: ScaledModel, seed: int) -> RunSpec:
         """Return the run of a model under the tuned recipe and its budget, on the whole training set."""
-        tuned = {"published": "compound"}.get(model.method, model.method)  # a compound scaling, rounded by hand
+        tuned = {"published": "compound", "dWr": "compound"}.get(model.method, model.method)  # compound scalings both
         epochs = self.recipe.epochs * (LONG_FACTOR if model.budget == LONG else 1)
-        recipe = replace(self.recipe, lr=self.rates_of(model)[tuned], epochs=epochs)
+        recipe = replace(self.recipe, lr=self.rates_of(model)[tuned], epochs=epochs, seen_px=model.seen_px)
         return RunSpec(model.arch, recipe, self.dataset.id, seed)
 
     def long_runs(self) -> dict[str, dict[int, RunSpec]]:

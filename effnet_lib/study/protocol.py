@@ -39,6 +39,8 @@ DECLARED = {
     "predeclared": Declared(3, LONG),  # Figure 3's two points of each axis
     "level A, short": Declared(6),  # the opposite sign there is printed: "only with long training"
     "fig3": Declared(3),  # the other points, and the predeclared ones at the short budget
+    "blur control": Declared(3),
+    "dWr": Declared(5),
     "fig4": Declared(5),
     "fig7": Declared(5, LONG),  # maps of level A's networks
     "grid_search": Declared(3),

@@ -15,6 +15,7 @@ from ..runs.run_spec import RunSpec
 from ..runs.sweep import Report, SweepOptions, estimator, run_all
 from ..runs.sweep_state import FIRST_EPOCH
 from . import registry
+from .controls import blur_control, fast_compound
 from .decided_study import QueueStage, Study, axes_of
 from .decision_files import words
 from .profiles import LEVEL_B
@@ -22,7 +23,7 @@ from .protocol import PREDECLARED, declared
 from .scaled_model import ScaledModel
 
 DECIDES, LEVEL_A_LONG, PREDECLARED_LONG, LEVEL_A_SHORT = 1, 2, 3, 4  # the orders of what no artefact lists alone
-LEVEL_B_SHORT = 9
+CONTROLS, LEVEL_B_SHORT = 5, 9
 BEYOND = 10  # drawn, and no part of the decisive set
 
 
@@ -77,7 +78,7 @@ def _steps(study: Study, rate: float) -> float:
 
 
 def _decisive(study: Study) -> Iterator[QueueStage]:
-    """Yield the protocol's orders 2, 3, 4 and 9, which belong to several figures; for profiles that follow it."""
+    """Yield orders 2, 3, 4 and 9 and the controls of 5, which no one figure lists; for profiles that have step 0."""
     if not study.follows_protocol:
         return
     five = list(study.five_methods().values())
@@ -89,10 +90,13 @@ def _decisive(study: Study) -> Iterator[QueueStage]:
         (LEVEL_A_LONG, "level A", "level A, long", "quintet", long),
         (PREDECLARED_LONG, "predeclared", "Figure 3's predeclared points, long", "fig3", points),
         (LEVEL_A_SHORT, "level A, short", "level A, short", "quintet", five),
+        (CONTROLS, "blur control", "blur control", "fig8", [blur_control(study)]),
+        (CONTROLS, "dWr", "dWr", "fig8", [fast_compound(study)]),
         (LEVEL_B_SHORT, "level B", "level B", "fig8", level_b),
     ):
         seeds = declared(study.profile, claims).seeds
-        yield QueueStage(number, 0, f"{name}, {seed_words(seeds)}", artefact, blocks(study, models, range(seeds)))
+        rank = 20 if number == CONTROLS else 0  # after Figure 3's points
+        yield QueueStage(number, rank, f"{name}, {seed_words(seeds)}", artefact, blocks(study, models, range(seeds)))
 
 
 def blocks(study: Study, models: Iterable[ScaledModel], seeds: Iterable[int]) -> tuple[RunSpec, ...]:

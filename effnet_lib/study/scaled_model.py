@@ -18,6 +18,9 @@ SYMBOLS = {"width": "w", "depth": "d", "resolution": "r", "compound": "phi"}
 SINGLE = {method: SYMBOLS[method] for method in METHODS[:3]}  # the single dimensions
 
 
+DWR = Scaling(1.13, 1.61, 1.06)  # Dollar et al. 2021 (arXiv 2103.06877), dWr at 3.3 times the FLOPS
+
+
 def scaling_of(method: str, coefficient: float) -> Scaling:
     """Return the scaling of one method by one coefficient; 1, or phi 0, is the baseline.
 
@@ -28,6 +31,8 @@ def scaling_of(method: str, coefficient: float) -> Scaling:
     if method == "published":
         row = PUBLISHED[int(coefficient)]
         return Scaling(row.depth, row.width, row.px / PUBLISHED[0].px)
+    if method == "dWr":
+        return DWR
     return Scaling(**{method: coefficient})
 
 
@@ -39,6 +44,7 @@ class ScaledModel:
     with the compound multipliers as Table 3 prints them in `base_scaling`. `budget` is how long it is trained, "short"
     or "long"; both have one name, and stand in one table, but never in one comparison (`at_budget`).
     `rounding` is the paper's or, where that has no network of a level's cost, "fine" (`fine_rounding`).
+    `seen_px` is the size to which its images are reduced before they are enlarged to its own; 0: they are not.
     """
 
     method: str
@@ -48,6 +54,7 @@ class ScaledModel:
     family: str = ""
     budget: str = SHORT
     rounding: str = "paper"
+    seen_px: int = 0
 
     @property
     def name(self) -> str:
@@ -61,6 +68,7 @@ class ScaledModel:
             return f"compound {on.depth:g}/{on.width:g}/{on.resolution:g}"
         name = f"{symbol}={self.coefficient:g}" if symbol else self.method
         name = f"{name} fine" if self.rounding == "fine" else name
+        name = f"{name} blurred" if self.seen_px else name
         return name if on == UNSCALED else f"{name} (d={on.depth:g}, r={on.resolution:g})"
 
     @property

@@ -205,7 +205,7 @@ def merged(models: Iterable[ScaledModel], notes: list[str]) -> list[ScaledModel]
     """Keep each network once a budget; coefficients that round to the same network are merged, with a note."""
     kept: dict = {}
     for model in models:
-        first = kept.setdefault((model.arch, model.budget), model)
+        first = kept.setdefault((model.arch, model.budget, model.seen_px), model)
         note = f"{model.name} rounds to the same network as {first.name}: one point for both"
         if model.name != first.name and note not in notes:
             notes.append(note)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from ..data.array_cache import Part, load, make
 from ..data.datasets import DataSet
@@ -168,7 +169,7 @@ class InputPipeline:
         cls, job: TrainingJob, dataset: DataSet, device: torch.device, group: Group | None = None
     ) -> "InputPipeline":
         """Open a data set: in memory where its training set takes at most 16 GiB, else streamed."""
-        size = job.arch.px
+        size = job.recipe.seen_px or job.arch.px
         wanted = round(SOURCE_FACTOR * size)
         source = min(wanted, dataset.native_px or wanted)  # enlarged once, by the crop, and not twice
         streams = dataset.folder is not None and 3 * dataset.train_images * source**2 > MEMORY_LIMIT
@@ -216,8 +217,8 @@ class InputPipeline:
                     ahead.append(share.part(start, start + self.micro))
                     yield ahead[-1]
 
-        crops = self.parts["train"].crops(cuts(), self.job.arch.px)
-        batches = (self._finish(images, labels, ahead.popleft()) for images, labels in crops)
+        crops = self.parts["train"].crops(cuts(), self.job.recipe.seen_px or self.job.arch.px)
+        batches = (self._finish(self._enlarged(images), labels, ahead.popleft()) for images, labels in crops)
         share = self.group.shard(min(self.job.recipe.batch, self.images))
         for _ in range(first, self.steps):
             yield islice(batches, -(-(share.stop - share.start) // self.micro))
@@ -228,8 +229,16 @@ class InputPipeline:
             images = autoaugment.apply(images.round().to(torch.uint8), draw.policy).float()
         return augment.standardise(images.contiguous(memory_format=torch.channels_last)), labels
 
+    def _enlarged(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images that were reduced to the recipe's `seen_px`, or to 1.15 times it, at the network's size."""
+        seen, size = self.job.recipe.seen_px, self.job.arch.px
+        if not seen or seen == size:
+            return images
+        wanted = size if images.shape[-1] == seen else round(LARGER_TEST * size)
+        return F.interpolate(images, size=(wanted, wanted), mode="bilinear", align_corners=False)
+
     def test(self, part: str) -> Iterator[Batch]:
         """Yield this process's share of a part, in order: whole standardised images and labels."""
         mine = self.parts[part].only(self.group.shard(len(self.parts[part])))
         batch = min(TEST_BATCH, self.micro)  # what was made small to fit the device fits it here too
-        return ((augment.standardise(images), labels) for images, labels in mine.whole(batch))
+        return ((augment.standardise(self._enlarged(images)), labels) for images, labels in mine.whole(batch))

@@ -16,6 +16,7 @@ class Recipe:
         min_area: smallest crop as a share of the image.
         drop_path: rate of the last block, 1 - survival.
         ema: decay of averaged weights; 0: none, and the raw final weights are evaluated.
+        seen_px: size in pixels to which images are reduced before they are enlarged to the network's; 0: they are not.
         minival: training images reserved to stop early on; 0: none, and the last epoch counts.
     """
 
@@ -41,6 +42,7 @@ class Recipe:
     bn_eps: float = 1e-5
     precision: str = "fp32"
     minival: int = 0
+    seen_px: int = 0
 
     def to_data(self) -> dict[str, Any]:
         """Return the recipe as JSON-ready data, part of a run's key.
@@ -51,7 +53,7 @@ class Recipe:
         return {name: value for name, value in data.items() if name not in YOUNGER or value != YOUNGER[name]}
 
 
-YOUNGER = {"minival": 0}
+YOUNGER = {"minival": 0, "seen_px": 0}
 
 # The short recipe of the project's protocol: SGD with Nesterov momentum, warm-up, cosine, clipping, zero gamma.
 SHORT = Recipe(epochs=12, lr=0.2)

@@ -5,7 +5,7 @@ from support.invented import study_of
 
 from effnet_lib.artefacts import fig3
 from effnet_lib.study.profiles import PROFILES
-from effnet_lib.study.protocol import DECLARED, EQUIVALENCE, PREDECLARED, PROTOCOL, Declared, declared
+from effnet_lib.study.protocol import DECLARED, EQUIVALENCE, LONG, PREDECLARED, PROTOCOL, Declared, declared
 from effnet_lib.study.queue import stages
 
 
@@ -13,6 +13,7 @@ def test_the_declared_numbers_are_the_protocols():
     assert (PROTOCOL, EQUIVALENCE) == (2, 1.0) and fig3.PREDECLARED is PREDECLARED
     assert {claims: (one.seeds, one.budget) for claims, one in DECLARED.items()} == {
         "level A": (5, "long"), "predeclared": (3, "long"), "level A, short": (6, "short"), "fig3": (3, "short"),
+        "blur control": (3, "short"), "dWr": (5, "short"),
         "fig4": (5, "short"), "fig7": (5, "long"), "grid_search": (3, "short"), "grid_search, fresh": (5, "short"),
         "table3": (5, "short"), "level B": (6, "short"),
     }  # fmt: skip
@@ -37,7 +38,7 @@ def test_the_others_have_one_number_and_one_budget(profile):
 
 @pytest.mark.parametrize("number, claims", [(2, "level A"), (3, "predeclared"), (4, "level A, short"), (9, "level B")])
 def test_the_queue_plans_the_declared_seeds(number, claims):
-    study = study_of(quintet=True)
+    study = study_of(quintet=True, deciding=LONG)
     (stage,) = [stage for stage in stages(study) if stage.number == number]
     epochs = 36 if DECLARED[claims].budget == "long" else 12
     assert {spec.seed for spec in stage.specs} == {*range(DECLARED[claims].seeds)}
