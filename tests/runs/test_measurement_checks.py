@@ -118,7 +118,7 @@ INVALID = {
         (("result", "top1"), 50.0, "top1=50.0 disagrees with its predictions"),
         (("result", "top5"), 101.0, "top5=101.0 is not accepted"),
         (("result", "images"), 1001, "images=1001 is not accepted; 1000 are listed"),
-        (("result", "listed"), 999, "cannot hold two for each of 999 images"),
+        (("result", "listed"), 999, "images_timed=1000 is not accepted; it takes a whole number from 0 to 999"),
         (("result", "predicted"), "é", "its predictions cannot be read"),
         (("result", "skipped"), [7], "skipped=7 is not accepted"),
         (("result", "images_timed"), 1001, "images_timed=1001 is not accepted"),

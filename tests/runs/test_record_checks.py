@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from support.measurements import PUBLISHED, measurements, put, rekeyed
 
 from effnet_lib.core.errors import StoreError
+from effnet_lib.measure.evaluation.task import Evaluation
 from effnet_lib.measure.latency.task import Latency
 from effnet_lib.measure.maps.evaluation_images import Thumbnails
+from effnet_lib.measure.maps.labelled_photographs import CreditedPhotograph, Faithfulness
 from effnet_lib.measure.maps.network_maps import NetworkMaps
 from effnet_lib.measure.maps.photographs import Photograph
 from effnet_lib.measure.transfer.tasks import FineTune, Probe
@@ -20,6 +22,7 @@ from effnet_lib.runs.measurement_store import KINDS, Measurement, parse_measurem
 from effnet_lib.runs.record_files import read_record
 from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import parse_record
+from effnet_lib.search.table_search import TableSearch
 from effnet_lib.study.profiles import ProxyBaseline
 from effnet_lib.training.recipes import SHORT
 
@@ -207,5 +210,6 @@ def test_any_changed_text_is_refused_in_one_line_or_kept_as_it_is(record_of, dat
 
 
 def test_every_kind_that_is_measured_may_ship():
-    tasks = (Thumbnails, Photograph, NetworkMaps, Latency, Probe, FineTune)
+    maps = (Thumbnails, Photograph, NetworkMaps, CreditedPhotograph, Faithfulness)
+    tasks = (*maps, Latency, Probe, FineTune, Evaluation, TableSearch)
     assert {task.kind for task in tasks} | {"finetune-trial"} == set(KINDS)

@@ -1,5 +1,7 @@
 """Any parameters of any notebook, up to its plan: resolved, planned, summed up, shown as a table; nothing is made."""
 
+import contextlib
+import io
 from typing import Any
 
 from hypothesis import strategies as st
@@ -68,7 +70,8 @@ def check(given: tuple[str, dict[str, Any]]) -> str:
     id_, parameters = given
 
     def act() -> None:
-        plan = eff.plan(id_, eff.resolve(parameters, id_))
-        assert plan.summary() and plan.overview() is not None
+        with contextlib.redirect_stdout(io.StringIO()):
+            plan = eff.plan(id_, eff.resolve(parameters, id_))
+            assert plan.summary() and plan.overview() is not None
 
     return checked(act)
