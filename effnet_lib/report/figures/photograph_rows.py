@@ -22,7 +22,7 @@ LICENCES = {"https://creativecommons.org/licenses/by/2.0/": "CC BY 2.0"}
 BETTER = {"road": "higher is better", "insertion": "higher is better", "deletion": "lower is better"}
 FOOT = (
     "Maps of the photograph's own class. The photographs are cropped to what the network sees and made smaller.\n"
-    "Bars: 95 % over images; the networks are one training each."
+    "Bars: 95 % over images; one training each. All three measures move with a network's confidence, too."
 )
 
 
@@ -118,7 +118,7 @@ def _measure(axes: Axes, rows: pd.DataFrame, measure: str, gained: Estimate) -> 
     axes.set_title(f"{WORDS[measure]} ({BETTER[measure]})", loc="left", fontsize=9)
     if interval := gained.interval95:
         first, last = (rows["model"].iloc[at].rpartition("-")[2] for at in (0, -1))
-        words = f"{last} better by {gained.value:+.1f} ({interval[0]:+.1f} to {interval[1]:+.1f}), paired with {first}"
+        words = f"gain of {last} over {first}: {gained.value:+.1f} ({interval[0]:+.1f} to {interval[1]:+.1f}), paired"
         axes.annotate(words, (0.5, 0.04), xycoords="axes fraction", ha="center", fontsize=7, color="0.35")
     axes.set_ylabel("points" if measure == "road" else "%", fontsize=8)
     axes.set_xticks(
