@@ -80,7 +80,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "--epochs", "--batch", "--minival", "--micro-batch", "--budget", "--every",
     ),
     "status": STUDY,
-    "publish": ("--from", "--profile"),
+    "publish": ("--from", "--profile", "--artefact"),
     "export": ("--format",),
     "gallery": ("--to",),
 }  # fmt: skip
