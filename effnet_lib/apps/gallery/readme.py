@@ -46,7 +46,7 @@ def _measured(evidence: Evidence) -> str:
     verdicts = [f"{number} {WORDS[word][number > 1]}" for word, number in evidence.tally().items() if number]
     said = f"claims: {', '.join(verdicts) or 'none'}" + (f" ({evidence.interim} interim)" if evidence.interim else "")
     premise = f"; premise of a balanced baseline: {evidence.premise}" if evidence.premise else ""
-    return _cell(f"{' '.join(links)}: {', '.join(facts)}; {said}{premise}")
+    return _cell(f"{' '.join(links)}: {', '.join(facts) or 'counted'}; {said}{premise}")
 
 
 def _cell(words: str) -> str:
