@@ -210,7 +210,7 @@ def test_what_fails_is_one_line_with_its_reason(capsys, folder, store):
 
 def test_a_run_that_another_process_trains_is_left_to_it(capsys, images, store):
     study = Study.of(PROFILES["smoke"], store, declare(str(images)))
-    with store.lock(plan(study, Wanted(epochs=2)).key):
+    with store.lock(plan(study, Wanted(epochs=2, batch=16)).key):
         assert cli.main([*SMOKE, str(images)]) == 0
     assert capsys.readouterr().out.endswith(": busy: another process trains it now\n")
     assert list(store.own()) == []
