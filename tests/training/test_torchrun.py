@@ -28,7 +28,7 @@ def quiet(err: str) -> bool:
 
 @pytest.fixture(scope="module")
 def options(images) -> list[str]:
-    return ["--profile", "smoke", "--epochs", str(EPOCHS), "--dataset", str(images)]
+    return ["--profile", "smoke", "--epochs", str(EPOCHS), "--batch", "16", "--dataset", str(images)]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def uninterrupted(options, tmp_path_factory) -> RunStore:
 
 def test_the_record_is_that_of_the_divided_run_and_says_how_many_made_it(uninterrupted, images):
     (record,) = uninterrupted.own()
-    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(images))), Wanted(epochs=EPOCHS))
+    spec = plan(Study.of(PROFILES["smoke"], uninterrupted, declare(str(images))), Wanted(epochs=EPOCHS, batch=16))
     assert record.key == divided(spec, 2, None).key and uninterrupted.find(spec) == record
     assert record.provenance["processes"] == 2 and record.spec["micro_batch"] == 8
     assert len(record.result["history"]) == EPOCHS and record.result["val_pictures"] == 18
