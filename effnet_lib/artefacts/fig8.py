@@ -152,7 +152,7 @@ class Figure8(Artefact):
         costs = {
             level: {m: ratio(study, model) for m, model in models.items()} for level, models in levels(study).items()
         }
-        bands = [accuracy.seed_band(study, part.records) for part in parts]
+        bands, premise = [accuracy.seed_band(study, part.records) for part in parts], premise_of(study)
         for line, part, band in zip(panels.reshape(len(parts), -1), parts, bands, strict=True):
             overlaid_curves.together(line[0], shown, part.records, part.rows, band)
             line[0].set_ylabel(f"{part.epochs} epochs: top-1 minus baseline (points)")
@@ -161,7 +161,8 @@ class Figure8(Artefact):
                 for level, effects in margins(study, results, part.budget).items()
                 if decided(study, level).budget == part.budget or any(one.value is not None for one in effects.values())
             }
-            forest.margins(line[1], named)
+            forest.margins(line[1], named, {method: size / 2 for method, size in printed_effects().items()})
+            line[1].set_xlabel(f"{line[1].get_xlabel()}\n{premise.brief}")
             line[2].set_axis_off()
         panels.flat[2].set_axis_on()
         accuracy_curves.printed(panels.flat[2], paper.table(7), SINGLE | {"compound": ""})
@@ -169,14 +170,15 @@ class Figure8(Artefact):
         return figure
 
 
+def printed_effects() -> dict[str, float]:
+    """Return single dimension -> printed accuracy of the compound model minus that dimension's, in points (Table 7)."""
+    printed = paper.table(7).set_index("model")["top1_percent"]
+    return {method: float(printed["compound"] - printed[method]) for method in SINGLE}
+
+
 def _beats(study: Study, level: str, results: Records) -> Claim:
     """Return the claim at a level of equal FLOPS, with each comparison's printed effect and the premise."""
-    printed, models, how = (
-        paper.table(7).set_index("model")["top1_percent"],
-        levels(study)[level],
-        decided(study, level),
-    )
-    effect = {method: printed["compound"] - printed[method] for method in SINGLE}
+    models, how, effect = levels(study)[level], decided(study, level), printed_effects()
     costs = ", ".join(f"{models[method].name} {ratio(study, models[method]):.2f}x" for method in METHODS)
     records = at_budget(results, how.budget)
     pairs = {method: pair for method, pair in duels(study, level, records).items() if pair}

@@ -221,9 +221,13 @@ class Table3(Artefact):
         notes[MEAN] = {method: f"{n} famil{'y' if n == 1 else 'ies'}" for method, n in number.items()}
         title = "as printed: FLOPS not equal"
         forest.margins(
-            panels.margins, {words: (None, found) for words, found in parts.items()}, title=title, notes=notes
+            panels.margins,
+            {words: (None, found) for words, found in parts.items()},
+            {method: size / 2 for method, size in printed_means(chosen).items()},
+            title,
+            notes,
         )
-        panels.margins.set_xlabel("difference in top-1 (points)")
+        panels.margins.set_xlabel(f"difference in top-1 (points)\n{premise_of(study).brief}")
         accuracy_curves.footnote(figure, rows, maps=False, band=band)
         family_columns.finish(figure, LEGEND)
         return figure

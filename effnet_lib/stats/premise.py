@@ -54,6 +54,13 @@ class Premise:
         note = f"; {self.note}" if self.note else ""
         return f"Premise (a balanced baseline): {self.status}; slopes in points a doubling of FLOPS: {each}{note}"
 
+    @property
+    def brief(self) -> str:
+        """The premise as it stands under a figure's panel, in two lines."""
+        known = [f"{name} {slope.value:+.1f}" for name, slope in self.slopes.items() if slope.value is not None]
+        bought = f"points a doubling of FLOPS: {', '.join(known)}" if known else "slopes unknown"
+        return f"premise of a balanced baseline: {self.status}\n{bought}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the premise for a `.claims.json` file."""
         return {

@@ -92,7 +92,7 @@ class Study:
     # Decisions ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def shipped(self) -> Decided:
+    def published_decisions(self) -> Decided:
         """The decisions that ship for this profile on this data set; empty where none do, or they are not read."""
         return decision_files.read(self.profile, self.dataset.id, self.store) if self.store.published else Decided()
 
@@ -112,7 +112,7 @@ class Study:
             return self.decided_base or self.profile.candidates[0]
         found = {base: [self.store.find(s) for s in specs] for base, specs in self.candidates().items()}
         if not all(record for records in found.values() for record in records):
-            return self.shipped.base
+            return self.published_decisions.base
         return choose_base(found)
 
     @property
@@ -137,7 +137,9 @@ class Study:
         """The tuned recipe at the short budget, with the baseline's rate, or None while it lacks records."""
         if not self.tunes:
             return self.profile.recipe
-        return self.recipe_search.chosen or (self.shipped.recipe if self.shipped.base == self.base else None)
+        return self.recipe_search.chosen or (
+            self.published_decisions.recipe if self.published_decisions.base == self.base else None
+        )
 
     def tuning(self) -> dict[str, dict[float, RunSpec]]:
         """Return the runs of the rates that are asked for so far: method -> rate -> run; none without a recipe."""
@@ -158,8 +160,8 @@ class Study:
 
     def _shipped(self, what: str) -> Any:
         """Return a later decision that ships, where those before it are the same."""
-        same = (self.shipped.base, self.shipped.recipe) == (self.base, self.recipe)
-        return getattr(self.shipped, what) if same else None
+        same = (self.published_decisions.base, self.published_decisions.recipe) == (self.base, self.recipe)
+        return getattr(self.published_decisions, what) if same else None
 
     def family_tuning(self, family: str) -> dict[str, dict[float, RunSpec]]:
         """Return the runs of a family's rates (Table 3) that are asked for so far, as `tuning`."""

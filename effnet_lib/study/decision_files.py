@@ -70,11 +70,13 @@ def collect(study: "Study") -> Decided:
         asked["learning_rates"] = [spec for trials in study.tuning().values() for spec in trials.values()]
         for family in study.family_rates:
             asked[family] = [s for trials in study.family_tuning(family).values() for s in trials.values()]
-    records, dates = {}, {study.shipped.date}
+    records, dates = {}, {study.published_decisions.date}
     for name, specs in asked.items() if study.base else ():
         found = [record for spec in specs if (record := study.store.find(spec))]
         complete = all(study.trials.loss(spec) is not None for spec in specs)
-        records[name] = sorted({record.key for record in found}) if complete else study.shipped.records.get(name, [])
+        records[name] = (
+            sorted({record.key for record in found}) if complete else study.published_decisions.records.get(name, [])
+        )
         dates |= {record.provenance["date"][:10] for record in found if complete}
     rates = study.learning_rates if study.tunes else None
     families = study.family_rates if study.tunes else {}

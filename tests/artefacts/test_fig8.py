@@ -262,4 +262,6 @@ def test_the_forest_stands_where_the_estimates_are(record_of):
         (point,) = [line for line in axes.lines if list(line.get_ydata()) == [y]]
         assert point.get_xdata()[0] == pytest.approx(estimate.value)
         assert axes.get_xlim()[0] < estimate.interval95[0] and estimate.interval95[1] < axes.get_xlim()[1]
-    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"] == [1.0]  # delta
+    deltas = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    assert deltas == pytest.approx([1.1, 1.05, 1.0] * 2)  # half of Table 7's margins over width, depth, resolution
+    assert "premise of a balanced baseline: unknown" in axes.get_xlabel()

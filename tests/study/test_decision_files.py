@@ -112,7 +112,7 @@ def test_what_ships_is_what_the_published_records_decide(name, monkeypatch, tmp_
     """Where these are complete; a decision that ships without them names keys, and is the later ones' ground."""
     monkeypatch.setenv("EFFNET_PUBLISHED", str(paths.ROOT / "figures/published"))
     study = Study.of(PROFILES[name], RunStore(root=tmp_path / "empty"))
-    shipped = study.shipped
+    shipped = study.published_decisions
     monkeypatch.setattr(decision_files, "read", lambda *_: Decided())
     computed = collect(study.again())
     assert (shipped.base is None) == (shipped == Decided()) and set(computed.records) <= set(shipped.records)

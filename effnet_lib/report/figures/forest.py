@@ -15,7 +15,7 @@ NUMBERS = 0.26  # of the width, at the right end: the rows' numbers stand there,
 def margins(
     axes: Axes,
     groups: Mapping[str, tuple[Mapping[str, float] | None, Mapping[str, Estimate]]],
-    delta: float = DELTA,
+    delta: float | Mapping[str, float] = DELTA,
     title: str | None = None,
     notes: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
@@ -26,6 +26,7 @@ def margins(
     interval is thin.
 
     Args:
+        delta: the least effect that matters, one for all or by method.
         groups: words -> (method -> FLOPS over the baseline's, where they belong in the labels; method -> estimate).
         title: None: what the costs are, equal only where all are within 5 % of the compound model's.
         notes: words -> method -> what its label says besides.
@@ -50,11 +51,17 @@ def margins(
             cost = f", {costs[method]:.2f}x ({100 * _excess(costs, method):+.0f} %)" if costs else ""
             labels.append(f"− {method}{cost}" + (f"\n{note}" if note else ""))
             effect(axes, y, method, estimate)
+            _own_delta(axes, y, delta, method)
         y += 1.4
     _frame(axes, ticks, labels, delta)
     axes.set_ylim(y - 0.6, -0.9)
     axes.set_xlabel("compound minus the other, top-1 (points)")
     axes.set_title(title or _costs_in_words([costs for costs, _ in groups.values() if costs]), loc="left", fontsize=10)
+
+
+def _own_delta(axes: Axes, y: float, delta: float | Mapping[str, float], method: str) -> None:
+    if isinstance(delta, Mapping):
+        axes.plot([delta[method]] * 2, (y - 0.4, y + 0.4), ":", color="0.45", linewidth=1.2, zorder=1)
 
 
 def _excess(costs: Mapping[str, float], method: str) -> float:
@@ -79,12 +86,15 @@ def effects(axes: Axes, estimates: Mapping[str, Estimate]) -> None:
     axes.set_title("Observation 2", loc="left", fontsize=10)
 
 
-def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> None:
+def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float | Mapping[str, float]) -> None:
     axes.axvline(0, color="0.15", linewidth=0.9, zorder=1)
-    axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
+    each = isinstance(delta, Mapping)
+    most = max(delta.values()) if each else delta
+    if not each:
+        axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
     axes.annotate(
-        f"δ = {delta:g}",
-        (delta, 1.0),
+        "dotted: δ, half of the print" if each else f"δ = {delta:g}",
+        (most, 1.0),
         xycoords=axes.get_xaxis_transform(),
         xytext=(3, -2),
         textcoords="offset points",
@@ -94,7 +104,7 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float) -> N
     )
     axes.set_yticks(ticks, labels)
     low, high = axes.get_xlim()
-    low, high = min(low, -1.0), max(high, 1.2 * delta)
+    low, high = min(low, -1.0), max(high, 1.2 * most)
     axes.set_xlim(low, low + (high - low) / (1 - NUMBERS))
     axes.grid(axis="y", visible=False)
 
