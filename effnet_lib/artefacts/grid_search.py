@@ -241,5 +241,6 @@ class GridSearch(Artefact):
         grid_plane.plane(panels[0], points(study), search(study), surface(study), rival(study), regret(study))
         named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
         grid_plane.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
+        panels[1].set_xlabel(f"{panels[1].get_xlabel()}\n{premise_of(study).brief}")
         grid_plane.footnote(figure, study, surface(study), rows)
         return figure
