@@ -15,7 +15,8 @@ def test_three_processes_on_one_folder_train_each_run_once(tmp_path):
     context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer", "support.killing")
     for order in ([0, 0, 0], [0, 2, 4]):
         root, runs = tmp_path / f"{order}", killing.specs("short", *range(6))
-        arguments = [([*runs[first:], *runs[:first]], root, tmp_path / "cache", root / "log") for first in order]
+        shared = (root, tmp_path / "cache", root / "log", context.Barrier(len(order)))
+        arguments = [([*runs[first:], *runs[:first]], *shared) for first in order]
         processes = [context.Process(target=killing.share, args=args) for args in arguments]
         for process in processes:
             process.start()
@@ -24,7 +25,7 @@ def test_three_processes_on_one_folder_train_each_run_once(tmp_path):
         assert [process.exitcode for process in processes] == [0, 0, 0]
         lines = [line.split() for line in (root / "log").read_text().splitlines()]
         assert Counter(key for key, _ in lines) == Counter(spec.key for spec in runs)
-        assert len({pid for _, pid in lines}) > 1  # they did share
+        assert len({pid for _, pid in lines}) == 3  # they did share
         store = RunStore(published=False, root=root)
         (root / "log").unlink()
         assert all(store.get(spec.key) for spec in runs) and killing.leftovers(store, runs) == []

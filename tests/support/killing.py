@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psutil
@@ -164,16 +165,22 @@ def drive(runs: list[RunSpec], root: Path, cache: Path) -> None:
     sweep(runs, root, 2)
 
 
-def share(runs: list[RunSpec], root: Path, cache: Path, log: Path) -> None:
-    """Sweep runs until all are stored, beside others that do the same; log who trains what."""
+def share(runs: list[RunSpec], root: Path, cache: Path, log: Path, everyone: Barrier) -> None:
+    """Sweep runs until all are stored, beside others that do the same; log who trains what.
+
+    In its first run each waits until all are in theirs: that they share is then no matter of who starts first.
+    """
     from effnet_lib.training import trainer
 
     os.environ["EFFNET_RESULTS"] = str(cache)
-    train, store = trainer.train, RunStore(published=False, root=root)
+    train, store, trained = trainer.train, RunStore(published=False, root=root), []
 
     def logged(spec, *args):
         with open(log, "a") as lines:
             lines.write(f"{spec.key} {os.getpid()}\n")
+        if not trained:
+            everyone.wait(100)
+        trained.append(spec.key)
         return train(spec, *args)
 
     trainer.train = logged
