@@ -12,6 +12,7 @@ from ..core.errors import StoreError
 from ..runs.record_checks import file_name, json_body, mapping, number, read_text, recipe, shown, text, whole
 from ..runs.run_store import RunStore
 from ..training.recipes import Recipe
+from . import proxy_families
 from .profiles import Profile, ProxyBaseline
 from .protocol import PROTOCOL
 
@@ -93,7 +94,23 @@ def words(study: "Study") -> list[str]:
         )
     decided = {"rates": study.learning_rates} if study.ready else {}
     decided |= {f"rates of {family}": rates for family, rates in study.family_rates.items()}
-    return lines + [f"{name}: " + ", ".join(f"{m} {r:g}" for m, r in rates.items()) for name, rates in decided.items()]
+    lines += [f"{name}: " + ", ".join(f"{m} {r:g}" for m, r in rates.items()) for name, rates in decided.items()]
+    return lines + (_at_the_edge(study) if study.ready and study.tunes else [])
+
+
+def _at_the_edge(study: "Study") -> list[str]:
+    """Name the rates that are no bracketed optimum: the list was extended as far as it goes, and they are its end."""
+    tried = {f"batch {batch}": trials for batch, trials in study.recipe_search.batches.items()}
+    tried |= study.trials.rates(study.recipe, study.five_methods())
+    for family in study.family_rates:
+        models = proxy_families.models(study, family)
+        tried |= {f"{family}, {method}": trials for method, trials in study.trials.rates(study.recipe, models).items()}
+    return [
+        f"not bracketed: rate {trials.best:g} of {name}, "
+        f"the {'lowest' if trials.best == min(trials.losses) else 'highest'} of the {len(trials.losses)} tried"
+        for name, trials in tried.items()
+        if trials.best is not None and not trials.inside
+    ]
 
 
 def path_of(profile: Profile, store: RunStore) -> Path:

@@ -7,6 +7,7 @@ from support.invented import study_of
 
 from effnet_lib.report.tables import accuracy, endpoints, predictions, premises
 from effnet_lib.stats.premise import MET, NOT_MET, UNKNOWN
+from effnet_lib.study import controls
 from effnet_lib.study.protocol import LONG, SHORT
 
 SEEDS = 3
@@ -94,3 +95,33 @@ def test_a_network_fits_worse_beyond_two_standard_errors(record_of):
     assert endpoints.log_loss(records, {"d=4": 1.0, "baseline": -1.0}).value == 0.0
     once = {model: {0: runs[0]} for model, runs in records.items()}
     assert not accuracy.table(study, once)["optimisation_limited"].any()
+
+
+def controlled(record_of, top1: dict[str, float]):
+    """Return a study whose queue holds the controls, with three seeds each of the baseline, the controls and theirs."""
+    study = study_of(quintet=True)
+    models = {
+        "baseline": study.baseline,
+        "dWr": controls.fast_compound(study),
+        "compound": study.five_methods()["compound"],
+        "sharp": study.model("resolution", controls.BLURRED),
+        "blurred": controls.blur_control(study),
+    }
+    for name, value in top1.items():
+        for seed in range(SEEDS):
+            study.store.put(record_of(study.spec(models[name], seed), bits(round(20 * value) + seed - 1, 2000)))
+    return study, {name: np.log2(accuracy.ratio(study, model)) for name, model in models.items()}
+
+
+def test_the_controls_answer_their_predictions(record_of):
+    study, x = controlled(record_of, {"baseline": 60.0, "dWr": 66.0, "compound": 68.0, "sharp": 70.0, "blurred": 64.0})
+    gain, share = predictions.fast_compound_gain(study), predictions.remaining_gain(study)
+    assert gain.value == pytest.approx(6 / x["dWr"] - 8 / x["compound"], abs=0.01) and gain.n == SEEDS
+    assert share.value == pytest.approx(0.4, abs=0.01) and share.interval95[0] < 0.4 < share.interval95[1]
+    assert {"Dollar et al. 2021", "no paper (blur control)"} <= {one.source for one in predictions.predictions(study)}
+
+
+def test_a_share_of_no_gain_has_no_interval(record_of):
+    assert predictions.remaining_gain(study_of(quintet=True)).value is None
+    study, _ = controlled(record_of, {"baseline": 60.0, "sharp": 60.05, "blurred": 60.0})
+    assert predictions.remaining_gain(study).interval95 is None

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from support.decided import parabola, put_candidates, put_trials
 
@@ -50,6 +51,15 @@ def test_every_decision_names_its_records_and_their_newest_date(complete):
     }  # fmt: skip
     assert all(complete.store.get(key) for keys in found.records.values() for key in keys)
     assert found.date == "2020-01-01" and json.loads(found.to_json("photos", "x"))["protocol"] == 2
+
+
+def test_a_rate_that_no_list_brackets_is_named(complete, store, record_of):
+    assert not [line for line in words(complete) if "not bracketed" in line]
+    rising = put_trials(Study.of(PHOTOS, store), record_of, lambda spec: 1.0 - 0.01 * float(np.log2(spec.recipe.lr)))
+    said = [line for line in words(rising) if line.startswith("not bracketed: rate ")]
+    highest = rising.learning_rates["width"]
+    assert any(f"rate {highest:g} of width, the highest of the " in line for line in said)
+    assert len(said) == len(rising.recipe_search.batches) + len(rising.five_methods())
 
 
 def test_a_part_of_the_decisions_is_a_file_too(store, record_of, tmp_path):

@@ -1,7 +1,8 @@
 """The table of what later work predicts, from a profile's stored runs (docs/protocol.md)."""
 
+from dataclasses import replace
 from itertools import combinations
-from math import sqrt
+from math import log2, sqrt
 
 import numpy as np
 
@@ -10,8 +11,11 @@ from ...stats.estimate import Estimate
 from ...stats.intervals import contrast
 from ...stats.predictions import Prediction
 from ...stats.premise import Premise, slope_weights
+from ...study.controls import BLURRED, blur_control, fast_compound
 from ...study.decided_study import Study
-from ...study.protocol import LONG, SHORT
+from ...study.protocol import LONG, SHORT, declared
+from ...study.scaled_model import ScaledModel
+from .accuracy import ratio
 from .premises import doublings, premise_of, single_dimension_runs
 
 
@@ -25,6 +29,7 @@ def predictions(study: Study) -> list[Prediction]:
         *(_tinynet(premise, other) for other in ("resolution", "depth")),
         *_fixres(list(runs.items())),
         *(_floor(words, records) for words, records in _baselines(study)),
+        *(_controls(study) if study.ready and study.follows_protocol else ()),
     ]
     return [one for one in listed if study.follows_protocol or one.estimate.value is not None]
 
@@ -39,6 +44,54 @@ def depth_by_budget(study: Study) -> Estimate:
         slope = slope_weights(doublings(study, records)["depth"])
         weights |= {f"{budget} {name}": sign * weight for name, weight in slope.items()}
     return contrast(bits, weights)
+
+
+def _controls(study: Study) -> list[Prediction]:
+    fast = "dWr, scaled mostly by width, gains as much a doubling of FLOPS as compound scaling (its gain minus that)"
+    blur = (
+        f"share of the gain of r={BLURRED} that remains on images reduced to the baseline's px first (larger map and "
+        "compute without more detail)"
+    )
+    return [
+        Prediction("Dollar et al. 2021", fast, fast_compound_gain(study), "points a doubling"),
+        Prediction("no paper (blur control)", blur, remaining_gain(study), ""),
+    ]
+
+
+def fast_compound_gain(study: Study) -> Estimate:
+    """Estimate dWr's gain over the baseline a doubling of FLOPS, minus that of compound scaling at level A."""
+    found = {"baseline": study.baseline, "dWr": fast_compound(study), "compound": study.five_methods()["compound"]}
+    a_doubling = {name: 1 / log2(ratio(study, found[name])) for name in ("dWr", "compound")}
+    weights = {"dWr": a_doubling["dWr"], "compound": -a_doubling["compound"]}
+    return contrast(_bits(study, found, "dWr"), weights | {"baseline": -sum(weights.values())})
+
+
+def remaining_gain(study: Study) -> Estimate:
+    """Estimate the share of the gain of more pixels that remains where they hold no more detail.
+
+    The error of a ratio a / b to first order, that of (a - share * b) / b; so there is none, only the share, where
+    b's own 95 % interval holds 0.
+    """
+    found = {"baseline": study.baseline, "sharp": study.model("resolution", BLURRED), "blurred": blur_control(study)}
+    bits = _bits(study, found, "blur control")
+    gain, left = (contrast(bits, {name: 1.0, "baseline": -1.0}) for name in ("sharp", "blurred"))
+    if not gain.value or left.value is None:
+        return Estimate()
+    share = left.value / gain.value
+    if not gain.testable or gain.interval95[0] <= 0 <= gain.interval95[1]:
+        return Estimate(share, n=min(gain.n, left.n))
+    weights = {"blurred": 1.0, "sharp": -share, "baseline": share - 1.0}
+    return replace(contrast(bits, {name: weight / gain.value for name, weight in weights.items()}), value=share)
+
+
+def _bits(study: Study, models: dict[str, ScaledModel], claims: str) -> dict[str, dict[int, np.ndarray]]:
+    """Return name -> seed -> which images are correct, of the seeds that a set of claims declares, as far as stored."""
+    found: dict[str, dict[int, np.ndarray]] = {name: {} for name in models}
+    for name, model in models.items():
+        for seed in range(declared(study.profile, claims).seeds):
+            if record := study.store.find(study.spec(model, seed)):
+                found[name][seed] = record.correct
+    return found
 
 
 def _tinynet(premise: Premise, other: str) -> Prediction:
