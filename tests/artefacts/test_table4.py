@@ -12,7 +12,7 @@ from support.readable import assert_readable, labels
 import effnet_lib as eff
 from effnet_lib.apps.execute_notebook import run_notebook
 from effnet_lib.artefacts import artefact, table4
-from effnet_lib.core import paths
+from effnet_lib.core import hardware, paths
 from effnet_lib.core.errors import ParameterError, RunFailed
 from effnet_lib.measure.latency import machine, runtimes
 from effnet_lib.measure.latency import task as group
@@ -116,6 +116,16 @@ def test_in_another_runtime_the_faster_network_runs_in_eager_mode_too():
         ("EfficientNet-B1", "eager"),
     ]
     assert {entry.runtime for entry in tasks[4].entries} == {"eager"}
+
+
+def test_a_published_latency_is_of_this_machine_where_host_and_processor_agree(monkeypatch):
+    task = planned().tasks[0]
+    keep(task, published=True, processor="a processor")
+    for name, host, here in (("a processor", "1" * 12, 1), ("a processor", "2" * 12, 0), ("another", "1" * 12, 0)):
+        monkeypatch.setattr(hardware, "processor_name", lambda name=name: name)
+        monkeypatch.setattr(hardware, "host_hash", lambda host=host: host)
+        where = table(planned())["where"].dropna()
+        assert len(where) and (where == ("measured here" if here else "measured elsewhere")).all()
 
 
 def test_a_network_of_ones_own_joins_the_second_table():

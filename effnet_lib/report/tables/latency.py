@@ -1,7 +1,5 @@
 """Latency records as a table: a row an entry, with its interval, its speed-up and what the paper prints."""
 
-import hashlib
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata, spearmanr
 
 from ... import paper
+from ...core import hardware
 from ...measure.latency.task import Latency
 from ...runs.measurement_store import Measurement, MeasurementStore, key_of
 from ...stats.speedup import Ratio, median, ratio
@@ -81,18 +80,22 @@ def readings(
         own: what is stored under the keys of this processor.
         published: the published measurements of any processor.
     """
-    this = hashlib.sha256(platform.node().encode()).hexdigest()[:12]
-    listed = []
+    this, listed = (hardware.host_hash(), hardware.processor_name()), []
     for task in tasks:
         mine = own.get(task)
         if mine:
-            listed.append(Reading(task, mine, here=not mine.published or mine.provenance["host"] == this))
+            listed.append(Reading(task, mine, here=not mine.published or _machine(mine) == this))
         for other in published:
             same = {key: other.spec.get(key) for key in task.content()} == task.content()
-            hosts = {this, mine.provenance["host"]} if mine else set()
-            if same and other.provenance["host"] not in hosts:
-                listed.append(Reading(task, other, here=other.provenance["host"] == this))
+            machines = {this, _machine(mine)} if mine else set()
+            if same and _machine(other) not in machines:
+                listed.append(Reading(task, other, here=_machine(other) == this))
     return listed
+
+
+def _machine(measurement: Measurement) -> tuple[str, str]:
+    """Return what tells machines apart: rented ones often share a host's name, and never a processor with it."""
+    return measurement.provenance["host"], measurement.provenance["device"]
 
 
 def stored(store: MeasurementStore, task: Latency) -> Measurement | None:
