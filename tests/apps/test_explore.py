@@ -1,6 +1,7 @@
 """The exploration: what the sliders show is what the library counts, and nothing a user does ends in a traceback."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.invented import study_of
 
 from effnet_lib.apps.explore import networks, records
 from effnet_lib.apps.explore.panel import Explorer
 from effnet_lib.apps.explore.pictures import MOST_PIXELS, TRIO, Pictures, overlay, read
+from effnet_lib.apps.explore.plane import Plane
 from effnet_lib.apps.gallery.index import listing
 from effnet_lib.core.errors import DataError, ParameterError
 from effnet_lib.models.archs import efficientnet
@@ -40,6 +43,22 @@ def test_the_stage_table_is_table_1():
     ours, printed = networks.stages(networks.network("EfficientNet", Scaling())), paper.table(1)
     assert list(ours["input px"]) == list(printed["resolution"])
     assert list(ours["channels"]) == list(printed["channels"]) and list(ours["layers"]) == list(printed["layers"])
+
+
+def test_runs_of_two_recipes_are_never_averaged(store, record_of):
+    study = study_of()
+    arch = efficientnet.scale(Scaling(0.5, 0.25), 64, study.dataset.classes)
+    decided = study.recipe
+    for made, bits in ((decided, [True, True]), (replace(decided, lr=0.05), [True, False]),
+                       (replace(decided, batch=2 * decided.batch), [False, False])):  # fmt: skip
+        store.put(record_of(RunSpec(arch, made, study.dataset.id, 0), bits))
+    table = records.points(study).set_index("decided")
+    assert table["top1"].to_dict() == {True: 75.0, False: 0.0}  # each method has a rate of its own
+    said = records.nearest(table.reset_index(), count(arch).madds)
+    assert said.startswith("nearest measured: 75.0 %") and said.endswith("2 seeds")
+    alone = table.reset_index().query("~decided")
+    assert records.nearest(alone, count(arch).madds).endswith("1 seed, another recipe")
+    assert Plane(table.reset_index(), "photographs").at(10**9, 10**6).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("family", networks.FAMILIES)
@@ -109,6 +128,7 @@ def test_points_are_the_stored_runs_of_the_study(store, record_of, tiny_spec):
     for seed, bits in ((0, [True, False]), (1, [True, True])):
         store.put(record_of(RunSpec(arch, recipe, study.dataset.id, seed), bits))
     store.put(record_of(RunSpec(arch, recipe, study.dataset.id + "/holdout", 0)))  # the tuning's
+    store.put(record_of(RunSpec(arch, replace(recipe, seen_px=32), study.dataset.id, 0)))  # blurred
     store.put(record_of(tiny_spec))  # of other data
     store.path("0" * 64).write_text("{")
     table = records.points(study)

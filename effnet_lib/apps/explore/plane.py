@@ -12,6 +12,7 @@ from PIL import Image
 from ... import paper
 from ...report.figures import style
 from .networks import published
+from .records import EARLIER
 
 FAMILIES = {
     "efficientnet": ("o", "EfficientNet"),
@@ -22,9 +23,10 @@ FAMILIES = {
 
 
 class Plane:
-    """Two panels: what the paper prints on ImageNet, hollow, and what was measured here at a proxy scale, filled.
+    """Two panels: what the paper prints on ImageNet, hollow, and what was measured here at a proxy scale, filled
+    where the recipe is the one that was decided.
 
-    `table` has the measured points (see `measured.points`), `dataset` their data set's name. They are never in one
+    `table` has the measured points (see `records.points`), `dataset` their data set's name. They are never in one
     panel, since ten classes are not a thousand.
     """
 
@@ -62,16 +64,18 @@ class Plane:
 
     @staticmethod
     def _measured(axes, table: pd.DataFrame, dataset: str) -> None:
-        for family, rows in table.groupby("family"):
+        colour = style.COLOURS["baseline"]
+        for (decided, family), rows in table.groupby(["decided", "family"]):
             marker, name = FAMILIES[family]
-            colour = style.COLOURS["baseline"]
-            axes.plot(rows["flops"] / 1e6, rows["top1"], marker, color=colour, ms=5, alpha=0.7, label=name)
+            look = {"alpha": 0.7} if decided else {"mfc": "none", "alpha": 0.5}
+            label = name if decided else f"{name}, {EARLIER}"
+            axes.plot(rows["flops"] / 1e6, rows["top1"], marker, color=colour, ms=5, label=label, **look)
         if table.empty:
             axes.text(0.5, 0.5, "nothing is measured yet", transform=axes.transAxes, ha="center", va="center")
             axes.set(xlim=(1, 1000), ylim=(0, 100))
         else:
             axes.set_xlim(0.5 * table["flops"].min() / 1e6, 4 * table["flops"].max() / 1e6)
-            axes.legend(fontsize="small", loc="lower right")
+            axes.legend(fontsize="small", loc="best")
         axes.set(xscale="log", xlabel="FLOPS (multiply-adds, M) of the proxy", ylabel="top-1 (%)")
         _plain(axes, [one * 10**power for power in range(-1, 5) for one in (1, 2, 5)])
         axes.set_title(f"measured: {dataset}", fontsize="medium", loc="left")

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import mean
 
 import pandas as pd
@@ -11,15 +12,17 @@ from ...data.datasets import declare
 from ...models.archs import Architecture
 from ...models.complexity import count
 from ...models.scaling import Scaling
-from ...runs.record_checks import file_name
+from ...runs.record_checks import file_name, recipe
 from ...runs.record_files import read_record
 from ...runs.run_store import RunRecord, RunStore
 from ...study.decided_study import Study
 from ...study.profiles import profile
 from ...study.proxy_families import choose
+from ...training.recipes import Recipe
 from .networks import FAMILIES
 
 PROFILE = "photos"
+EARLIER = "another recipe"  # than the one that the study has decided: protocol 1's
 
 
 def study(name: str = PROFILE) -> Study:
@@ -44,15 +47,21 @@ def _records(store: RunStore) -> Iterator[RunRecord]:
 
 
 def points(open_study: Study) -> pd.DataFrame:
-    """Return a row a measured network of a study (whole training set, the profile's epochs): counts, mean top-1, seeds.
+    """Return a row a measured network and recipe: counts, mean top-1, seeds, and whether the recipe is the study's
+    (all of them are while it has decided none).
 
-    Top-1 in percent on the study's own data set, FLOPS in multiply-adds.
+    Of the whole training set and the profile's epochs, on images that were not blurred. Runs of different recipes are
+    never averaged; they differ by more than a learning rate, which each scaling method has its own of. Top-1 in percent
+    on the study's own data set, FLOPS in multiply-adds.
     """
     epochs = open_study.profile.recipe.epochs
-    groups: dict[Architecture, list[RunRecord]] = {}
+    groups: dict[tuple[Architecture, Recipe], list[RunRecord]] = {}
     for record in _records(open_study.store):
         if record.spec["data"] == open_study.dataset.id and record.spec["recipe"]["epochs"] == epochs:
-            groups.setdefault(record.arch, []).append(record)
+            made = _but_for_the_rate(recipe(record.spec["recipe"]))
+            if not made.seen_px:
+                groups.setdefault((record.arch, made), []).append(record)
+    decided = open_study.recipe and _but_for_the_rate(open_study.recipe)
     rows = [
         {
             "family": arch.family,
@@ -60,10 +69,15 @@ def points(open_study: Study) -> pd.DataFrame:
             "flops": count(arch).madds,
             "top1": mean(record.top1 for record in found),
             "seeds": len(found),
+            "decided": decided in (None, made),
         }
-        for arch, found in groups.items()
+        for (arch, made), found in groups.items()
     ]
-    return pd.DataFrame(rows, columns=["family", "px", "flops", "top1", "seeds"]).sort_values("flops")
+    return pd.DataFrame(rows, columns=["family", "px", "flops", "top1", "seeds", "decided"]).sort_values("flops")
+
+
+def _but_for_the_rate(made: Recipe) -> Recipe:
+    return replace(made, lr=1.0)
 
 
 def stand_in(open_study: Study, family: str, scaling: Scaling) -> Architecture:
@@ -85,8 +99,9 @@ def nearest(table: pd.DataFrame, madds: int) -> str:
     """Say which measured network costs about as much (the nearest one, if within a quarter)."""
     if table.empty:
         return "nothing is measured yet"
-    row = table.iloc[(table["flops"] / madds - 1).abs().argmin()]
+    away = (table["flops"] / madds - 1).abs()
+    row = table.iloc[(away + 1e-6 * ~table["decided"]).argmin()]  # of two at one cost, the decided recipe's
     if abs(row["flops"] / madds - 1) > 0.25:
         return "nothing is measured at about this cost"
-    seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
+    seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}{'' if row['decided'] else ', ' + EARLIER}"
     return f"nearest measured: {row['top1']:.1f} % at {row['flops'] / 1e6:.1f} M, {row['px']} px, {seeds}"
