@@ -209,9 +209,11 @@ def targets() -> set[str]:
 
 
 def test_the_workflow_runs_what_it_says():
-    (flow,) = workflows().values()
-    assert flow["jobs"].keys() == {"lint", "newcomer", "listing", "notebooks", "slow"}
-    assert all(job["timeout-minutes"] for job in flow["jobs"].values())
+    jobs = {path.stem: flow["jobs"] for path, flow in workflows().items()}
+    assert jobs["ci"].keys() == {"lint", "newcomer", "listing", "notebooks", "slow"} and jobs["lock"].keys() == {
+        "newer"
+    }
+    assert all(job["timeout-minutes"] for flow in jobs.values() for job in flow.values())
     assert all("run" in step or "uses" in step for step in steps())
 
 
@@ -222,6 +224,15 @@ def test_every_command_of_the_house_exists():
     called = {name for line in commands + pages for name in re.findall(r"\bmake ([a-z][\w-]*)", line)}
     assert {"lint", "test", "test-slow", "test-notebook", "fig3"} <= called
     none(sorted(called - targets()))
+
+
+def test_forms_and_the_container_can_be_read():
+    forms = [yaml.safe_load(path.read_text()) for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")]
+    asked = [{item["type"] for item in form["body"]} for form in forms if "body" in form]
+    assert len(asked) == 2 and set.union(*asked) <= {"textarea", "input"}
+    assert yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["version"] == 2
+    said = (ROOT / ".devcontainer/devcontainer.json").read_text().partition("\n")[2]
+    assert (ROOT / ".devcontainer" / json.loads(said)["build"]["dockerfile"]).is_file()
 
 
 def test_every_notebook_is_in_the_workflow(tmp_path):
@@ -239,7 +250,9 @@ def test_the_map_is_drawn_from_the_contract():
     assert packages == {name for row in drawn["layers"]() for name in row} == drawn["HOLDS"].keys()
 
 
-@pytest.mark.parametrize(("page", "least"), [("CONTRIBUTING.md", 30), ("docs/running.md", 4), ("docs/data.md", 3)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("CONTRIBUTING.md", 30), ("docs/running.md", 4), ("docs/data.md", 3), ("SECURITY.md", 3)]
+)
 def test_every_path_that_a_page_names_exists(page: str, least: int):
     named = re.findall(
         r"`((?:effnet_lib|tests|docs|notebooks|figures|benchmarks)/[\w./-]*)`", (ROOT / page).read_text()
