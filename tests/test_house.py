@@ -259,8 +259,3 @@ def test_every_path_that_a_page_names_exists(page: str, least: int):
     )
     assert len(named) >= least
     none([name for name in named if not (ROOT / name).exists()])
-
-
-def test_the_installed_package_is_typed():
-    given = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
-    assert "py.typed" in given

@@ -175,7 +175,7 @@ def publish(args: Namespace) -> int:
             say(f"decided: {short(decided)}")
         for path in redraw(name, args.artefact):
             say(f"drawn: {short(path)}")
-    if paths.published_root() == paths.ROOT / "figures" / "published":
+    if paths.in_checkout() and paths.published_root() == paths.ROOT / "figures" / "published":
         from .gallery.readme import renew
 
         renew()

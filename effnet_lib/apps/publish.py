@@ -74,7 +74,7 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
     Raises:
         StoreError: before anything is written: a record is none, a key is there with another result, or a folder is.
     """
-    target = target or paths.published_root() / "records"
+    target = target or paths.writable_published_root() / "records"
     new = {}
     for record in records:
         text, path = checked(record), target / f"{record.key}.json"

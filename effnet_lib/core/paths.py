@@ -1,21 +1,31 @@
 """Where things are: the repository, the data, your results, the figures.
 
-Paths resolve from the package and never from the current folder: papermill's kernel works in its caller's
-folder, JupyterLab's in the notebook's.
+In a checkout paths resolve from the package and never from the current folder: papermill's kernel works in its
+caller's folder, JupyterLab's in the notebook's. An installed wheel has no place of its own to write to: there data,
+results and figures lie in the current folder, and notebooks and published evidence come with the package.
 """
 
 import os
 import tempfile
 from pathlib import Path
 
-from .user_paths import user_path
+from .errors import ParameterError
+from .user_paths import current_folder, user_path
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKED = Path(__file__).resolve().parents[1] / "packed"  # what a wheel brings along; a checkout has no such folder
+
+
+def in_checkout() -> bool:
+    """Return whether the package is used from its repository, and was not installed as a wheel."""
+    return not PACKED.is_dir()
 
 
 def _root(variable: str, default: str) -> Path:
     value = os.environ.get(variable)
-    return user_path(variable, value).resolve() if value else ROOT / default
+    if value:
+        return user_path(variable, value).resolve()
+    return (ROOT if in_checkout() else current_folder()) / default
 
 
 def data_root() -> Path:
@@ -40,7 +50,22 @@ def figures_root() -> Path:
 
 def published_root() -> Path:
     """Return the folder of published evidence (EFFNET_PUBLISHED, default `figures/published/`)."""
+    if not in_checkout() and not os.environ.get("EFFNET_PUBLISHED"):
+        return PACKED / "published"
     return _root("EFFNET_PUBLISHED", "figures/published")
+
+
+def writable_published_root() -> Path:
+    """Return the folder to publish into: any but that of an installed package.
+
+    Raises:
+        ParameterError: it is the installed package's own.
+    """
+    if published_root() == PACKED / "published":
+        raise ParameterError(
+            "EFFNET_PUBLISHED", "", "a folder to publish into; an installed package keeps what it brought"
+        )
+    return published_root()
 
 
 def scratch_root() -> Path:
@@ -50,4 +75,4 @@ def scratch_root() -> Path:
 
 def notebooks_root() -> Path:
     """Return the folder of the notebooks."""
-    return ROOT / "notebooks"
+    return (ROOT if in_checkout() else PACKED) / "notebooks"
