@@ -68,9 +68,10 @@ notebooks: setup  ## executes every notebook, in profile smoke unless another is
 	@set -e; to="$${EFFNET_FIGURES:-figures}/$(EXECUTED)"; mkdir -p "$$to"; for name in $(PANELS); do \
 	  $(BIN)/papermill notebooks/$$name.ipynb "$$to/$$name.ipynb" --no-progress-bar; done
 
-lint: setup  ## style of the code and the notebooks, direction of the imports
+lint: setup  ## style of the code and the notebooks, types, direction of the imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 # Versions stay as they are unless pyproject.toml asks for others; ARGS=--upgrade looks for newer ones.
@@ -85,7 +86,7 @@ gallery: setup  ## all artefacts as one static site, figures/gallery/index.html
 	$(BIN)/effnet gallery $(ARGS)
 
 clean:  ## removes .venv and caches, never data, results or figures
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
 	find effnet_lib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Any other word is an artefact. A typing error is told at once, before anything is downloaded.

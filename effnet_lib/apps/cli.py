@@ -4,7 +4,9 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from ..core.errors import EffnetError
 from ..core.home_caches import redirect
@@ -15,6 +17,8 @@ from . import commands
 
 INTERNAL = 70  # sysexits.h: internal software error
 CLOSED = 141  # 128 + SIGPIPE, as shells say it
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # public under no name
+Action = Callable[[argparse.Namespace], int]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(made, name: str, action, words: str) -> argparse.ArgumentParser:
+def _command(made: Commands, name: str, action: Action, words: str) -> argparse.ArgumentParser:
     command = made.add_parser(name, help=words, description=words)
     command.set_defaults(action=action)
     return command
@@ -46,14 +50,14 @@ def _execution_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--step", default="auto", help="how a step is launched: auto, eager, compile or graph")
 
 
-def _list(made) -> None:
+def _list(made: Commands) -> None:
     command = _command(
         made, "list", commands.list_all, "list figures and tables with what they need and their state, and profiles"
     )
     command.add_argument("--ids", action="store_true", help="artefact ids only, one a line")
 
 
-def _run(made) -> None:
+def _run(made: Commands) -> None:
     command = _command(made, "run", commands.run, "regenerate an artefact by executing its notebook")
     command.add_argument("artefact", help="an id of `effnet list`, or all")
     command.add_argument("--profile", default="cpu", help=", ".join(PROFILES))
@@ -61,7 +65,7 @@ def _run(made) -> None:
     command.add_argument("-y", dest="yaml", action="append", metavar="YAML", help="for lists: 'widths: [1.0, 1.4]'")
 
 
-def _queue_and_tune(made) -> None:
+def _queue_and_tune(made: Commands) -> None:
     for name, action, words in (
         ("queue", commands.queue, "work through the pending runs of all plans inside a time budget"),
         ("tune", commands.tune, "choose baseline, recipe and learning rates (the protocol's step 0 and tuning)"),
@@ -77,7 +81,7 @@ def _queue_and_tune(made) -> None:
             command.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
 
 
-def _train(made) -> None:
+def _train(made: Commands) -> None:
     command = _command(made, "train", commands.train, "train one network, alone or under torchrun")
     _study_options(command, "imagenet")
     command.add_argument("--model", help="a published network, b0 to b7 (default: the profile's baseline, scaled)")
@@ -96,21 +100,21 @@ def _train(made) -> None:
     _execution_options(command)
 
 
-def _status(made) -> None:
+def _status(made: Commands) -> None:
     words = "show what is done, running, pending and failed, and the time left"
     command = _command(made, "status", commands.status, words)
     _study_options(command, "photos")
     _workers_option(command)
 
 
-def _publish(made) -> None:
+def _publish(made: Commands) -> None:
     command = _command(made, "publish", commands.publish, "check records, copy them to figures/published, redraw")
     command.add_argument("--from", dest="source", metavar="DIR", help="another machine's folder of records")
     command.add_argument("--profile", nargs="*", help="profiles to redraw (default: all but smoke)")
     command.add_argument("--artefact", nargs="*", default=[], help="redraw only these (default: all)")
 
 
-def _export(made) -> None:
+def _export(made: Commands) -> None:
     words = "write trained networks as safetensors and ONNX, each with its record"
     command = _command(made, "export", commands.export, words)
     command.add_argument("key", help="the beginning of a stored run's key, or all")
@@ -118,7 +122,7 @@ def _export(made) -> None:
     command.add_argument("--format", nargs="+", metavar="FORMAT", help="of safetensors, onnx (default: both)")
 
 
-def _gallery(made) -> None:
+def _gallery(made: Commands) -> None:
     words = "write figures/gallery/index.html: all artefacts as one static site"
     command = _command(made, "gallery", commands.gallery, words)
     command.add_argument("--readme", action="store_true", help="renew the README's table of artefacts instead")

@@ -5,6 +5,7 @@ Imports stand inside, so that no command pays for another's.
 
 import math
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from ..core import paths
 from ..core.errors import EffnetError, ParameterError, nearest
@@ -12,13 +13,16 @@ from ..core.signals import interrupting
 from ..core.user_paths import short, user_path
 from ..study.profiles import PROFILES, profile
 
+if TYPE_CHECKING:
+    from ..study.decided_study import Study
+
 
 def say(line: str) -> None:
     """Print a line at once, also into a pipe."""
     print(line, flush=True)
 
 
-def _study(args: Namespace):
+def _study(args: Namespace) -> "Study":
     from .. import artefacts  # noqa: F401 (fills the registry, which the queue asks)
     from ..data.datasets import declare
     from ..runs.run_store import RunStore

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.atomic_write import write_aside
-from ..core.errors import ParameterError, RunFailed, StoreError, nearest
+from ..core.errors import ParameterError, RunFailed, StoreError, known, nearest
 from ..models.archs import to_data
 from ..runs.kept_weights import read_weights
 from ..runs.run_store import RunRecord, RunStore
@@ -166,7 +166,7 @@ def _onnx(model: "nn.Module", px: int) -> tuple[bytes, dict[str, Any]]:
             output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
-    made = program.model_proto
+    made = known(program).model_proto
     data = made.SerializeToString()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     errors = []

@@ -30,8 +30,9 @@ def _name(artefact: Artefact) -> str:
 
 def _place(name: str) -> tuple[int, int, str]:
     numbered = re.fullmatch(r"(\w+) (\d+)", name)
-    kind = numbered[1] if numbered and numbered[1] in KINDS else ""
-    return (KINDS.index(kind), int(numbered[2]), name) if kind else (len(KINDS), 0, name)
+    if numbered is None or numbered[1] not in KINDS:
+        return len(KINDS), 0, name
+    return KINDS.index(numbered[1]), int(numbered[2]), name
 
 
 def needs(wanted: Needs) -> str:

@@ -14,7 +14,7 @@ import nbformat
 from ..artefacts import all_artefacts, artefact, plan, resolve
 from ..core import paths
 from ..core.atomic_write import write_aside
-from ..core.errors import StoreError
+from ..core.errors import StoreError, known
 from ..runs.layered_store import checked
 from ..runs.measurement_store import KINDS, Measurement, key_of
 from ..runs.record_checks import file_name
@@ -22,6 +22,7 @@ from ..runs.record_files import read_record
 from ..runs.run_store import RunRecord, RunStore
 from ..study import decision_files
 from ..study.decided_study import Study
+from ..study.measurement_plan import MeasurementPlan
 from ..study.parameters import Parameters
 from ..study.profiles import PROFILES
 from ..study.queue import stages
@@ -41,7 +42,8 @@ def planned_measurements(profiles: Iterable[str], names: Iterable[str] = ()) -> 
     """Return the keys of every measurement that these artefacts (none: all) ask for in these profiles."""
     measuring = [name for name in names or all_artefacts() if artefact(name).measures]
     plans = [plan(name, _parameters(name, profile)) for name in measuring for profile in profiles]
-    return {key_of(task.kind, task.spec()) for planned in plans for task in planned.tasks}
+    measured = [planned for planned in plans if isinstance(planned, MeasurementPlan)]
+    return {key_of(task.kind, task.spec()) for planned in measured for task in planned.tasks}
 
 
 def check(folder: Path) -> list[RunRecord | Measurement]:
@@ -83,7 +85,11 @@ def publish_records(records: Iterable[RunRecord | Measurement], target: Path | N
         old = _published(path)
         if old is None or (isinstance(record, Measurement) and old.to_json() != text):
             new[path] = (record.key, text)
-        elif isinstance(record, RunRecord) and old.result["correct"] != record.result["correct"]:
+        elif (
+            isinstance(record, RunRecord)
+            and isinstance(old, RunRecord)
+            and old.result["correct"] != record.result["correct"]
+        ):
             raise StoreError(
                 f"record {record.key[:12]} is published with top-1 {old.top1:.2f} % "
                 f"({old.provenance['device']}, {old.provenance['date'][:10]}) and yours has {record.top1:.2f} %"
@@ -149,7 +155,7 @@ def redraw(profile: str, names: Iterable[str] = ()) -> list[Path]:
                 if not PROFILES[profile].published and planned.missing():
                     continue  # drawn from your own results: never replace a whole figure by a part of one
                 if planned.evidence():
-                    made.append(run_notebook(name, _given(name, profile)))
+                    made.append(known(run_notebook(name, _given(name, profile))))
                     _anonymise(made[-1])
     return made
 

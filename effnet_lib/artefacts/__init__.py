@@ -24,7 +24,7 @@ __all__ = ["all_artefacts", "artefact", "plan", "resolve"]
 @cache
 def _discovered() -> dict[str, Artefact]:
     modules = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
-    classes = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+    classes: list[type[Any]] = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
     return {kind.id: kind() for kind in classes if Artefact in kind.__mro__[1:]}
 
 

@@ -1,6 +1,6 @@
 """Figure 3 as an artefact: its plan, table, claims and drawing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ..report.tables.plain_words import sentences
 from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import contrast
+from ..stats.paired_outcomes import PairedOutcomes
 from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.protocol import PREDECLARED, SHORT, declared
 from ..study.queue import blocks, seed_words
@@ -29,7 +30,7 @@ B0 = "baseline (EfficientNet-B0)"  # its row in Table 7
 WIDEST = (3.8, 5.0)  # widths that come last: 31 units for two points
 
 
-class Figure3(Artefact):
+class Figure3(Artefact[Records]):
     """Figure 3: one dimension at a time. Width, depth and resolution each help, and each saturates (Observation 1)."""
 
     id = "fig3"
@@ -131,8 +132,8 @@ def _diminishes(study: Study, method: str, records: Records) -> Claim:
     near, far = _points(study, method, records)
     x = [log2(accuracy.ratio(study, model)) for model in (near, far)]
     lower, upper = 1 / x[0], 1 / (x[1] - x[0])
+    measured: PairedOutcomes | Mapping = outcomes(records) or {}
     weights = {"baseline": -lower, near.name: lower + upper, far.name: -upper}
-    measured = outcomes(records) or {}
     return Claim(
         f"Observation 1b: the gain of {method} per doubling of FLOPS diminishes (lower minus upper segment)",
         contrast(measured, weights),

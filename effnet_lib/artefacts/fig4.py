@@ -13,6 +13,7 @@ from ..report.tables import accuracy
 from ..report.tables.accuracy import outcomes, ratio
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..stats.paired_outcomes import PairedOutcomes
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
 from ..study.queue import BEYOND, blocks, seed_words
@@ -44,7 +45,7 @@ def mean_weights(points: Mapping[str, float], low: float, high: float) -> dict[s
     Raises:
         ValueError: a range that the points do not cover, since nothing is extrapolated.
     """
-    names = sorted(points, key=points.get)
+    names = sorted(points, key=points.__getitem__)
     x = np.array([points[name] for name in names])
     if not x[0] <= low < high <= x[-1]:
         raise ValueError(f"[{low:.3f}, {high:.3f}] is not inside [{x[0]:.3f}, {x[-1]:.3f}]")
@@ -79,7 +80,8 @@ def overlap(study: Study, records: Records) -> tuple[dict[str, float], float, fl
 
 def effects(study: Study, records: Records) -> dict[str, Estimate]:
     """Return both halves of Observation 2 as effects in points, in words: positive speaks for the paper."""
-    measured, common = outcomes(records) or {}, overlap(study, records)
+    measured: PairedOutcomes | Mapping = outcomes(records) or {}
+    common = overlap(study, records)
     where = f"{common[1]:.2f}x to {common[2]:.2f}x FLOPS" if common else "no common FLOPS measured"
     found, drawn = lines(study), {model.arch: model.name for model in records}
     widest = min(max(m.coefficient for m in found[on] if m.coefficient <= WIDEST) for on in (PLAIN, BOTH))
@@ -88,18 +90,18 @@ def effects(study: Study, records: Records) -> dict[str, Estimate]:
         return drawn.get(study.model("width", width, on).arch)
 
     weights = {name(BOTH, widest): 1.0, name(BOTH, 1.0): -1.0, name(PLAIN, widest): -1.0, name(PLAIN, 1.0): 1.0}
-    complete = None not in weights and len(weights) == 4
+    named = {model: weight for model, weight in weights.items() if model is not None}
     return {
         f"width on (d=2, r=1.3) is above width on (1, 1), mean over {where}": (
             contrast(measured, common[0]) if common else Estimate()
         ),
         f"w=1 to {widest:g} gains more on (d=2, r=1.3) than on (1, 1)": (
-            contrast(measured, weights) if complete else Estimate()
+            contrast(measured, named) if len(named) == 4 else Estimate()
         ),
     }
 
 
-class Figure4(Artefact):
+class Figure4(Artefact[Records]):
     """Figure 4: width scaled on four baselines. Dimensions saturate alone, and less so together (Observation 2)."""
 
     id = "fig4"

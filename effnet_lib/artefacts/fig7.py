@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
 from .. import paper
-from ..core.errors import EffnetError
+from ..core.errors import EffnetError, known
 from ..data.datasets import declare
 from ..data.masked_scenes import scale
 from ..measure.maps import faithfulness, localisation
@@ -56,7 +56,7 @@ def models(study: Study) -> dict[str, ScaledModel]:
     for row in paper.table(7).iloc[1:].itertuples():
         if row.model == "compound":
             scaling = Scaling(row.depth, row.width, row.resolution)
-            arch = study.base.arch(study.dataset.classes, scaling, study.profile.padding)
+            arch = known(study.base).arch(study.dataset.classes, scaling, study.profile.padding)
             found["compound"] = ScaledModel("compound", 0.0, arch, scaling)
         else:
             found[row.model] = study.model(row.model, getattr(row, row.model))
@@ -78,7 +78,7 @@ def settings_of(study: Study, method: str = "cam", layer: str = "") -> Settings:
     ]
     grid = min(cells(arch, *way) for arch in archs for way in zip((factor, 1), strides, strict=True))
     px = most + most % 2  # a scene has two tiles a side
-    return Settings(study.dataset.id, study.profile.map_images, px, *strides, grid, method, layer)
+    return Settings(study.dataset.id, study.profile.map_images, px, strides[0], strides[1], grid, method, layer)
 
 
 def _accuracies(study: Study, model: ScaledModel) -> list[float]:
@@ -92,7 +92,7 @@ def weights(measure: str, one: str, other: str) -> dict[str, float]:
     return {one: sign, other: -sign}
 
 
-class Figure7(Artefact):
+class Figure7(Artefact[Measurements]):
     """Figure 7: class activation maps of the five models of Table 7, and what the paper reads into them, measured."""
 
     id = "fig7"
@@ -180,7 +180,7 @@ class Figure7(Artefact):
             if not seeds:
                 continue
             counts = complexity.count(model.arch)
-            row = {"row": method, "px": model.arch.px, "flops": counts.madds}
+            row: dict[str, Any] = {"row": method, "px": model.arch.px, "flops": counts.madds}
             row["flops_ratio"] = counts.madds / complexity.count(study.baseline.arch).madds
             row |= {"seeds": len(seeds), "cells": next(iter(seeds.values())).result["cells"]["count"]}
             row["top1"] = pd.Series(_accuracies(study, model), dtype=float).mean()
@@ -194,7 +194,7 @@ class Figure7(Artefact):
             row |= {"device": made[0]["device"], "date": max(one["date"][:10] for one in made)}
             rows.append(row)
         for name, values in (activation_maps.controls(measured) | activation_maps.untrained(found)).items():
-            rows.append({"row": name} | values)
+            rows.append({"row": name, **values})
         return pd.DataFrame(rows)
 
     def claims(self, study: Study, results: Measurements) -> list[JudgedClaim]:

@@ -1,6 +1,6 @@
 """Figure 8 as an artefact: its plan, table, claims and drawing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ..report.tables.predictions import predictions
 from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..stats.paired_outcomes import PairedOutcomes
 from ..stats.predictions import Prediction
 from ..study.decided_study import QueueStage, Study, axes_of
 from ..study.profiles import Profile
@@ -64,7 +65,8 @@ def margins(study: Study, records: Records, budget: str | None = None) -> dict[s
     found: dict[str, dict[str, Estimate]] = {}
     for level in levels(study):
         kept = at_budget(records, budget or decided(study, level).budget)
-        measured, pairs = outcomes(kept) or {}, duels(study, level, kept)
+        measured: PairedOutcomes | Mapping = outcomes(kept) or {}
+        pairs = duels(study, level, kept)
         found[level] = {method: contrast(measured, pair) if pair else Estimate() for method, pair in pairs.items()}
     return found
 
@@ -79,7 +81,7 @@ def duels(study: Study, level: str, records: Records) -> dict[str, dict[str, flo
     }
 
 
-class Figure8(Artefact):
+class Figure8(Artefact[Records]):
     """Figure 8: scaling methods from one baseline. Compound scaling beats every single dimension at about one cost."""
 
     id = "fig8"

@@ -141,7 +141,7 @@ def _fresh_runs(study: Study, pair: list[Candidate]) -> Search:
     return {network: some for network, some in runs.items() if some}
 
 
-class GridSearch(Artefact):
+class GridSearch(Artefact[Records]):
     """The grid search of section 3.3: does it find (1.2, 1.1, 1.15), and what is lost by taking that triple?"""
 
     id = "grid_search"
@@ -178,7 +178,8 @@ class GridSearch(Artefact):
         rows = accuracy.table(study, results)
         if rows.empty:
             return rows
-        found, merged = regret(study), {point.candidate: len(point.triples) for point in chosen(study)}
+        found = regret(study)
+        merged: dict[ScaledModel, int] = {point.candidate: len(point.triples) for point in chosen(study)}
         over = found.differences if found else {}
         triples = [getattr(model, "triple", None) for model in results]
         for name, attribute in (("alpha", "depth"), ("beta", "width"), ("gamma", "resolution")):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from ..data.datasets import DataSet, declare
 from ..report.tables import architecture_search as tables
 from ..report.tables.architecture_search import Results
@@ -72,10 +72,10 @@ def setting_of(profile: str, parameters: Parameters) -> SearchSetting | None:
 def searched(study: Study) -> TrainedSearch | None:
     """Return the search by training of a study; None where its profile has none."""
     setting = setting_of(study.profile.name, study.parameters)
-    return setting and TrainedSearch(study, setting)
+    return TrainedSearch(study, setting) if setting else None
 
 
-class NasB0(Artefact):
+class NasB0(Artefact[Results]):
     """Where B0 comes from: the architecture search of section 4, at proxy scale and on a published table."""
 
     id = "nas_b0"
@@ -99,7 +99,7 @@ class NasB0(Artefact):
         setting = SETTINGS.get(profile.name)
         if setting is None:
             return replace(profile, candidates=profile.candidates[:1], learning_rates=())
-        size = {"candidates": (setting.base,), "dataset": setting.dataset, "recipe": setting.recipe}
+        size: dict[str, Any] = {"candidates": (setting.base,), "dataset": setting.dataset, "recipe": setting.recipe}
         return replace(profile, **size, learning_rates=(), seeds=setting.seeds)
 
     def plan(self, study: Study) -> list[ScaledModel]:
@@ -118,7 +118,7 @@ class NasB0(Artefact):
             return
         own = self.adapted(study.profile)
         same = study.dataset.id != study.profile.dataset  # one that was asked for
-        search = searched(Study(own, study.dataset if same else declare(own.dataset), study.store))
+        search = known(searched(Study(own, study.dataset if same else declare(own.dataset), study.store)))
         parts = {
             "B0 and networks of its FLOPS": search.fixed(),
             "the search's networks": search.searched(),
@@ -237,7 +237,7 @@ class NasB0(Artefact):
         """Draw progress and front on the table, and what the trained candidates say; needs at least one of them."""
         from ..report.figures import architecture_search  # drawing needs matplotlib, searching does not
 
-        return architecture_search.figure(self.title, searched(study), results, rows)
+        return architecture_search.figure(self.title, known(searched(study)), results, rows)
 
 
 def _table_searches(setting: SearchSetting, names: Sequence[str], table: str) -> list[TableSearch]:

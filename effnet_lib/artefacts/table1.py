@@ -55,7 +55,7 @@ def one_model(name: str, value: object) -> tuple[str, ...]:
     return names[:1] if names else ("b0",)
 
 
-class Table1(Artefact):
+class Table1(Artefact[Measurements]):
     """Table 1 and Figure 2: EfficientNet's stages from architecture data, cell by cell, and its scalings to scale."""
 
     id = "table1"

@@ -43,7 +43,7 @@ def evaluations(study: Study) -> list[Evaluation]:
     return found
 
 
-class Table2(Artefact):
+class Table2(Artefact[Results]):
     """Table 2, Figures 1 and 5: accuracy against parameters and FLOPS; printed, by others, and evaluated here."""
 
     id = "table2"

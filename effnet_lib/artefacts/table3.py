@@ -1,6 +1,6 @@
 """Table 3 as an artefact: its plan, table, claims and drawing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from ..report.tables.flops_audit import save as save_audit
 from ..report.tables.premises import premise_of
 from ..stats.claims import Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, contrast
+from ..stats.paired_outcomes import PairedOutcomes
 from ..study import proxy_families
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
@@ -47,7 +48,7 @@ def margins(study: Study, records: Records) -> dict[str, dict[str, Estimate]]:
 
     The last key, "mean over families", holds their means, over the families of which the paper prints that dimension.
     """
-    measured = outcomes(records) or {}
+    measured: PairedOutcomes | Mapping = outcomes(records) or {}
     weights = {
         family: {method: {rows["compound"].name: 1.0, rows[method].name: -1.0} for method in SINGLE if method in rows}
         for family, rows in rows_of(study).items()
@@ -84,7 +85,7 @@ def printed_means(families: Iterable[str]) -> dict[str, float]:
     return {method: fmean(differences) for method, differences in found.items() if differences}
 
 
-class Table3(Artefact):
+class Table3(Artefact[Records]):
     """Table 3: MobileNets, ResNet scaled up. Compound scaling beats every single dimension on other baselines, too."""
 
     id = "table3"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pandas as pd
 
 from .. import paper
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from ..measure.latency import runtimes
 from ..measure.latency.task import SMALL, Entry, Latency
 from ..models.zoo import NETWORKS, network
@@ -103,7 +103,7 @@ def readings(study: Study) -> list[Reading]:
     return latency.readings(every, own, [] if study.parameters.fresh else latency.published(store))
 
 
-class Table4(Artefact):
+class Table4(Artefact[Measurements]):
     """Table 4: latency for one picture on one core of a CPU, and where FLOPS say something else."""
 
     id = "table4"
@@ -160,7 +160,9 @@ class Table4(Artefact):
             busy = wanted[0].busy if wanted else ()
             words = f"{pair.faster} is {{}} than {pair.slower} ({runtimes.RUNTIMES[runtime].words}, one core)"
             judged.append(AtLeast(words.format("faster"), 1.0, measured, busy))
-            judged.append(AtLeast(words.format(f"at least {pair.printed:g}x faster"), pair.printed, measured, busy))
+            judged.append(
+                AtLeast(words.format(f"at least {pair.printed:g}x faster"), known(pair.printed), measured, busy)
+            )
         return judged
 
     def pairs(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def data_sets(parameters: Parameters, profile: Profile) -> tuple[str, ...]:
     return ("cifar10",) if profile.name != "cpu" or transfer_datasets.there("cifar10") else OFFLINE
 
 
-def _few(dataset, draws: int) -> int:
+def _few(dataset: DataSet, draws: int) -> int:
     return FEW.get(dataset.id) or max(
         2 * dataset.classes, min(50 * dataset.classes, dataset.train_images // (2 * draws))
     )
@@ -139,7 +139,7 @@ def _trainings(parameters: Parameters, setting: Setting, dataset: DataSet, scrat
     ]
 
 
-class Table5(Artefact):
+class Table5(Artefact[Records]):
     """Table 5 and Figure 6: published ImageNet weights on other data sets, by linear probe and full fine-tuning."""
 
     id = "table5"
@@ -170,7 +170,8 @@ class Table5(Artefact):
         Raises:
             ParameterError or DataError: before any is made.
         """
-        setting, own, tasks = SETTINGS[study.profile.name], study.parameters.own, []
+        setting, own = SETTINGS[study.profile.name], study.parameters.own
+        tasks: list[Probe | FineTune] = []
         methods = own["methods"] or setting.methods
         for name in data_sets(study.parameters, study.profile):
             dataset = transfer_datasets.declare(name)

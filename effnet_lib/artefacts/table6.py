@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CLOSE = 0.9  # the least correlation that "very close" may mean; chosen here, the paper names none
 
 
-class Table6(Artefact):
+class Table6(Artefact[Measurements]):
     """Tables 6 and 8: the transfer sets against their official sizes; is test accuracy very close to validation's?"""
 
     id = "table6"

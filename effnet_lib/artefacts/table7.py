@@ -31,7 +31,7 @@ IMAGES = {"smoke": 2, "cpu": 20}  # for the measures, a second or two each; the 
 MANY = 50
 
 
-class Table7(Artefact):
+class Table7(Artefact[Results]):
     """Table 7 and Figure 7's own rows: its models counted; bakeshop and maze under compound-scaled weights."""
 
     id = "table7"
@@ -56,7 +56,10 @@ class Table7(Artefact):
             names = names if study.parameters.dry_run else tuple(filter(obtainable, names))
             rows = [CreditedPhotograph(dataset, file, index, names) for index, file in ROWS.values() if names]
         many = own["pictures"] or IMAGES.get(study.profile.name, MANY)
-        tasks = [*rows, *(Faithfulness(name, dataset, many, device=study.parameters.device) for name in names)]
+        tasks: list[CreditedPhotograph | Faithfulness] = [
+            *rows,
+            *(Faithfulness(name, dataset, many, device=study.parameters.device) for name in names),
+        ]
         found = [task for task in tasks if possible(study, task, (), dataset.here)]
         if not found and not dataset.here:
             print(f"nothing to map: {dataset.id} is not under the data root, and no record of it counts here")

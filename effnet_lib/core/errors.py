@@ -4,6 +4,9 @@ import difflib
 import os
 import traceback
 from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def debugging() -> bool:
@@ -67,6 +70,17 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:SHOWN], valid, n=1, cutoff=0.5) if isinstance(name, str) else []
     listed = ", ".join(valid)
     return f"one of {listed}" + (f" (did you mean {close[0]}?)" if close else "")
+
+
+def known(value: T | None) -> T:
+    """Return a value that is there by now, which the caller has made sure of and types cannot see.
+
+    Raises:
+        RuntimeError: it is None, a fault of ours.
+    """
+    if value is None:
+        raise RuntimeError("a value is read before it is known")
+    return value
 
 
 def one_line(error: BaseException) -> str:

@@ -2,12 +2,12 @@
 
 import multiprocessing
 from multiprocessing import forkserver, resource_tracker
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext, SpawnContext
 
 from .signals import held
 
 
-def server(*preload: str) -> BaseContext:
+def server(*preload: str) -> ForkServerContext | SpawnContext:
     """Return a context whose processes a server starts that has imported the modules named in `preload`.
 
     The server outlives signals to a whole process group and ends with the process that asked for it; what it starts

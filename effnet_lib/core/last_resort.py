@@ -22,9 +22,10 @@ def last_resort(*passing: type[Exception]) -> Iterator[None]:
     Raises:
         Unexpected: with the error's kind and message and a hint; where EFFNET_DEBUG is set, the error itself.
     """
+    plain: tuple[type[Exception], ...] = (EffnetError, *passing)
     try:
         yield
-    except (EffnetError, *passing):
+    except plain:
         raise
     except Exception as error:
         if debugging():

@@ -22,7 +22,7 @@ class Stopped(KeyboardInterrupt):
 class _Mailbox:
     """The signals of this process. There is one mailbox, as a process has one table of handlers."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.noted: list[int] = []
         self.late: list[int] = []  # second signals that came while a process was being started
         self.listening = False
@@ -101,7 +101,7 @@ def at_once() -> Iterator[None]:
 def interrupting() -> Iterator[None]:
     """Have SIGTERM raise Stopped, as SIGINT raises KeyboardInterrupt: for who waits for another process that works."""
 
-    def interrupt(number: int, _frame) -> None:
+    def interrupt(number: int, _frame: object) -> None:
         raise Stopped(number)
 
     with _handling((signal.SIGTERM,), interrupt):

@@ -10,6 +10,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..core import paths
+from ..core.errors import known
 from ..core.hardware import cpu_count
 from . import image_folder
 from .datasets import DataSet, content_fingerprint, generated
@@ -60,9 +61,9 @@ def load(dataset: DataSet, part: str, image_size: int, wait: bool = True) -> Par
     content = content_fingerprint(dataset)
     if dataset.fractals:
         labels = np.repeat(np.arange(dataset.classes), getattr(dataset.fractals, f"{source}_per_class"))
-        files = None
+        files: list[Path] = []
     else:
-        files, labels, _ = image_folder.list_images(dataset.folder, source)
+        files, labels, _ = image_folder.list_images(known(dataset.folder), source)
     chosen = part_rows(dataset, part, labels)
     # A training set at its crop resolution is used whole and by its holdout: one cached array serves both.
     whole = part == "train" or len(chosen) == len(labels)

@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 
 from ..core import paths
-from ..core.errors import DataError, ParameterError, nearest, one_line
+from ..core.errors import DataError, ParameterError, known, nearest, one_line
 from ..core.user_paths import user_path
 from . import fractal_scenes, image_folder
 from .fractals import FractalSpec, generate
@@ -125,17 +125,18 @@ def content_fingerprint(dataset: DataSet) -> str:
     """
     if dataset.fractals:
         return _generated_fingerprint(dataset.fractals)
-    if not dataset.folder.is_dir() and dataset.id.startswith("imagenette-320"):
+    folder = known(dataset.folder)
+    if not folder.is_dir() and dataset.id.startswith("imagenette-320"):
         try:
-            _download_imagenette(dataset.folder)
+            _download_imagenette(folder)
         except (OSError, RuntimeError) as error:  # no network, no room, or another archive than its checksum says
             raise DataError(f"dataset=imagenette-320: it cannot be downloaded ({one_line(error)})") from error
-    if not dataset.folder.is_dir():
+    if not folder.is_dir():
         raise DataError(
-            f"dataset={dataset.id.removesuffix(HOLDOUT)}: there is no folder {str(dataset.folder)!r}; put train/ and "
+            f"dataset={dataset.id.removesuffix(HOLDOUT)}: there is no folder {str(folder)!r}; put train/ and "
             "val/ there, or give a folder or another name (imagenette-320 downloads itself)"
         )
-    content = image_folder.fingerprint(dataset.folder, paths.cache_root() / "fingerprints.json")
+    content = image_folder.fingerprint(folder, paths.cache_root() / "fingerprints.json")
     if dataset.fingerprint and content != dataset.fingerprint:
         raise DataError(
             f"dataset={dataset.id}: the folder's content has fingerprint {content[:12]}, declared is "

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from ..core.errors import DataError, one_line
 
@@ -80,7 +81,7 @@ def digest(data: bytes, name: str) -> str:
 
 
 @contextmanager
-def _opened(file: Path | str | BinaryIO, name: str) -> Iterator[Image.Image]:
+def _opened(file: Path | str | BinaryIO, name: str) -> Iterator[ImageFile]:
     """Open an image; whatever a decoder raises, inside as well, becomes one DataError."""
     if isinstance(file, Path | str) and not os.path.isfile(file):  # to open a pipe would wait for ever
         raise DataError(f"{name} is no regular file, or is not there")

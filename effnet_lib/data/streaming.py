@@ -21,7 +21,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from ..core import forkserver
-from ..core.errors import DataError, ParameterError
+from ..core.errors import DataError, ParameterError, known
 from ..core.hardware import cpu_count
 from . import image_folder, image_reader
 from .datasets import DataSet, content_fingerprint
@@ -164,7 +164,7 @@ def _follow(worker: int) -> None:
     # Ctrl-C reaches all processes, as do torchrun and job schedulers; the parent may want to finish its step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
+    parent = known(multiprocessing.parent_process())
 
     def follow() -> None:
         wait([parent.sentinel])  # torch's own watch looks at the server, which outlives the parent

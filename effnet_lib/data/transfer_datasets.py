@@ -12,7 +12,7 @@ import pandas as pd
 
 from .. import paper
 from ..core import paths
-from ..core.errors import DataError, ParameterError, nearest
+from ..core.errors import DataError, ParameterError, known, nearest
 from ..core.user_paths import user_path
 from . import datasets, image_folder
 from .datasets import FRACTALS, PER_CLASS, PHOTOS, TOP1, DataSet
@@ -124,7 +124,7 @@ def there(name: str) -> bool:
 
 
 def _laid_out(dataset: DataSet) -> bool:
-    return (dataset.folder / "train").is_dir()
+    return (known(dataset.folder) / "train").is_dir()
 
 
 def ensure(dataset: DataSet) -> DataSet:
@@ -136,16 +136,16 @@ def ensure(dataset: DataSet) -> DataSet:
     """
     if dataset.fractals:
         return dataset
-    official = SETS.get(dataset.id)
+    official, folder = SETS.get(dataset.id), known(dataset.folder)
     if official and not _laid_out(dataset):
         if official.origin == "folder":
             raise DataError(
                 f"dataset={official.id}: its host serves it no longer, and there is no folder {official.id}/ below the "
                 f"data root; put {official.id}/train/<class>/ and {official.id}/test/<class>/ there"
             )
-        lay_out(official.id, dataset.folder)
-    train, _, classes = image_folder.list_images(dataset.folder, "train")
-    test, _, others = image_folder.list_images(dataset.folder, "val")
+        lay_out(official.id, folder)
+    train, _, classes = image_folder.list_images(folder, "train")
+    test, _, others = image_folder.list_images(folder, "val")
     if classes != others:
         odd = sorted(set(classes) ^ set(others))
         raise DataError(f"dataset={dataset.id}: classes differ between train and test ({', '.join(odd[:3])})")

@@ -2,8 +2,9 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -11,6 +12,7 @@ from PIL import Image
 
 from ..core.errors import DataError
 
+Splits = dict[str, list[dict[str, Any]]]  # part -> what torchvision's class takes for each of its splits
 LabelledImages = Iterator[tuple[str, Path | Image.Image]]  # class name; file, or image to be written
 
 
@@ -45,10 +47,10 @@ def _torchvision(name: str, root: str) -> dict[str, LabelledImages]:
     """Fetch a set's archive into `root`; return its parts, classes numbered in their order."""
     from torchvision import datasets
 
-    by_flag = {"train": [{"train": True}], "test": [{"train": False}]}
-    train_val = {"train": [{"split": "train"}, {"split": "val"}], "test": [{"split": "test"}]}
-    joined = {"train": [{"split": "trainval"}], "test": [{"split": "test"}]}
-    makers = {
+    by_flag: Splits = {"train": [{"train": True}], "test": [{"train": False}]}
+    train_val: Splits = {"train": [{"split": "train"}, {"split": "val"}], "test": [{"split": "test"}]}
+    joined: Splits = {"train": [{"split": "trainval"}], "test": [{"split": "test"}]}
+    makers: dict[str, tuple[Any, Splits]] = {
         "cifar10": (datasets.CIFAR10, by_flag),
         "cifar100": (datasets.CIFAR100, by_flag),
         "flowers102": (datasets.Flowers102, train_val),
@@ -68,9 +70,10 @@ def _torchvision(name: str, root: str) -> dict[str, LabelledImages]:
     return {part: (image for split in splits for image in _labelled(split)) for part, splits in opened.items()}
 
 
-def _labelled(dataset) -> LabelledImages:
+def _labelled(dataset: Any) -> LabelledImages:
     labels = dataset.targets if hasattr(dataset, "targets") else dataset._labels
     names = getattr(dataset, "classes", None)
+    images: Iterable[Path | Image.Image]
     if hasattr(dataset, "data"):
         images = map(Image.fromarray, dataset.data)
     else:
@@ -84,7 +87,7 @@ def _digits() -> dict[str, LabelledImages]:
 
     digits = load_digits()
     grey = np.clip(digits.images * 16, 0, 255).astype(np.uint8)  # 17 levels, 0 to 16
-    parts = {"train": [], "test": []}
+    parts: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
     for label in range(10):
         order = np.random.default_rng([3, label]).permutation(np.flatnonzero(digits.target == label))
         cut = len(order) // 3

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..core.errors import DataError
+from ..core.errors import DataError, known
 from .lite_state_dict import to_timm
 from .weight_files import LITE, NAMES, PAPER, checked, declared, timm_name, weights_file
 
@@ -151,7 +151,7 @@ def _config(name: str) -> dict[str, Any]:
     import timm
 
     tag = "" if name in LITE else ".aa_in1k"
-    return timm.get_pretrained_cfg(timm_name(name) + tag).to_dict()
+    return known(timm.get_pretrained_cfg(timm_name(name) + tag)).to_dict()
 
 
 def _state(name: str, path: Path) -> dict[str, "torch.Tensor"]:
@@ -162,7 +162,8 @@ def _state(name: str, path: Path) -> dict[str, "torch.Tensor"]:
     import timm
     import torch
 
-    blocks = [len(stage) for stage in timm.create_model(timm_name(name)).blocks]
+    stages = timm.create_model(timm_name(name)).get_submodule("blocks").children()
+    blocks = [len(list(stage.children())) for stage in stages]
     return to_timm(torch.load(path, map_location="cpu", weights_only=True), blocks)
 
 

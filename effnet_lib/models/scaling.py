@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..core.errors import ParameterError
 
@@ -22,7 +22,7 @@ MAX_CHANNELS, MAX_BLOCKS, MAX_PX = 65_536, 1_000, 8_192  # of a layer before its
 MULTIPLIER = f"a number above 0 and at most {MAX_MULTIPLIER}"
 
 
-def _is_real(value: object) -> bool:
+def _is_real(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -45,7 +45,7 @@ class Scaling:
     width: float = 1.0
     resolution: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("depth", "width", "resolution"):
             object.__setattr__(self, name, _multiplier(name, getattr(self, name)))
 
@@ -121,7 +121,7 @@ def round_resolution(base: int, resolution: float, to: str | int = "round") -> i
     exact = round(base * resolution, 9)
     if to == "floor":
         return int(exact)
-    return round(exact) if to == "round" or resolution == 1.0 else round(exact / to) * to
+    return round(exact) if to == "round" or resolution == 1.0 else round(exact / int(to)) * int(to)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class RoundingRule:
     fix_stem: bool = False
     resolution: str | int = "round"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.depth not in ("ceil", "round"):
             raise ParameterError("depth", self.depth, "ceil or round")
         if self.divisor < 4 or self.divisor % 4:

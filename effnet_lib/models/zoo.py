@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from .archs import Architecture, densenet, efficientnet, resnet
 from .archs.amoebanet import AmoebaNet
 from .archs.polynet import PolyNet
@@ -32,7 +32,7 @@ class Network:
             return self.arch.build().eval()
         import timm
 
-        return timm.create_model(self.timm, pretrained=False, num_classes=1000).eval()
+        return timm.create_model(known(self.timm), pretrained=False, num_classes=1000).eval()
 
     def counts(self) -> Counts:
         """Count parameters, multiply-adds and activations for one image.
@@ -101,7 +101,7 @@ def network(name: str) -> Network:
     import timm
 
     if timm.is_model(str(name)):
-        return Network(name, timm.get_pretrained_cfg(name, allow_unregistered=True).input_size[-1], timm=name)
+        return Network(name, known(timm.get_pretrained_cfg(name, allow_unregistered=True)).input_size[-1], timm=name)
     close = difflib.get_close_matches(str(name).casefold(), ours, n=1, cutoff=0.5)
     near = [ours[key].name for key in close] or difflib.get_close_matches(str(name), timm.list_models(), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""

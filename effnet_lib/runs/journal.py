@@ -40,7 +40,7 @@ class Journal:
         whole = 0
         for line in self._file:
             try:
-                row, *values = json.loads(line) if line.endswith(b"\n") else ()
+                row, *values = json.loads(line) if line.endswith(b"\n") else []
                 self.known[int(row)] = values
             except (ValueError, TypeError):
                 break

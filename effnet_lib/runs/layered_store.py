@@ -5,7 +5,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -29,6 +29,7 @@ class Record:
     title: ClassVar[str]  # in messages
     needed: ClassVar[tuple[str, ...]]  # of the provenance
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     key: str
     spec: dict[str, Any]
     result: dict[str, Any]
@@ -63,7 +64,8 @@ class Record:
             raise StoreError(f"schema={shown(body['schema'])} is not accepted; this version reads {SCHEMA}")
         for name in ("spec", "result", "provenance"):
             mapping(name, body[name])
-        record = cls(**{name: body[name] for name in _stored(cls)}, published=published)
+        values: dict[str, Any] = {name: body[name] for name in _stored(cls)} | {"published": published}
+        record = cls(**values)
         if body["key"] != record.spec_key():
             raise StoreError(f"key={shown(body['key'])} is not the key of the stored spec")
         provenance(record.provenance, cls.needed)
@@ -111,7 +113,7 @@ class RecordStore(Generic[R]):
         published_folder: Folder of the published layer's files, where those of all kinds lie side by side.
     """
 
-    record: ClassVar[type[Record]]
+    record: type[R]
     folder: ClassVar[str]  # below root
     noun: ClassVar[str]  # what a file is, in messages
     subject: ClassVar[str]  # what it is of

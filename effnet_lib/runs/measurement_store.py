@@ -23,8 +23,10 @@ KINDS = tuple(CHECKS)  # that may ship
 class Task(Protocol):
     """Describe one measurement to make: hashable, and made once for each key."""
 
-    kind: str
-    any_profile: bool = False  # True: no decision of a profile is in it
+    @property
+    def kind(self) -> str: ...
+
+    any_profile: ClassVar[bool]  # True: no decision of a profile is in it
 
     @property
     def label(self) -> str:
@@ -42,6 +44,8 @@ class Task(Protocol):
         Raises:
             EffnetError: There is no result, and nothing is stored.
         """
+
+    def __hash__(self) -> int: ...
 
 
 def key_of(kind: str, spec: dict[str, Any]) -> str:
@@ -111,6 +115,6 @@ class MeasurementStore(RecordStore[Measurement]):
                 seen.add(measurement.key)
                 yield measurement
         for path in sorted(self.published_folder.glob("*.json")) if self.published else ():
-            measurement = self._read(path, True) if _may_hold_one(path) else None
-            if measurement and measurement.kind == kind and measurement.key not in seen:
-                yield measurement
+            found = self._read(path, True) if _may_hold_one(path) else None
+            if found and found.kind == kind and found.key not in seen:
+                yield found

@@ -111,7 +111,7 @@ def _typed(name: str, value: Any, hint: Any) -> None:
             raise StoreError(f"{name} has {len(value)} entries, which no such network has")
         for part, of in zip(value, items, strict=True):
             _typed(name, part, of)
-    elif is_dataclass(hint) and isinstance(value, hint):
+    elif isinstance(hint, type) and is_dataclass(hint) and isinstance(value, hint):
         hints = get_type_hints(hint)
         for field in fields(hint):
             _typed(f"{name}.{field.name}", getattr(value, field.name), hints[field.name])

@@ -76,7 +76,9 @@ def _note(store: RunStore, key: str) -> Path:
     return store.root / "running" / f"{key}.json"
 
 
-def _locked(spec, dataset, store, execution: Execution, deadline: float, group) -> str:
+def _locked(
+    spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, deadline: float, group: "Group | None"
+) -> str:
     stored = store.get(spec.key) is not None
     _tidy(store, spec.key, stored)
     if stored:

@@ -78,7 +78,7 @@ class MnasNetSpace:
     padding: str = "symmetric"
     operators: tuple[str, ...] = tuple(OPERATORS)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for one in self.operators:
             if one not in OPERATORS:
                 raise ParameterError("operators", one, nearest(one, OPERATORS))

@@ -14,6 +14,7 @@ from itertools import pairwise, product
 from math import isfinite
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from ..core import paths
 from ..core.errors import DataError
@@ -121,7 +122,8 @@ def parse(name: str, raw: bytes) -> Table:
         row = body.get(network)
         if not isinstance(row, dict):
             raise DataError(f"the table {name} lacks network {network}")
-        accuracy, flops = row.get("mean_acc"), row.get("flops")
+        accuracy: Any = row.get("mean_acc")
+        flops: Any = row.get("flops")
         if not is_number(accuracy) or not isfinite(accuracy) or not 0 <= accuracy <= 100:
             raise DataError(f"network {network} of the table {name} has mean_acc={accuracy!r}, which is no percentage")
         if not is_number(flops, whole=True) or flops <= 0:

@@ -37,7 +37,7 @@ class Objective:
     w: float = W
     target: float = TARGET
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not is_number(self.w) or not isfinite(self.w):
             raise ParameterError("w", self.w, "a finite number, such as -0.07")
         if not is_number(self.target) or not isfinite(self.target) or self.target <= 0:

@@ -6,17 +6,18 @@ again from the start and is told the same scores stands where it was stopped, on
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from .objective import Objective, Score
 from .searchers import Searcher
 from .space import Candidate
 
-Key = Hashable  # what says that two candidates are one network
+Key = TypeVar("Key", bound=Hashable)  # what says that two candidates are one network
 REPEATS = 1000  # candidates in a row that are all known: the space holds no other that this searcher finds
 
 
 @dataclass
-class Progress:
+class Progress(Generic[Key]):
     """Say how far a search is.
 
     Args:
@@ -48,7 +49,7 @@ def replay(
     known: Callable[[Key, Candidate], Score | None],
     evaluations: int,
     batch: int = 1,
-) -> Progress:
+) -> Progress[Key]:
     """Go through a search as far as scores are known.
 
     Args:
@@ -58,14 +59,15 @@ def replay(
         batch: networks that are evaluated at once. It belongs to the search, however many processes there are: scores
             are told in the order asked.
     """
-    done = Progress()
+    done: Progress[Key] = Progress()
     while len(done.scores) < evaluations:
         asked = _ask(searcher, key_of, done, min(batch, evaluations - len(done.scores)))
         new = {key: candidate for candidate, key in reversed(asked)}
         if not new:
             break
-        scores = {key: known(key, candidate) for key, candidate in new.items()}
-        if None in scores.values():
+        asked_for = {key: known(key, candidate) for key, candidate in new.items()}
+        scores = {key: score for key, score in asked_for.items() if score is not None}
+        if len(scores) < len(new):
             done.pending = {key: new[key] for _, key in asked}
             break
         for candidate, key in asked:
@@ -75,7 +77,9 @@ def replay(
     return done
 
 
-def _ask(searcher: Searcher, key_of: Callable, done: Progress, wanted: int) -> list[tuple[Candidate, Key]]:
+def _ask(
+    searcher: Searcher, key_of: Callable[[Candidate], Key], done: Progress[Key], wanted: int
+) -> list[tuple[Candidate, Key]]:
     """Ask until so many new networks are there, or nothing new comes; what is known already is told at once."""
     asked: list[tuple[Candidate, Key]] = []
     new: set[Key] = set()

@@ -38,7 +38,7 @@ class SearcherSetting:
     population: int = 20
     tournament: int = 5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.name not in SEARCHERS:
             raise ParameterError("searcher", self.name, nearest(self.name, SEARCHERS))
         if self.tournament < 1:

@@ -19,7 +19,7 @@ class Space:
 
     options: tuple[tuple[int, ...], ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not all(self.options) or not self._open:
             raise ParameterError("options", self.options, "options for every place, and two for one of them")
 

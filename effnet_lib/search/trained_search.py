@@ -69,7 +69,7 @@ class TrainedSearch:
             return Score(100 / arch.classes, complexity.count(arch).madds)
         return None
 
-    def progress(self, w: float) -> Progress:
+    def progress(self, w: float) -> Progress[Architecture]:
         """Return how far evolution for one exponent is."""
         setting = self.setting
         searcher = setting.searcher.start(self.space.space, self.objective(w), SEED)

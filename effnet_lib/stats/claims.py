@@ -180,7 +180,8 @@ def _judged(claim: Claim, before: str, word: str, p: float | None) -> JudgedClai
     needs = None
     if word == NOT_ENOUGH and all(part.testable for part in parts.values()):
         each = [seeds_for_power(part, claim.effect_of(n) or 2 * claim.delta_of(n)) for n, part in parts.items()]
-        needs = None if None in each else max(each)
+        enough = [seeds for seeds in each if seeds is not None]
+        needs = max(enough) if len(enough) == len(each) else None
     return JudgedClaim(claim, word, name, estimate, alone, p, needs, "; ".join(notes))
 
 
@@ -189,7 +190,8 @@ def _deciding(claim: Claim, word: str) -> str:
     parts = claim.parts
     if word in REFUTES:
         return min(parts, key=lambda name: p_value(parts[name], word, claim.delta_of(name)))
-    return min(parts, key=lambda name: np.inf if parts[name].value is None else parts[name].value)
+    values = {name: part.value for name, part in parts.items() if part.value is not None}
+    return min(parts, key=lambda name: values.get(name, np.inf))
 
 
 def _p(claim: Claim, word: str) -> float:

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtrit
 
+from ..core.errors import known
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -43,11 +45,13 @@ class Estimate:
         n = min(seeds for _, seeds in spreads)
         if n < 2:
             return cls(value, None, se_image, 0.0, n)
-        parts = [spread**2 / seeds for spread, seeds in spreads]
+        parts = [known(spread) ** 2 / seeds for spread, seeds in spreads]
         # Satterthwaite: (sum v)^2 / sum(v^2 / (n - 1)), v = (w sd)^2 / n; runs that agree to the last bit have v = 0.
         below = sum(part**2 / (seeds - 1) for part, (_, seeds) in zip(parts, spreads, strict=True))
         dof = sum(parts) ** 2 / below if below > 0 else float(sum(seeds - 1 for _, seeds in spreads))
-        return cls(value, sqrt(sum(parts)), se_image, dof, n, tuple(spreads))
+        return cls(
+            value, sqrt(sum(parts)), se_image, dof, n, tuple((known(spread), seeds) for spread, seeds in spreads)
+        )
 
     @property
     def testable(self) -> bool:
@@ -57,7 +61,7 @@ class Estimate:
     @property
     def se(self) -> float | None:
         """The standard error, seeds and images together; None without an interval."""
-        return hypot(self.se_seed, self.se_image) if self.testable else None
+        return hypot(known(self.se_seed), self.se_image) if self.testable else None
 
     def half(self, alpha: float) -> float:
         """Return the distance from the value to a one-sided bound at level `alpha` (below 0.5).
@@ -65,14 +69,14 @@ class Estimate:
         sqrt((t * se_seed)^2 + (z * se_image)^2): each part with its own quantile, as the seed part knows its spread
         from `dof` degrees of freedom, the image part from thousands of images.
         """
-        return hypot(stdtrit(self.dof, alpha) * self.se_seed, ndtri(alpha) * self.se_image)
+        return hypot(stdtrit(self.dof, alpha) * known(self.se_seed), ndtri(alpha) * self.se_image)
 
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the two-sided interval (low, high), or None where there is none."""
         if not self.testable:
             return None
-        half = self.half((1 - level) / 2)
-        return self.value - half, self.value + half
+        value, half = known(self.value), self.half((1 - level) / 2)
+        return value - half, value + half
 
     interval95 = property(interval, doc="The interval that figures draw.")
     interval90 = property(lambda self: self.interval(0.90), doc="The interval whose bounds verdicts use.")
@@ -84,14 +88,15 @@ class Estimate:
         """
         if not self.testable:
             return 1.0
-        distance = abs(self.value - null)
+        value = known(self.value)
+        distance = abs(value - null)
         # Sought as a normal quantile: 1e-9 is p = 0.5; beyond 30, p = 5e-198, t quantiles overflow.
         low, high = 1e-9, 30.0
         if self.half(ndtr(-low)) < distance < self.half(ndtr(-high)):
             z = brentq(lambda z: self.half(ndtr(-z)) - distance, low, high, xtol=1e-12)
         else:
             z = 0.0 if self.half(ndtr(-low)) >= distance else high
-        return float(ndtr(-z if self.value >= null else z))
+        return float(ndtr(-z if value >= null else z))
 
     def p_below(self, null: float) -> float:
         """Return the one-sided p of "the effect is below `null`"; mirrored, as 1 - p would lose all below 1e-16."""
@@ -104,9 +109,10 @@ class Estimate:
     def at(self, n: int) -> "Estimate":
         """Return the same effect as `n` seeds of each model would show it: same value, spreads and image error."""
         if self.spreads:
-            return Estimate.welch(self.value, [(spread, n) for spread, _ in self.spreads], self.se_image)
+            return Estimate.welch(known(self.value), [(spread, n) for spread, _ in self.spreads], self.se_image)
         # Without the parts: both error and degrees of freedom as of samples of equal size.
-        return replace(self, n=n, dof=self.dof * (n - 1) / (self.n - 1), se_seed=self.se_seed * sqrt(self.n / n))
+        se_seed = known(self.se_seed) * sqrt(self.n / n)
+        return replace(self, n=n, dof=self.dof * (n - 1) / (self.n - 1), se_seed=se_seed)
 
 
 def welch(runs: Mapping[str, Sequence[float]], weights: Mapping[str, float], se_image: float = 0.0) -> Estimate:

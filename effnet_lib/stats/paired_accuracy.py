@@ -54,7 +54,7 @@ class Difference:
         return Estimate(self.value, se_seed=self.se, se_image=0.0, dof=self.n - 1.0, n=self.n)
 
 
-def difference(one: Sequence[bool], other: Sequence[bool]) -> Difference:
+def difference(one: Sequence[bool] | np.ndarray, other: Sequence[bool] | np.ndarray) -> Difference:
     """Compare which images two networks got right, (n,) each, in one order.
 
     The standard error is that of a mean of -1, 0 and 1 with half an image added to each of the four cells, so that
@@ -63,10 +63,10 @@ def difference(one: Sequence[bool], other: Sequence[bool]) -> Difference:
     Raises:
         ParameterError: the lengths differ, or there are fewer than two images.
     """
-    one, other = np.asarray(one, bool), np.asarray(other, bool)
-    if one.shape != other.shape or one.size < 2:
-        raise ParameterError("other", f"{other.size} images", f"as many as the first, {one.size}, and at least 2")
-    gained, lost, n = int((one & ~other).sum()), int((other & ~one).sum()), one.size
+    first, second = np.asarray(one, bool), np.asarray(other, bool)
+    if first.shape != second.shape or first.size < 2:
+        raise ParameterError("other", f"{second.size} images", f"as many as the first, {first.size}, and at least 2")
+    gained, lost, n = int((first & ~second).sum()), int((second & ~first).sum()), first.size
     p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     more, less, size = gained + 0.5, lost + 0.5, n + 2
     variance = ((more + less) - (more - less) ** 2 / size) / size**2

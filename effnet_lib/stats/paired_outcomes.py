@@ -39,7 +39,7 @@ class PairedOutcomes:
     @classmethod
     def of(cls, outcomes: "PairedOutcomes | Mapping[str, Mapping[int, np.ndarray]]") -> "PairedOutcomes":
         """Return `outcomes` itself where it is checked already, else check it."""
-        return outcomes if isinstance(outcomes, cls) else cls(outcomes)
+        return outcomes if isinstance(outcomes, PairedOutcomes) else cls(outcomes)
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:

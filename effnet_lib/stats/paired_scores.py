@@ -11,7 +11,7 @@ import numpy as np
 from .estimate import Estimate
 
 
-def mean(scores: Sequence[float]) -> Estimate:
+def mean(scores: Sequence[float] | np.ndarray) -> Estimate:
     """Estimate the mean of scores from -1 to 1 in points (or percent); NaN stands for an image without a score.
 
     Returns:
@@ -26,6 +26,6 @@ def mean(scores: Sequence[float]) -> Estimate:
     return Estimate(float(values.mean()), float(values.std(ddof=1)) / sqrt(n), 0.0, n - 1.0, n)
 
 
-def difference(one: Sequence[float], other: Sequence[float]) -> Estimate:
+def difference(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> Estimate:
     """Estimate the mean of `one` minus `other`, (n,) each, over the images that both have a score of."""
     return mean(np.asarray(one, float) - np.asarray(other, float))

@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import chi
 
+from ..core.errors import known
 from .intervals import PairedOutcomes, contrast
 
 
@@ -67,7 +68,8 @@ def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret |
         None where `name` or every other network has no run.
     """
     effects = {other: contrast(outcomes, {other: 1.0, name: -1.0}) for other in outcomes.bits if other != name}
-    effects = {other: effect for other, effect in effects.items() if effect.value is not None}
+    values = {other: effect.value for other, effect in effects.items() if effect.value is not None}
+    effects = {other: effects[other] for other in values}
     if not effects:
         return None
     # A pair with a single seed has no interval, and then the regret has none.
@@ -75,16 +77,16 @@ def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret |
     differences, lows, highs = {}, [0.0], [0.0]
     image_d = dunnett(len(effects), inf, level) if testable else 0.0
     for other, effect in effects.items():
-        low = high = None
+        value, low, high = values[other], None, None
         if testable:
             # Whole degrees, rounded down (never below 1): on the safe side, and a quantile serves several pairs.
             seed_d = dunnett(len(effects), max(1, floor(effect.dof)), level)
-            half = hypot(seed_d * effect.se_seed, image_d * effect.se_image)
-            low, high = effect.value - half, effect.value + half
+            half = hypot(seed_d * known(effect.se_seed), image_d * effect.se_image)
+            low, high = value - half, value + half
             lows.append(low)
             highs.append(high)
-        differences[other] = (effect.value, low, high)
-    best = max(differences, key=lambda other: differences[other][0])
-    value = max(0.0, differences[best][0])
+        differences[other] = (value, low, high)
+    best = max(values, key=values.__getitem__)
+    value = max(0.0, values[best])
     interval = (max(lows), max(highs)) if testable else None
     return Regret(value, interval, best if value > 0 else name, differences)

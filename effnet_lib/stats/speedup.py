@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from .verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL, SMALLER
 
 RESAMPLES = 9999
@@ -31,26 +31,26 @@ class Ratio:
     @property
     def width(self) -> float | None:
         """The interval's larger half over the value: 0.1 is +-10 %."""
-        if self.value is None or self.low is None:
+        if self.value is None or self.low is None or self.high is None:
             return None
         return max(self.high - self.value, self.value - self.low) / self.value
 
 
-def median(values: Sequence[float], seed: int = 0) -> Ratio:
+def median(values: Sequence[float] | np.ndarray, seed: int = 0) -> Ratio:
     """Return the median of positive values with its 95 % bootstrap interval; a single value has none.
 
     Raises:
         ParameterError: There is no value, or one that is not positive.
     """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values > 0)).all():
-        raise ParameterError("values", f"{values.size} values", "at least one, all positive")
-    middle = float(np.median(values))
-    if values.size < 2:
+    rounds = np.asarray(values, dtype=float)
+    if rounds.ndim != 1 or not rounds.size or not (np.isfinite(rounds) & (rounds > 0)).all():
+        raise ParameterError("values", f"{rounds.size} values", "at least one, all positive")
+    middle = float(np.median(rounds))
+    if rounds.size < 2:
         return Ratio(middle, n=1)
-    drawn = np.random.default_rng(seed).integers(0, values.size, (RESAMPLES, values.size))
-    low, high = np.quantile(np.median(values[drawn], axis=1), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Ratio(middle, float(low), float(high), int(values.size))
+    drawn = np.random.default_rng(seed).integers(0, rounds.size, (RESAMPLES, rounds.size))
+    low, high = np.quantile(np.median(rounds[drawn], axis=1), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Ratio(middle, float(low), float(high), int(rounds.size))
 
 
 def ratio(slower: Sequence[float], faster: Sequence[float]) -> Ratio:
@@ -82,7 +82,7 @@ class AtLeast:
     @property
     def verdict(self) -> str:
         """Whether it holds, in the words of `claims`."""
-        if self.found.low is None or self.busy:
+        if self.found.low is None or self.found.high is None or self.busy:
             return NOT_ENOUGH
         if self.found.low >= self.target:
             return HOLDS
@@ -93,11 +93,12 @@ class AtLeast:
     def to_json(self) -> dict:
         """Return the record of a `.claims.json` file; `n` is rounds."""
         found = self.found
+        bounds = (found.low, found.high)
         return {
             "claim": self.claim,
             "printed": self.target if self.target != 1 else None,
             "measured": None if found.value is None else round(found.value, 3),
-            "interval": None if found.low is None else [round(found.low, 3), round(found.high, 3)],
+            "interval": None if None in bounds else [round(known(bound), 3) for bound in bounds],
             "verdict": self.verdict,
             "n": found.n,
             "protocol": PROTOCOL,

@@ -6,10 +6,11 @@ diminishes" is therefore the lower segment's gain minus the upper's.
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from .estimate import Estimate
 
 PROTOCOL = 2
@@ -25,6 +26,19 @@ SMALLER = "smaller than delta here"
 NOT_ENOUGH = "not enough evidence"
 VERDICTS = (HOLDS, CONTRADICTED, SMALLER, NOT_ENOUGH)
 REFUTES = (CONTRADICTED, SMALLER)
+
+
+class Judged(Protocol):
+    """A sentence with its verdict, however that was found: what is stored and shown of it."""
+
+    @property
+    def verdict(self) -> str: ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record of a `.claims.json` file."""
+
+    def line(self) -> str:
+        """Return one sentence for people."""
 
 
 def verdict(estimate: Estimate, delta: float = DELTA, level: float = ALPHA) -> str:
@@ -46,12 +60,12 @@ def verdict(estimate: Estimate, delta: float = DELTA, level: float = ALPHA) -> s
         raise ParameterError("level", level, f"a number above 0, at most {ALPHA}")
     if not estimate.testable or estimate.n < LEAST_SEEDS:
         return NOT_ENOUGH
-    high, wide = estimate.interval90[1], estimate.half(level)
-    if estimate.value + wide < 0:
+    value, high, wide = known(estimate.value), estimate.interval90[1], estimate.half(level)
+    if value + wide < 0:
         return CONTRADICTED
     if high < delta:
-        return SMALLER if estimate.value + wide < delta else NOT_ENOUGH
-    return HOLDS if estimate.value - wide > 0 else NOT_ENOUGH
+        return SMALLER if value + wide < delta else NOT_ENOUGH
+    return HOLDS if value - wide > 0 else NOT_ENOUGH
 
 
 def p_value(estimate: Estimate, word: str, delta: float = DELTA) -> float:
@@ -107,10 +121,10 @@ def seeds_for_power(estimate: Estimate, effect: float) -> int | None:
 
 def holm(p: Sequence[float]) -> np.ndarray:
     """Return Holm's (1979) adjusted p values, in the order given, at most 1."""
-    p = np.asarray(p, dtype=float)
-    order = np.argsort(p, kind="stable")
+    given = np.asarray(p, dtype=float)
+    order = np.argsort(given, kind="stable")
     # The smallest of m is multiplied by m, the next by m - 1, ...; none may fall below the one before it.
-    steps = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
-    adjusted = np.empty_like(p)
+    steps = np.maximum.accumulate(given[order] * np.arange(given.size, 0, -1))
+    adjusted = np.empty_like(given)
     adjusted[order] = np.minimum(steps, 1)
     return adjusted

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from ..runs.run_store import RunStore
-from ..stats.claims import JudgedClaim
+from ..stats.verdicts import Judged
 from . import figure_files
 from .decided_study import Study
 from .parameters import Parameters
@@ -76,7 +76,7 @@ class Plan(ABC):
         """Return the results as the artefact's table."""
         return self.artefact.table(self.study, results)
 
-    def claims(self, results: Mapping) -> Sequence[JudgedClaim]:
+    def claims(self, results: Mapping) -> Sequence[Judged]:
         """Judge what the paper claims."""
         return self.artefact.claims(self.study, results)
 
@@ -84,7 +84,7 @@ class Plan(ABC):
         """Draw the artefact from its table."""
         return self.artefact.draw(self.study, results, rows)
 
-    def save(self, figure: "Figure", rows: pd.DataFrame, judged: Sequence[JudgedClaim]) -> Path:
+    def save(self, figure: "Figure", rows: pd.DataFrame, judged: Sequence[Judged]) -> Path:
         """Write picture, table and claims under figures/<profile>/ with the notebook's name; return the folder."""
         folder = figure_files.save(self.artefact.notebook, self.study.profile.name, figure, rows, judged)
         for write in self.artefact.beside():

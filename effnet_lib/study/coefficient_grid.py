@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from math import dist, inf, log
 
-from ..core.errors import ParameterError, nearest
+from ..core.errors import ParameterError, known, nearest
 from ..models import complexity
-from ..models.archs.efficientnet import EfficientNet
+from ..models.archs import Architecture
 from ..models.scaling import ALPHA, BETA, GAMMA, Scaling, compound
 from .decided_study import Study
 from .fine_rounding import fine
@@ -59,7 +59,7 @@ def candidate(study: Study, triple: Scaling, phi: float = 1.0) -> Candidate:
     Raises:
         ParameterError: a coefficient below 1, and for an unknown rounding with the nearest name.
     """
-    return _candidate(study.profile, study.base, study.dataset.classes, triple, phi)
+    return _candidate(study.profile, known(study.base), study.dataset.classes, triple, phi)
 
 
 def _candidate(profile: Profile, base: ProxyBaseline, classes: int, triple: Scaling, phi: float = 1.0) -> Candidate:
@@ -94,14 +94,14 @@ def _points(profile: Profile, base: ProxyBaseline, classes: int) -> tuple[Point,
         accepted = f"fewer: the grid has {triples:,} triples, and at most {MOST_RUNS:,} are counted"
         raise ParameterError("alphas", profile.alphas, accepted)
     unit = complexity.count(base.arch(classes, padding=profile.padding)).madds
-    found: dict[EfficientNet, list[Candidate]] = {}
+    found: dict[Architecture, list[Candidate]] = {}
     for triple in (Scaling(a, b, g) for a in profile.alphas for b in profile.betas for g in profile.gammas):
         one = _candidate(profile, base, classes, triple)
         found.setdefault(one.arch, []).append(one)
     paper = _candidate(profile, base, classes, PAPER)
     ratios = {arch: complexity.count(arch).madds / unit for arch in (paper.arch, *found)}
     off = {arch: abs(ratios[arch] / BUDGET - 1) for arch in found}
-    closest = min(off, key=off.get)
+    closest = min(off, key=off.__getitem__)
     if off[closest] > profile.tolerance:
         raise ParameterError(
             "tolerance",

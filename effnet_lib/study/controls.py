@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..core.errors import known
 from .fine_rounding import fine
 from .scaled_model import DWR, ScaledModel
 
@@ -18,7 +19,8 @@ def fast_compound(study: "Study") -> ScaledModel:
     Rounded finely: the paper's rule makes two blocks of each one, and 6.3 times the FLOPS of B0 at 64 px.
     Dollar et al. 2021 (arXiv 2103.06877): mostly width, so that activations grow by about the square root of FLOPS.
     """
-    return ScaledModel("dWr", 1.0, fine(study.baseline.arch, DWR), rounding="fine")
+    plain = known(study.base).arch(study.dataset.classes, padding=study.profile.padding)
+    return ScaledModel("dWr", 1.0, fine(plain, DWR), rounding="fine")
 
 
 def blur_control(study: "Study") -> ScaledModel:
@@ -26,4 +28,4 @@ def blur_control(study: "Study") -> ScaledModel:
 
     What remains of the gain is the larger map and the compute, not detail.
     """
-    return replace(study.model("resolution", BLURRED), seen_px=study.base.px)
+    return replace(study.model("resolution", BLURRED), seen_px=known(study.base).px)

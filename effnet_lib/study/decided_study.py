@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ..core.errors import known
 from ..data.datasets import DataSet, declare
 from ..models.scaling import Scaling
 from ..runs.measurement_store import MeasurementStore
@@ -110,8 +111,9 @@ class Study:
         """The chosen baseline (`decisions.choose_base`), or None while step 0 lacks records."""
         if self.decided_base or len(self.profile.candidates) == 1:
             return self.decided_base or self.profile.candidates[0]
-        found = {base: [self.store.find(s) for s in specs] for base, specs in self.candidates().items()}
-        if not all(record for records in found.values() for record in records):
+        asked = self.candidates()
+        found = {base: [record for s in specs if (record := self.store.find(s))] for base, specs in asked.items()}
+        if any(len(found[base]) < len(specs) for base, specs in asked.items()):
             return self.published_decisions.base
         return choose_base(found)
 
@@ -153,7 +155,7 @@ class Study:
         if self.decided_rates:
             return dict(self.decided_rates)
         if not self.tunes:
-            return dict.fromkeys(("baseline", *METHODS), self.recipe.lr)
+            return dict.fromkeys(("baseline", *METHODS), known(self.recipe).lr)
         if self.recipe is None:
             return None
         return choose_rates(self.trials.rates(self.recipe, self.five_methods())) or self._shipped("rates")
@@ -176,10 +178,10 @@ class Study:
         for family in self.profile.families if self.ready else ():
             models = proxy_families.models(self, family)
             if self.tunes:
-                rates = choose_rates(self.trials.rates(self.recipe, models))
+                rates = choose_rates(self.trials.rates(known(self.recipe), models))
                 rates = rates or (self._shipped("family_rates") or {}).get(family)
             else:
-                rates = {method: self.learning_rates[method] for method in models}
+                rates = {method: known(self.learning_rates)[method] for method in models}
             if rates:
                 found[family] = rates
         return found
@@ -202,7 +204,7 @@ class Study:
 
     def model(self, method: str, coefficient: float, on: Scaling = UNSCALED) -> ScaledModel:
         """Return the baseline (scaled by `on`) scaled by one method; that without any scaling is named "baseline"."""
-        return levels.scaled(self.base, self.dataset.classes, self.profile.padding, method, coefficient, on)
+        return levels.scaled(known(self.base), self.dataset.classes, self.profile.padding, method, coefficient, on)
 
     @property
     def baseline(self) -> ScaledModel:
@@ -227,8 +229,9 @@ class Study:
     def spec(self, model: ScaledModel, seed: int) -> RunSpec:
         """Return the run of a model under the tuned recipe and its budget, on the whole training set."""
         tuned = {"published": "compound", "dWr": "compound"}.get(model.method, model.method)  # compound scalings both
-        epochs = self.recipe.epochs * (LONG_FACTOR if model.budget == LONG else 1)
-        recipe = replace(self.recipe, lr=self.rates_of(model)[tuned], epochs=epochs, seen_px=model.seen_px)
+        own, rate = known(self.recipe), known(self.rates_of(model))[tuned]
+        epochs = own.epochs * (LONG_FACTOR if model.budget == LONG else 1)
+        recipe = replace(own, lr=rate, epochs=epochs, seen_px=model.seen_px)
         return RunSpec(model.arch, recipe, self.dataset.id, seed)
 
     def long_runs(self) -> dict[str, dict[int, RunSpec]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.atomic_write import write_aside
-from ..core.errors import StoreError
+from ..core.errors import StoreError, known
 from ..runs.record_checks import file_name, json_body, mapping, number, read_text, recipe, shown, text, whole
 from ..runs.run_store import RunStore
 from ..training.recipes import Recipe
@@ -92,7 +92,7 @@ def words(study: "Study") -> list[str]:
         lines.append(
             f"recipe: batch {one.batch}, rate {one.lr:g}, crops from {one.min_area:g}, EMA {one.ema or 'none'}"
         )
-    decided = {"rates": study.learning_rates} if study.ready else {}
+    decided = {"rates": known(study.learning_rates)} if study.ready else {}
     decided |= {f"rates of {family}": rates for family, rates in study.family_rates.items()}
     lines += [f"{name}: " + ", ".join(f"{m} {r:g}" for m, r in rates.items()) for name, rates in decided.items()]
     return lines + (_at_the_edge(study) if study.ready and study.tunes else [])
@@ -174,8 +174,9 @@ def _baseline(value: Any) -> ProxyBaseline:
     value = mapping("baseline", value)
     if set(value) != {"width", "depth", "px", "stride"}:
         raise StoreError(f"a baseline has width, depth, px and stride, not {shown(sorted(value))}")
-    sizes = {name: number(name, value[name]) for name in ("width", "depth")}
-    return ProxyBaseline(**sizes, **{name: whole(name, value[name]) for name in ("px", "stride")})
+    width, depth = (number(name, value[name]) for name in ("width", "depth"))
+    px, stride = (whole(name, value[name]) for name in ("px", "stride"))
+    return ProxyBaseline(width, depth, px, stride)
 
 
 def _rates(name: str, value: Any) -> dict[str, float]:

@@ -7,7 +7,7 @@ from statistics import mean, variance
 
 import numpy as np
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from ..runs.run_store import RunRecord
 from .profiles import ProxyBaseline
 
@@ -31,7 +31,7 @@ def standard_error(one: Sequence[RunRecord], other: Sequence[RunRecord]) -> floa
 def tied_bases(found: Mapping[ProxyBaseline, Sequence[RunRecord]]) -> list[ProxyBaseline]:
     """Return the baseline of the highest mean accuracy, then all that lie within one standard error of it."""
     means = {base: mean(record.top1 for record in records) for base, records in found.items()}
-    best = max(means, key=means.get)
+    best = max(means, key=means.__getitem__)
     near = [b for b in found if b != best and means[best] - means[b] <= standard_error(found[best], found[b])]
     return [best, *near]
 
@@ -99,15 +99,12 @@ def bracket(start: Sequence[float], loss: Loss, least: int = 0) -> Bracket:
     low, high = rates[0] / STEP**MOST_STEPS, rates[-1] * STEP**MOST_STEPS
     while True:
         losses = {rate: loss(rate) for rate in rates}
-        if any(value is None for value in losses.values()):
+        tried = [value for rate in rates if (value := losses[rate]) is not None]
+        if len(tried) < len(rates):
             return Bracket(losses)
         middle = (len(rates) - 1) / 2
         # A tie goes to the middle; where all diverged, downwards.
-        place = (
-            0
-            if min(losses.values()) == inf
-            else min(range(len(rates)), key=lambda i: (losses[rates[i]], abs(i - middle)))
-        )
+        place = 0 if min(tried) == inf else min(range(len(rates)), key=lambda i: (tried[i], abs(i - middle)))
         if place == 0 and rates[0] > low:
             rates.insert(0, rates[0] / STEP)
         elif place == len(rates) - 1 and rates[-1] < high:
@@ -126,13 +123,13 @@ def choose_rates(found: Mapping[str, Bracket]) -> dict[str, float] | None:
     One rate for all if the optima lie within one step of each other: of those that every model tried, the one of the
     lowest mean loss. Otherwise each its own.
     """
-    best = {method: trials.best for method, trials in found.items()}
-    if not best or None in best.values():
+    best = {method: trials.best for method, trials in found.items() if trials.best is not None}
+    if not best or len(best) < len(found):
         return None
     if max(best.values()) > STEP * min(best.values()):
         return best
     common = sorted(set.intersection(*(set(trials.losses) for trials in found.values())))
-    losses = {rate: mean(trials.losses[rate] for trials in found.values()) for rate in common}
+    losses = {rate: mean(known(trials.losses[rate]) for trials in found.values()) for rate in common}
     # A rate at which one diverged is none for all.
-    shared = min((rate for rate in common if losses[rate] < inf), key=losses.get, default=None)
+    shared = min((rate for rate in common if losses[rate] < inf), key=losses.__getitem__, default=None)
     return best if shared is None else dict.fromkeys(found, shared)

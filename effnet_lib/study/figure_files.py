@@ -10,13 +10,13 @@ import pandas as pd
 
 from ..core import paths
 from ..core.atomic_write import write_aside
-from ..stats.claims import JudgedClaim
+from ..stats.verdicts import Judged
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def save(name: str, profile: str, figure: "Figure", table: pd.DataFrame, judged: Sequence[JudgedClaim]) -> Path:
+def save(name: str, profile: str, figure: "Figure", table: pd.DataFrame, judged: Sequence[Judged]) -> Path:
     """Write figures/<profile>/<name>.png, .pdf, .svg, .csv and .claims.json; return the folder."""
     folder = paths.figures_root() / profile
     folder.mkdir(parents=True, exist_ok=True)

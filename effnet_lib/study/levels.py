@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
+from ..models.archs import Architecture
 from ..models.complexity import count
 from ..models.scaling import Scaling
 from .fine_rounding import fine
@@ -64,8 +65,8 @@ def equal_cost(base: ProxyBaseline, classes: int, padding: str, between: tuple[f
     for tolerance in (*TOLERANCES, float("inf")):
         found = []
         for multiple in multiples:
-            picked = [_pick(near[method], multiple, tolerance) for method in METHODS]
-            if None not in picked:
+            picked = [one for method in METHODS if (one := _pick(near[method], multiple, tolerance))]
+            if len(picked) == len(METHODS):
                 off = max(abs(ratio / multiple - 1) for _, ratio in picked)
                 fines = sum(model.rounding == "fine" for model, _ in picked)
                 models = tuple(model for model, _ in picked)
@@ -84,7 +85,8 @@ def _networks(base: ProxyBaseline, classes: int, padding: str, method: str) -> l
     Of the coefficients that round to one network the roundest names it: w=2 rather than w=1.95.
     """
     plain = base.arch(classes, padding=padding)
-    unit, kept, seen = count(plain).madds, [[], []], {plain}
+    unit, seen = count(plain).madds, set[Architecture]({plain})
+    kept: list[list[Counted]] = [[], []]
     for coefficient in sorted(GRIDS[method], key=lambda c: (len(f"{c:g}"), c)):
         paper = scaled(base, classes, padding, method, coefficient)
         other = ScaledModel(method, coefficient, fine(plain, scaling_of(method, coefficient)), rounding="fine")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.errors import EffnetError, ParameterError, nearest
+from ..core.errors import EffnetError, ParameterError, known, nearest
 from .profiles import PROFILES, ROUNDINGS
 from .ranges import MOST_LISTED, RANGES, is_number
 
@@ -108,7 +108,9 @@ def _coefficients(name: str, value: Any) -> tuple[float, ...] | None:
 def _given_alone(name: str, value: Any) -> tuple[float, ...] | None:
     if value is None:
         return None
-    return tuple(one for one in _coefficients(name, value) if one in map(float, value))  # phi = 0 is the baseline
+    return tuple(
+        one for one in known(_coefficients(name, value)) if one in map(float, value)
+    )  # phi = 0 is the baseline
 
 
 def _rounding(name: str, value: Any) -> str:

@@ -1,6 +1,7 @@
 """How big a study is: data, baseline candidates, recipe, coefficients and seeds of each profile."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..core.errors import ParameterError, nearest
 from ..models.archs import efficientnet
@@ -36,7 +37,7 @@ class ProxyBaseline:
     px: int
     stride: int = 32
 
-    def arch(self, classes: int, scaling: Scaling = UNSCALED, padding: str = "symmetric"):
+    def arch(self, classes: int, scaling: Scaling = UNSCALED, padding: str = "symmetric") -> efficientnet.EfficientNet:
         """Scale the baseline; coefficients multiply, then round once from B0's own table."""
         made = efficientnet.scale(Scaling(self.depth, self.width) * scaling, self.px, classes, padding)
         return efficientnet.at_stride(made, self.stride)
@@ -111,7 +112,7 @@ def _candidates(*listed: tuple[float, float, int, int]) -> tuple[ProxyBaseline, 
     return tuple(ProxyBaseline(*one) for one in listed)
 
 
-TUNED = {  # what the protocol tries on the baseline that step 0 chose
+TUNED: dict[str, Any] = {  # what the protocol tries on the baseline that step 0 chose
     "learning_rates": (0.1, 0.2, 0.4),
     "batches": (16, 32, 64),
     "crops": (0.35, 0.6),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from .. import paper
+from ..core.errors import known
 from ..models.archs import Architecture, efficientnet
 from ..models.complexity import count
 from ..models.families import ASSUMED
@@ -51,7 +52,7 @@ def proxy(study: "Study", family: str) -> ProxyBaseline:
     if study.base == UNTOUCHED:
         return UNTOUCHED
     classes = study.dataset.classes
-    return choose(family, classes, count(study.baseline.arch).madds, study.base.px)
+    return choose(family, classes, count(study.baseline.arch).madds, known(study.base).px)
 
 
 @cache

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from ..core.errors import known
 from ..core.text import time_words
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
@@ -74,7 +75,8 @@ def _decisions(study: Study) -> Iterator[QueueStage]:
 
 
 def _steps(study: Study, rate: float) -> float:
-    return max(rate / study.recipe.lr, study.recipe.lr / rate)
+    own = known(study.recipe).lr
+    return max(rate / own, own / rate)
 
 
 def _decisive(study: Study) -> Iterator[QueueStage]:

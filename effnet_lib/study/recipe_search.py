@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from ..core.errors import known
 from ..training.recipes import Recipe
 from .decisions import Bracket, bracket
 from .profiles import Profile
@@ -39,26 +41,35 @@ def search(profile: Profile, loss: Loss) -> RecipeSearch:
         return RecipeSearch({}, (), start)
     found = batches(profile, loss)
     asked = [replace(start, batch=batch, lr=rate) for batch, trials in found.items() for rate in trials.losses]
-    if any(trials.best is None for trials in found.values()):
+    rates = {batch: trials.best for batch, trials in found.items() if trials.best is not None}
+    if len(rates) < len(found):
         return RecipeSearch(found, tuple(asked))
-    best = min((replace(start, batch=batch, lr=trials.best) for batch, trials in found.items()), key=loss)
-    for name, values in (("min_area", profile.crops), ("ema", profile.emas)):
-        tried = list(dict.fromkeys([best, *(replace(best, **{name: value}) for value in values)]))
+    best = min(
+        (replace(start, batch=batch, lr=rate) for batch, rate in rates.items()), key=lambda one: known(loss(one))
+    )
+    choices: list[list[dict[str, Any]]] = [[{"min_area": one} for one in profile.crops]]
+    choices.append([{"ema": one} for one in profile.emas])
+    for changes in choices:
+        tried = list(dict.fromkeys([best, *(replace(best, **change) for change in changes)]))
         asked += tried
         if any(loss(recipe) is None for recipe in tried):
             return RecipeSearch(found, tuple(dict.fromkeys(asked)))
-        best = min(tried, key=loss)  # a tie stays with what was there
+        best = min(tried, key=lambda one: known(loss(one)))  # a tie stays with what was there
     return RecipeSearch(found, tuple(dict.fromkeys(asked)), best)
 
 
 def batches(profile: Profile, loss: Loss) -> dict[int, Bracket]:
     """Return the trials of every batch: each until its optimum is bracketed, then all as many as the most."""
     start, most = profile.recipe, 0
+
+    def of(batch: int) -> Callable[[float], float | None]:
+        return lambda rate: loss(replace(start, batch=batch, lr=rate))
+
     while True:
         found = {}
         for batch in profile.batches or (start.batch,):
             rates = [rate * batch / start.batch for rate in profile.learning_rates]
-            found[batch] = bracket(rates, lambda rate, b=batch: loss(replace(start, batch=b, lr=rate)), most)
+            found[batch] = bracket(rates, of(batch), most)
         longest = max(len(trials.losses) for trials in found.values())
         if longest <= most or any(trials.best is None for trials in found.values()):
             return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from ..core.errors import ParameterError, nearest
 from ..data.datasets import DataSet, declare
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..runs.measurement_store import Task
     from ..runs.run_spec import RunSpec
-    from ..stats.claims import JudgedClaim
+    from ..stats.verdicts import Judged
     from .decided_study import QueueStage, Study
     from .parameters import Parameters
     from .profiles import Profile
@@ -34,7 +34,10 @@ class Needs:
     time: str = ""
 
 
-class Artefact(Protocol):
+Results = TypeVar("Results", bound=Mapping, contravariant=True)  # what a plan collects: task or network -> record
+
+
+class Artefact(Protocol[Results]):
     """A figure or table of the paper: what it runs, and what the records become.
 
     A module of `effnet_lib.artefacts` holds one subclass; `id`, `notebook`, `title`, `table`, `claims` and `draw` are
@@ -77,7 +80,7 @@ class Artefact(Protocol):
         """Return runs beyond networks x seeds that stored records ask for."""
         return ()
 
-    def drawable(self, results: Mapping) -> bool:
+    def drawable(self, results: Results) -> bool:
         """Say whether there is anything to draw in the results."""
         return bool(results)
 
@@ -85,15 +88,15 @@ class Artefact(Protocol):
         """Return what writes further files into the folder that the table is saved in."""
         return ()
 
-    def table(self, study: "Study", results: Mapping) -> "pd.DataFrame":
+    def table(self, study: "Study", results: Results) -> "pd.DataFrame":
         """Return the results as the table that is saved and drawn."""
         ...
 
-    def claims(self, study: "Study", results: Mapping) -> "Sequence[JudgedClaim]":
+    def claims(self, study: "Study", results: Results) -> "Sequence[Judged]":
         """Word what the paper claims and judge it."""
         ...
 
-    def draw(self, study: "Study", results: Mapping, rows: "pd.DataFrame") -> "Figure":
+    def draw(self, study: "Study", results: Results, rows: "pd.DataFrame") -> "Figure":
         """Draw the table; needs matplotlib, reads no record that is not in the results, trains nothing."""
         ...
 

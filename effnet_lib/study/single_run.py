@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..core import signals
-from ..core.errors import ParameterError, RunFailed, nearest
+from ..core.errors import ParameterError, RunFailed, known, nearest
 from ..models.archs import Architecture, efficientnet
 from ..models.memory import largest_batch
 from ..models.scaling import PUBLISHED, Scaling, compound
@@ -22,6 +22,8 @@ from .scaled_model import SINGLE
 
 if TYPE_CHECKING:
     from ..training.distributed import Group
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,14 @@ def plan(study: Study, wanted: Wanted = Wanted()) -> RunSpec:
     images = study.dataset.train_images
     if images and minival >= images:
         raise ParameterError("minival", minival, f"0 (none), or fewer than the {images} training images")
-    rate = study.learning_rates[method] * batch / recipe.batch
+    rate = known(study.learning_rates)[method] * batch / recipe.batch
     recipe = replace(recipe, lr=rate, batch=batch, epochs=wanted.epochs or recipe.epochs, minival=minival)
     return RunSpec(arch, recipe, study.dataset.id, wanted.seed, wanted.micro_batch)
 
 
 def _network(study: Study, wanted: Wanted) -> tuple[Architecture, str, Recipe]:
     """Return the network, the scaling method whose learning rate it takes, and its recipe."""
-    recipe, classes = study.recipe, study.dataset.classes
+    recipe, classes = known(study.recipe), study.dataset.classes
     if wanted.model is not None:
         rows = {row.name: row for row in PUBLISHED}
         if wanted.model not in rows:
@@ -85,7 +87,7 @@ def _network(study: Study, wanted: Wanted) -> tuple[Architecture, str, Recipe]:
     scaling = wanted.scaling or (UNSCALED if wanted.phi is None else compound(wanted.phi))
     scaled = [name for name in SINGLE if getattr(scaling, name) != 1]
     method = scaled[0] if len(scaled) == 1 else "compound" if scaled else "baseline"
-    return study.base.arch(classes, scaling, study.profile.padding), method, recipe
+    return known(study.base).arch(classes, scaling, study.profile.padding), method, recipe
 
 
 def divided(spec: RunSpec, processes: int, gpu_bytes: int | None) -> RunSpec:
@@ -123,9 +125,7 @@ def _check_batch_norm(spec: RunSpec, processes: int, images: int) -> None:
         raise ParameterError(name, value, f"{accepted}, and batch norm needs two values")
 
 
-def train_one(
-    spec: RunSpec, study: Study, execution: Execution, budget: float = math.inf, say: Callable[[str], None] = print
-) -> str:
+def train_one(spec: RunSpec, study: Study, execution: Execution, budget: float = math.inf, say: Say = print) -> str:
     """Train a run and store its record; under torchrun all processes train it together, and the leader stores.
 
     `budget` in seconds. Returns how it ended (stored, paused, busy) for this process.
@@ -163,7 +163,7 @@ def train_one(
     return how
 
 
-def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", say) -> str:
+def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", say: Say) -> str:
     from ..data.datasets import content_fingerprint
     from ..runs.worker import STORED, execute, tidy
 
@@ -184,7 +184,7 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
             group.begins(False)
 
 
-def _follow(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", _say) -> str:
+def _follow(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", _say: Say) -> str:
     from ..core.errors import one_line
     from ..runs.worker import PAUSED, STORED
     from ..training.trainer import Monitor, Paused, train

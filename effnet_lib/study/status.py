@@ -91,7 +91,9 @@ def status(study: Study, workers: int | None = None) -> str:
     """
     data = data_of(study)
     predicted = estimator(study.store.own(), data)
-    rows, lines, left, unit = [], {}, {}, 0.0  # dicts: one run may stand in two stages
+    rows, unit = [], 0.0
+    lines: dict[str, None] = {}  # dicts: one run may stand in two stages
+    left: dict[RunSpec, float] = {}
     if study.base is not None:
         unit = cost(
             RunSpec(study.baseline.arch, study.recipe or study.profile.recipe, study.dataset.id, 0), study.dataset

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from .depthwise import use_fast_depthwise
-from .input_pipeline import TrainingJob
+from .job import TrainingJob
 
 
 def build(job: TrainingJob, device: torch.device | None = None) -> nn.Module:
@@ -25,11 +25,11 @@ def build(job: TrainingJob, device: torch.device | None = None) -> nn.Module:
             module.inplace = False  # in place, autograd copies the input first: 7 % of a step
     if job.recipe.zero_gamma:
         for norm in job.arch.residual_norms(model):
-            nn.init.zeros_(norm.weight)
+            nn.init.zeros_(norm.get_parameter("weight"))
     if hasattr(job, "prepare"):
         job.prepare(model)
     if device is not None:
-        model = model.to(device, memory_format=torch.channels_last)
+        model = model.to(device).to(memory_format=torch.channels_last)
         if device.type == "cpu":
             model = use_fast_depthwise(model)
     return model

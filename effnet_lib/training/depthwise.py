@@ -10,6 +10,8 @@ which is exact up to the order of summation, and 2 to 4 times faster where the m
 kernel (= the output map) grows and the library's own way wins.
 """
 
+from typing import Any, TypeGuard
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -18,7 +20,9 @@ from torch.nn import functional as F
 WINS_UP_TO_PX = {3: 2, 5: 6}
 
 
-def _native(g, x, weight, stride: int, pad: int, mask: list[bool]):
+def _native(
+    g: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: int, pad: int, mask: list[bool]
+) -> tuple[torch.Tensor, ...]:
     return torch.ops.aten.convolution_backward(
         g, x, weight, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], x.shape[1], mask
     )
@@ -50,13 +54,13 @@ def weight_gradient(g: torch.Tensor, x: torch.Tensor, kernel: int, stride: int) 
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, stride: int):
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
         return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, 1, x.shape[1])
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None]:
         x, weight = ctx.saved_tensors
         kernel, stride = weight.shape[-1], ctx.stride
         pad = kernel // 2
@@ -97,7 +101,7 @@ def use_fast_depthwise(model: nn.Module) -> nn.Module:
     return model
 
 
-def _gains(module: nn.Module) -> bool:
+def _gains(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     return (
         type(module) is nn.Conv2d
         and module.groups == module.in_channels == module.out_channels > 1
@@ -110,7 +114,8 @@ def _gains(module: nn.Module) -> bool:
 
 
 def _fast(conv: nn.Conv2d) -> DepthwiseConv2d:
-    shape = conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding
+    kernel, stride = conv.kernel_size[0], conv.stride[0]  # square, see `_gains`
+    shape = conv.in_channels, conv.out_channels, kernel, stride, kernel // 2
     made = DepthwiseConv2d(*shape, groups=conv.groups, bias=False, device="meta")  # nothing is drawn for its weights
     made.weight = conv.weight
     return made.train(conv.training)

@@ -117,7 +117,7 @@ class Group:
         return np.concatenate(parts).astype(values.dtype)
 
 
-def _mean_in_order(_, bucket: distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+def _mean_in_order(_: object, bucket: distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
     """Add gradients process by process, so that a resumed run is the same to the bit, which is promised on a CPU.
 
     The order of a usual sum of three or more depends on a gradient's place in its bucket, and after its first step DDP

@@ -6,10 +6,9 @@ take their shares of one batch.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,10 +18,9 @@ from ..data.array_cache import Part, load, make
 from ..data.datasets import DataSet
 from ..data.splits import minival
 from ..data.streaming import Stream
-from ..models.archs import Architecture
 from . import augment, autoaugment
 from .distributed import Group
-from .recipes import Recipe
+from .job import TrainingJob
 
 SOURCE_FACTOR = 1.7  # images are held at 1.7 x the input size: sqrt(0.35) x 1.7 = 1.006, so no crop is enlarged
 MEMORY_LIMIT = 16 * 2**30  # bytes of uint8 pixels that are held in memory, mapped from disk; larger sets are streamed
@@ -30,17 +28,6 @@ LARGER_TEST = 1.15  # the second test size (train / test size mismatch), without
 TEST_BATCH = 64
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-
-
-class TrainingJob(Protocol):
-    """What is trained: a RunSpec, for example."""
-
-    arch: Architecture
-    recipe: Recipe
-    data: str
-    seed: int
-    micro_batch: int
-    key: str
 
 
 @dataclass(frozen=True)
@@ -205,7 +192,7 @@ class InputPipeline:
         share = self.group.shard(len(chosen))
         return Draw(chosen, matrices, policy).part(share.start, share.stop)
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Iterator[Batch]]:
+    def epoch(self, epoch: int, first: int = 0) -> Generator[Iterator[Batch], None, None]:
         """Yield for each step from `first` on its micro-batches: standardised crops, channels_last, and labels."""
         visit = augment.order(self.job.seed, epoch, self.images)
         ahead: deque[Draw] = deque()  # loader processes ask for draws before their images are due

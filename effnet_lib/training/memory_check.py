@@ -6,7 +6,7 @@ from ..core.hardware import free_memory
 from ..models.memory import check_fits
 
 if TYPE_CHECKING:  # torch, which who asks does not need
-    from .input_pipeline import TrainingJob
+    from .job import TrainingJob
 
 
 def check_memory(job: "TrainingJob", images: int, processes: int = 1) -> None:

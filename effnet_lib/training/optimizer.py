@@ -45,13 +45,14 @@ def schedule(recipe: Recipe, optimizer: Optimizer, steps_per_epoch: int) -> Sche
         ParameterError: an unknown schedule.
     """
     total = recipe.epochs * steps_per_epoch
-    warmup = {
-        "warmup_t": round(recipe.warmup * total),
+    steps = round(recipe.warmup * total)
+    warmup: dict[str, Any] = {
+        "warmup_t": steps,
         "warmup_lr_init": 0.0 if recipe.schedule == "cosine" else 1e-6,
         "t_in_epochs": False,
     }
     if recipe.schedule == "cosine":
-        after = max(1, total - warmup["warmup_t"])
+        after = max(1, total - steps)
         return CosineLRScheduler(optimizer, t_initial=after, warmup_prefix=True, **warmup)
     if recipe.schedule == "step":
         decay_steps = recipe.lr_decay_epochs * steps_per_epoch
@@ -63,5 +64,6 @@ def average(recipe: Recipe, model: nn.Module) -> ModelEmaV3 | None:
     """Build the exponential moving average of the weights, or None where the recipe has none."""
     # With this warm-up the decay after n steps is at most 1 - 9 / (8 + n), TensorFlow's to two steps: 0.9999 is reached
     # after 90,000. timm's own would take a million, ten times the paper's run.
-    warmup = {"use_warmup": True, "warmup_gamma": 9.0, "warmup_power": 1.0}
-    return ModelEmaV3(model, decay=recipe.ema, **warmup) if recipe.ema else None
+    if not recipe.ema:
+        return None
+    return ModelEmaV3(model, decay=recipe.ema, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0)

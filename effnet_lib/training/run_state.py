@@ -14,7 +14,8 @@ from .build_model import build
 from .distributed import Group
 from .evaluation import Paused
 from .execution import Execution
-from .input_pipeline import InputPipeline, TrainingJob
+from .input_pipeline import InputPipeline
+from .job import TrainingJob
 from .memory_check import check_memory
 
 
@@ -34,7 +35,7 @@ class Progress:
 
     epoch: int = 0
     step: int = 0
-    total: torch.Tensor | None = None
+    total: torch.Tensor = field(default_factory=lambda: torch.zeros(()))
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
     minival: list[float] = field(default_factory=list)
@@ -77,7 +78,11 @@ class RunState:
             checkpoint.save(self.path, self._state())
 
     def _state(self) -> dict[str, Any]:
-        state = {"key": self.job.key, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state: dict[str, Any] = {
+            "key": self.job.key,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
         state |= {"schedule": self.scheduler.state_dict(), "progress": vars(self.at)}
         state |= {"ema": self.ema.state_dict() if self.ema else None, "rng": torch.get_rng_state()}
         return state | {"cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None}

@@ -4,14 +4,17 @@ import contextlib
 import gc
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from ..core.errors import known
 from .distributed import Group
-from .input_pipeline import Batch, TrainingJob
+from .input_pipeline import Batch
+from .job import TrainingJob
 
 WARM_STEPS = 3  # real steps before a capture: kernels are chosen and momentum buffers made outside the graph
 
@@ -28,8 +31,10 @@ class Step:
         self.criterion = criterion
 
     def _accumulate(self, x: torch.Tensor, y: torch.Tensor, share: float, last: bool) -> torch.Tensor:
-        waits = hasattr(self.model, "no_sync") and not last  # gradients travel once a step, with the last micro-batch
-        with self.model.no_sync() if waits else contextlib.nullcontext():
+        alone: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        if isinstance(self.model, nn.parallel.DistributedDataParallel) and not last:
+            alone = self.model.no_sync()  # gradients travel once a step, with the last micro-batch
+        with alone:
             with self.autocast:
                 loss = self.criterion(self.model, x, y, self.recipe.label_smoothing) * share
             loss.backward()
@@ -59,7 +64,7 @@ def criterion(model: nn.Module, x: torch.Tensor, y: torch.Tensor, smoothing: flo
 class CompiledStep(Step):
     """A step whose network and loss torch.compile has fused."""
 
-    def __init__(self, *args):
+    def __init__(self, *args: Any):
         super().__init__(*args)
         torch.compiler.reset()  # networks share this code, and after 8 of them torch would go on without compiling
         # A function and no method: a step that refers to itself would keep its network's memory after the run.
@@ -103,7 +108,7 @@ class GraphStep(Step):
         ValueError: a later step has another shape.
     """
 
-    def __init__(self, *args):
+    def __init__(self, *args: Any):
         super().__init__(*args)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.steps, self.whole = 0, all(group.get("fused") for group in self.optimizer.param_groups)
@@ -123,7 +128,7 @@ class GraphStep(Step):
                 raise ValueError(f"a micro-batch of {tuple(x.shape)}; captured was one of {tuple(static_x.shape)}")
             static_x.copy_(x)
             static_y.copy_(y)
-        self.graph.replay()
+        known(self.graph).replay()
         if not self.whole:
             self._update()  # gradients stay where they are: the next replay writes them anew, and adds nothing to them
         return self.total.clone()

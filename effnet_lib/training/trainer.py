@@ -20,7 +20,8 @@ from . import train_step as step
 from .distributed import Group
 from .evaluation import Paused, evaluate
 from .execution import Execution
-from .input_pipeline import Batch, TrainingJob
+from .input_pipeline import Batch
+from .job import TrainingJob
 from .run_state import RunState
 
 KNOWN = {"augment": ("crop+flip", "crop+flip+autoaugment"), "precision": ("fp32", "bf16")}  # what the loop below does
@@ -202,12 +203,13 @@ def train(
 @contextlib.contextmanager
 def _deterministic(on: bool) -> Iterator[None]:
     """Have torch refuse operations whose result depends on the order of threads, on a CPU where none is needed."""
-    before, filled = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic  # a module that torch makes as it is imported
+    before, filled = torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
     if on:
-        torch.utils.deterministic.fill_uninitialized_memory = False  # it would write every new tensor twice
+        memory.fill_uninitialized_memory = False  # it would write every new tensor twice
         torch.use_deterministic_algorithms(True)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        memory.fill_uninitialized_memory = filled

@@ -13,6 +13,7 @@ from ...core.errors import ParameterError
 from ...models.archs import Architecture, efficientnet
 from ...models.archs.layers import strided
 from ...models.archs.resnet import STRIDES, ResNet
+from ...models.archs.timm_blocks import BlockRows
 from ...models.complexity import count
 from ...models.families import FAMILIES as OTHERS
 from ...models.memory import training_bytes
@@ -55,6 +56,7 @@ def numbers(arch: Architecture) -> Numbers:
 
 def stages(arch: Architecture) -> pd.DataFrame:
     """Return the stage table as Table 1 of the paper has it: operator, input px, output channels, layers."""
+    assert isinstance(arch, BlockRows | ResNet)  # the families of this page
     rows = [("Conv 3×3", arch.px, arch.stem, 1)]
     px = strided(arch.px, 2)
     if isinstance(arch, ResNet):

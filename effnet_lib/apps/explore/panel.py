@@ -1,5 +1,8 @@
 """The sliders and what follows them: numbers, stage table, place on the plane, and what fits a budget."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import ipywidgets as widgets
 import pandas as pd
 
@@ -20,13 +23,16 @@ def _slider(name: str, value: float, low: float, high: float, step: float) -> wi
     )
 
 
+Change = Mapping[str, Any]  # what a widget tells its observers
+
+
 class Explorer:
     """Sliders for one network; `box` is the widget to display.
 
     A movement of phi, alpha, beta or gamma sets d, w and r (equation 3); one of d, w or r stands for itself.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.study = records.study()
         self.points = records.points(self.study)
         self.plane = Plane(self.points, self.study.dataset.label.partition(",")[0])
@@ -65,7 +71,7 @@ class Explorer:
         tables = widgets.HBox([self.table, widgets.VBox(budget)], layout=wrap)
         return widgets.VBox([widgets.HBox([sliders, self.numbers], layout=wrap), self.image, tables])
 
-    def _by_phi(self, change=None) -> None:
+    def _by_phi(self, change: Change | None = None) -> None:
         if self._setting:
             return
         self._set(compound(self.phi.value, *self._alpha_beta_gamma()))
@@ -88,7 +94,7 @@ class Explorer:
         finally:
             self._setting = False
 
-    def _by_hand(self, change) -> None:
+    def _by_hand(self, change: Change) -> None:
         wanted = {name: round(slider.value, 2) for name, slider in self.factors.items()}
         # A browser sends a value back when it first shows it, off by what floating point makes of a step.
         if self._setting or wanted == {name: self._shown(name) for name in self.factors}:
@@ -102,7 +108,7 @@ class Explorer:
         slider = self.factors[name]
         return round(min(max(getattr(self.scaling, name), slider.min), slider.max), 2)
 
-    def _anew(self, change) -> None:
+    def _anew(self, change: Change) -> None:
         self._show()
         self._solve()
 
@@ -143,7 +149,7 @@ class Explorer:
 
     def _solve(self) -> None:
         """Say what fits the budget."""
-        rows = {}
+        rows: dict[str, dict[str, Any]] = {}
         for fit in networks.fits(
             self.family.value, 1e9 * self.flops.value, self.megabytes.value, self._alpha_beta_gamma()
         ):

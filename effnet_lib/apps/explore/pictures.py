@@ -10,6 +10,8 @@ from PIL import Image
 from ...data import image_reader
 
 if TYPE_CHECKING:
+    import ipywidgets as widgets
+
     from ...models.pretrained import Pretrained
 
 TRIO = ("lite0", "lite1", "lite2")
@@ -56,7 +58,7 @@ def overlay(
 class Pictures:
     """An upload button and, below it, the three networks' answers; `box` is the widget to display."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import ipywidgets as widgets
 
         wide = widgets.Layout(width="auto")
@@ -75,7 +77,7 @@ class Pictures:
         self.networks: dict[str, Pretrained] = {}
         self.box = widgets.VBox([widgets.HBox([self.upload, self.which]), self.message, self.answers])
 
-    def _uploaded(self, change=None) -> None:
+    def _uploaded(self, change: object = None) -> None:
         from ...core.errors import EffnetError
 
         if not self.upload.value:
@@ -89,7 +91,7 @@ class Pictures:
             self.answers.children = []
             self.message.value = f"<b>{html.escape(str(error))}</b>"
 
-    def _answer(self, name: str, image: Image.Image):
+    def _answer(self, name: str, image: Image.Image) -> "widgets.Widget":
         import ipywidgets as widgets
 
         from ...models.pretrained import load
@@ -102,5 +104,5 @@ class Pictures:
         shown.save(out, "PNG")
         words = "<br>".join(f"{100 * p:.0f} % {html.escape(label.partition(',')[0])}" for label, p in labels)
         title = f"EfficientNet-Lite{name[-1]}, {network.px} px"
-        image = widgets.Image(value=out.getvalue(), format="png", width=260)
-        return widgets.VBox([widgets.HTML(f"<b>{title}</b>"), image, widgets.HTML(words)])
+        picture = widgets.Image(value=out.getvalue(), format="png", width=260)
+        return widgets.VBox([widgets.HTML(f"<b>{title}</b>"), picture, widgets.HTML(words)])

@@ -2,14 +2,18 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from ... import paper
+from ...core.errors import known
 from ...report.figures import style
 from .networks import published
 from .records import EARLIER
@@ -43,7 +47,7 @@ class Plane:
         self.background = self.canvas.copy_from_bbox(self.figure.bbox)
 
     @staticmethod
-    def _printed(axes) -> None:
+    def _printed(axes: Axes) -> None:
         rows = paper.table(2)
         rows = rows[rows["model"].str.startswith("EfficientNet-")]
         names = rows["model"].str.removeprefix("EfficientNet-")
@@ -63,11 +67,11 @@ class Plane:
         axes.set_title("printed in the paper (Table 2)", fontsize="medium", loc="left")
 
     @staticmethod
-    def _measured(axes, table: pd.DataFrame, dataset: str) -> None:
+    def _measured(axes: Axes, table: pd.DataFrame, dataset: str) -> None:
         colour = style.COLOURS["baseline"]
         for (decided, family), rows in table.groupby(["decided", "family"]):
             marker, name = FAMILIES[family]
-            look = {"alpha": 0.7} if decided else {"mfc": "none", "alpha": 0.5}
+            look: dict[str, Any] = {"alpha": 0.7} if decided else {"mfc": "none", "alpha": 0.5}
             label = name if decided else f"{name}, {EARLIER}"
             axes.plot(rows["flops"] / 1e6, rows["top1"], marker, color=colour, ms=5, label=label, **look)
         if table.empty:
@@ -81,7 +85,7 @@ class Plane:
         axes.set_title(f"measured: {dataset}", fontsize="medium", loc="left")
 
     @staticmethod
-    def _line(axes):
+    def _line(axes: Axes) -> Line2D:
         return axes.axvline(1, color=style.COLOURS["compound"], lw=2, animated=True)
 
     def at(self, madds: int, proxy_madds: int) -> bytes:
@@ -91,18 +95,19 @@ class Plane:
         """
         self.canvas.restore_region(self.background)
         for line, value in zip(self.lines, (madds / 1e9, proxy_madds / 1e6), strict=True):
-            low, high = line.axes.get_xlim()
+            axes = known(line.axes)
+            low, high = axes.get_xlim()
             shown = min(max(value, low * 1.01), high / 1.01)
             line.set_xdata([shown, shown])
             line.set_linestyle("-" if shown == value else "--")
-            line.axes.draw_artist(line)
+            axes.draw_artist(line)
         out = io.BytesIO()
         # Compressed least: the wire is this machine's own, and zlib at 6 takes longer than all the rest.
         Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB").save(out, "PNG", compress_level=1)
         return out.getvalue()
 
 
-def _plain(axes, ticks: Sequence[float]) -> None:
+def _plain(axes: Axes, ticks: Sequence[float]) -> None:
     """Number a logarithmic axis with those of the ticks that lie in view, as people write them."""
     low, high = axes.get_xlim()
     shown = [tick for tick in ticks if low <= tick <= high]

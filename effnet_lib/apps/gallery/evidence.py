@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...artefacts import all_artefacts
 from ...core import paths
-from ...core.errors import one_line
+from ...core.errors import known, one_line
 from ...stats.verdicts import NOT_ENOUGH, PROTOCOL, VERDICTS
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
@@ -182,9 +182,10 @@ def _assigned(source: str) -> Iterable[tuple[str, str, str]]:
     lines = source.splitlines()
     for node in body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if isinstance(target, ast.Name) and getattr(node, "value", None):
-            comment = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode().partition("#")[2]
-            yield target.id, ast.unparse(node.value), comment.strip()
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and value:
+            last = lines[known(node.end_lineno) - 1].encode()
+            yield target.id, ast.unparse(value), last[node.end_col_offset :].decode().partition("#")[2].strip()
 
 
 def _about(table: pd.DataFrame | None) -> dict[str, str]:

@@ -37,9 +37,10 @@ def strangers() -> list[dict[str, str]]:
 
 def _other_version(body: dict[str, Any]) -> dict[str, str]:
     """Return what is known of a record of another schema or of other semantics, and nothing of any other file."""
-    spec, made, result = (body.get(name) for name in ("spec", "provenance", "result"))
-    if "schema" not in body or not all(isinstance(part, dict) for part in (spec, made, result)):
+    parts: list[Any] = [body.get(name) for name in ("spec", "provenance", "result")]
+    if "schema" not in body or not all(isinstance(part, dict) for part in parts):
         return {}
+    spec, made, result = parts
     schema, semantics, top1 = body["schema"], spec.get("semantics", SEMANTICS), result.get("top1")
     why = [f"schema {shown(schema)}, this version reads {SCHEMA}"] if schema != SCHEMA else []
     if "kind" not in body and semantics != SEMANTICS:

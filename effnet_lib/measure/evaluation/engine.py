@@ -92,7 +92,7 @@ def on_device(model: "nn.Module", device: str, batch: int = 64) -> Engine:
     import torch
 
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    moved = model.to(device, memory_format=torch.channels_last)
+    moved = model.to(device).to(memory_format=torch.channels_last)
 
     def call(x: "torch.Tensor") -> np.ndarray:
         with torch.inference_mode():

@@ -14,7 +14,7 @@ from ...core.errors import DataError, RunFailed
 from ...data import image_reader
 from ...data.labelled_images import LabelledImages
 from ...models import pretrained
-from ...models.archs import efficientnet, efficientnet_lite
+from ...models.archs import Architecture, efficientnet, efficientnet_lite
 from ...models.complexity import count
 from ...models.pretrained import CROP_MARGIN, Pretrained
 from ...runs.journal import Journal
@@ -98,7 +98,7 @@ class Evaluation:
         return result | timing | {"weights_sha256": network.checksum, "provenance": made}
 
 
-def architecture(name: str):
+def architecture(name: str) -> Architecture:
     """Return the network of published weights as plain data."""
     return (efficientnet_lite if name in pretrained.LITE else efficientnet).published(name)
 
@@ -144,7 +144,7 @@ def _readable(
             yield row, network.standardise(torch.from_numpy(network.pixels(image))[None])
 
 
-def _result(labels: np.ndarray, seen: list[list[int]]) -> dict[str, Any]:
+def _result(labels: np.ndarray, seen: list[list[float]]) -> dict[str, Any]:
     """Return accuracies in percent and, packed, labels and predictions of every image in the order of the files.
 
     Raises:

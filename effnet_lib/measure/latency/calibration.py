@@ -4,7 +4,7 @@ Untrained batch norms pass on whatever scale the random layers before them make.
 grow to infinity or shrink to denormal numbers, on which a core computes ten to a hundred times slower.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,7 @@ def denormal_share(model: "nn.Module", x: "torch.Tensor") -> float:
 
     shares = [0.0]
 
-    def look(module, given, output) -> None:
+    def look(module: "nn.Module", given: Any, output: Any) -> None:
         if isinstance(output, torch.Tensor) and output.is_floating_point():
             size = output.abs()
             shares.append(float(((size > 0) & (size < TINY)).float().mean()))

@@ -12,12 +12,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ...core.errors import RunFailed
+from ...core.errors import RunFailed, known
 from . import machine, runtimes
 from .task import GIB, LIMIT, PROCESS, SMALL, Entry, alternate, needed, network
 
@@ -38,7 +38,7 @@ class Prepared:
     call: runtimes.Call | None
     facts: dict[str, Any]
 
-    def record(self, cpu: list[float] = (), wall: list[float] = ()) -> dict[str, Any]:
+    def record(self, cpu: Sequence[float] = (), wall: Sequence[float] = ()) -> dict[str, Any]:
         """Return the entry's record with its seconds a round, JSON-ready."""
         names = {"network": self.entry.network, "runtime": self.entry.runtime}
         return names | self.facts | {"cpu": list(cpu), "wall": list(wall)}
@@ -80,11 +80,11 @@ def prepare(entry: Entry, limit: int) -> Prepared:
     facts["preparing_seconds"] = round(time.perf_counter() - began, 2)
     if watched and before is not None:
         exported = machine.peak_of_children()  # counts what it shares with us
-        facts["peak_preparing"] = max(machine.peak(), exported if exported > earlier else 0) - before
+        facts["peak_preparing"] = max(known(machine.peak()), exported if exported > earlier else 0) - before
         trim()
         machine.reset_peak()
         call()
-        facts["peak_running"] = machine.peak() - before
+        facts["peak_running"] = known(machine.peak()) - before
     return Prepared(entry, call, facts | {"failed": None})
 
 
@@ -113,10 +113,13 @@ def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core:
     torch.set_flush_denormal(True)
     import timm  # noqa: F401
 
-    prepare(Entry(SMALL.name), LIMIT).call()  # what libraries load on first use is the process's own, no network's
+    known(
+        prepare(Entry(SMALL.name), LIMIT).call
+    )()  # what libraries load on first use is the process's own, no network's
     alone = together or len(entries) == 1
     groups = [entries] if alone else [[entries[0], entry] for entry in entries[1:]]
-    records, monitors = [], []
+    records: list[dict[str, Any]] = []
+    monitors: list[dict[str, Any]] = []
     for group in groups:
         measured, report = _group(group, rounds, limit, core, say)
         monitors.append(report)
@@ -144,7 +147,8 @@ def _group(group: list[Entry], rounds: int, limit: int, core: int | None, say: S
         if failed := prepared[-1].facts["failed"]:
             say(f"{entry.label}: {failed}")
     able = [made for made in prepared if made.call]
-    repeats = [warm(made.call) for made in able]
+    calls = [made.call for made in prepared if made.call]
+    repeats = [warm(call) for call in calls]
     monitor, spoke = machine.Monitor(core), [time.monotonic()]
 
     def between(number: int) -> None:
@@ -154,7 +158,7 @@ def _group(group: list[Entry], rounds: int, limit: int, core: int | None, say: S
             say(f"{', '.join(made.entry.network for made in able)}: round {number + 1} of {rounds}")
 
     monitor.start()
-    times = alternate([made.call for made in able], rounds, repeats, between)
+    times = alternate(calls, rounds, repeats, between)
     report = monitor.report()
     timed = dict(zip(map(id, able), zip(times.cpu, times.wall, strict=True), strict=True))
     records = [made.record(*timed.get(id(made), ())) for made in prepared]

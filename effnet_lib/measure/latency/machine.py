@@ -108,7 +108,8 @@ class Monitor:
     """Watches the machine from `start` to `report`: what others took, waits, switches, frequency."""
 
     def __init__(self, core: int | None):
-        self.core, self.frequencies = core, []
+        self.core = core
+        self.frequencies: list[float] = []
 
     def start(self) -> None:
         """Note every counter."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.errors import ParameterError, RunFailed, nearest, one_line
+from ...core.errors import ParameterError, RunFailed, known, nearest, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,7 @@ class Runtime:
     compiles: bool = False
 
 
-def _torch_call(model: "nn.Module", x: "torch.Tensor") -> Call:
+def _torch_call(model: Callable[..., Any], x: "torch.Tensor") -> Call:
     import torch
 
     def call() -> "np.ndarray":
@@ -102,7 +102,7 @@ def _export_onnx(model: "nn.Module", x: "torch.Tensor", path: Path) -> None:
     import torch
 
     program = torch.onnx.export(model, (x,), dynamo=True, verbose=False, optimize=True)
-    program.save(str(path), external_data=True)  # beside it: protobuf holds 2 GB, GPipe's weights are 2.2
+    known(program).save(str(path), external_data=True)  # beside it: protobuf holds 2 GB, GPipe's weights are 2.2
 
 
 def _openvino(precision: str) -> Callable[["nn.Module", "torch.Tensor"], Call]:

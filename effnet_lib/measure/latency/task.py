@@ -165,6 +165,7 @@ def _in_child(job: dict[str, Any], words: str) -> dict[str, Any]:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=environment
         ) as child:
             try:
+                assert child.stdout is not None
                 for line in child.stdout:
                     said = json.loads(line)
                     result = said.get("result", result)

@@ -62,7 +62,8 @@ def head_of(model: "nn.Module") -> "nn.Linear":
     """
     from torch import nn
 
-    head = model.get_classifier() if hasattr(model, "get_classifier") else None
+    classifier = getattr(model, "get_classifier", None)
+    head = classifier() if classifier else None
     pool = getattr(getattr(model, "global_pool", None), "pool_type", None)
     if not isinstance(head, nn.Linear) or pool != "avg" or not hasattr(model, "forward_features"):
         accepted = "a network that ends in a global mean and one linear layer (CAM is defined for no other)"
@@ -77,7 +78,7 @@ def layer_of(model: "nn.Module", layer: str = "") -> "nn.Module":
         ParameterError: with the nearest name, for a layer that does not exist.
     """
     named = dict(model.named_modules())
-    name = layer or ("bn2" if "bn2" in named else str(model.feature_info[-1]["module"]))
+    name = layer or ("bn2" if "bn2" in named else str(vars(model)["feature_info"][-1]["module"]))
     if name not in named:
         close = difflib.get_close_matches(name, named, n=1, cutoff=0.0)[0]
         raise ParameterError("layer", layer, f"a layer of this network, such as {close} (the nearest) or bn2")
@@ -121,7 +122,14 @@ def class_maps(
     return Maps(grids, logits)
 
 
-def _cam(model, head, features_of, images, classes, layer: str) -> "tuple[torch.Tensor, torch.Tensor]":
+def _cam(
+    model: "nn.Module",
+    head: "nn.Linear",
+    features_of: "nn.Module",
+    images: "torch.Tensor",
+    classes: "torch.Tensor | None",
+    layer: str,
+) -> "tuple[torch.Tensor, torch.Tensor]":
     import torch
 
     kept: list[torch.Tensor] = []
@@ -141,7 +149,9 @@ def _cam(model, head, features_of, images, classes, layer: str) -> "tuple[torch.
         return torch.einsum("nkhw,nk->nhw", features, rows), logits
 
 
-def _packaged(model, features_of, images, classes, name: str) -> "tuple[torch.Tensor, torch.Tensor]":
+def _packaged(
+    model: "nn.Module", features_of: "nn.Module", images: "torch.Tensor", classes: "torch.Tensor | None", name: str
+) -> "tuple[torch.Tensor, torch.Tensor]":
     import pytorch_grad_cam
     import torch
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget

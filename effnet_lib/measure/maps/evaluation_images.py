@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...core.errors import DataError
+from ...core.errors import DataError, known
 from ...data.array_cache import load
 from ...data.datasets import DataSet, content_fingerprint
 from ...data.image_folder import list_images
@@ -117,4 +117,4 @@ def _names(dataset: DataSet) -> list[str]:
     from ...models.pretrained import class_names
 
     english = dict(zip(*class_names(), strict=True))
-    return [english.get(name, name).split(", ")[0] for name in list_images(dataset.folder, "val")[2]]
+    return [english.get(name, name).split(", ")[0] for name in list_images(known(dataset.folder), "val")[2]]

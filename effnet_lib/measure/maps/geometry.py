@@ -51,7 +51,7 @@ def squares(count: int, frame: int) -> Cells:
     return Cells(count, step, (step - 1) / 2, frame)
 
 
-def strided(model: "nn.Module") -> "list[nn.Module]":
+def strided(model: "nn.Module") -> "list[nn.Conv2d]":
     """List the convolutions of the path that sets a map's geometry, in forward order: stem and depthwise ones.
 
     Raises:
@@ -61,7 +61,16 @@ def strided(model: "nn.Module") -> "list[nn.Module]":
         raise ParameterError(
             "model", type(model).__name__, "a network with conv_stem and blocks, as timm's EfficientNet"
         )
-    return [model.conv_stem, *(block.conv_dw for stage in model.blocks for block in stage)]
+    blocks = [block for stage in model.get_submodule("blocks").children() for block in stage.children()]
+    return [_convolution(model, "conv_stem"), *(_convolution(block, "conv_dw") for block in blocks)]
+
+
+def _convolution(module: "nn.Module", name: str) -> "nn.Conv2d":
+    from torch import nn
+
+    found = module.get_submodule(name)
+    assert isinstance(found, nn.Conv2d)
+    return found
 
 
 def cells(model: "nn.Module", image_size: int) -> Cells:
@@ -74,7 +83,7 @@ def cells(model: "nn.Module", image_size: int) -> Cells:
         if type(conv).__name__ == "Conv2dSame":  # TensorFlow's padding: the odd pixel goes to the end
             before = max((out - 1) * stride + reach + 1 - size, 0) // 2
         else:
-            before = conv.padding[0]
+            before = int(conv.padding[0])
         offset += jump * (reach / 2 - before)
         size, jump = out, jump * stride
     return Cells(size, jump, offset, image_size)

@@ -111,7 +111,9 @@ def inputs(pixels: np.ndarray, image_size: int, device: str = "cpu") -> "torch.T
     return standardise(values)
 
 
-def _measured(run: RunSpec, state, dataset: DataSet, settings: Settings, device: str) -> dict[str, Any]:
+def _measured(
+    run: RunSpec, state: "dict[str, torch.Tensor] | None", dataset: DataSet, settings: Settings, device: str
+) -> dict[str, Any]:
     made = material(dataset, settings.pictures, settings.px)
     trained, scene_size = network(run, state, 32, device), scale(dataset) * run.arch.px
     on_scenes = network(run, state, settings.scene_stride, device)
@@ -187,7 +189,14 @@ def _logits(model: "nn.Module", images: "torch.Tensor") -> "torch.Tensor":
         return torch.cat([model(part) for part in images.split(100)])
 
 
-def _agreement(trained, dilated, on_scenes, dataset: DataSet, image_size: int, device: str) -> dict[str, Any]:
+def _agreement(
+    trained: "nn.Module",
+    dilated: "nn.Module",
+    on_scenes: "nn.Module",
+    dataset: DataSet,
+    image_size: int,
+    device: str,
+) -> dict[str, Any]:
     """Say how many predictions on validation images stay the same, and how many are correct, whatever makes the maps.
 
     "dilated": with dilated last strides. "tile": where scenes are shown larger than the images that the network was

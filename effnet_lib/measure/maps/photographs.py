@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ...data.image_reader import EXTENSIONS, digest, read
 from ...runs.packing import pack, thumbnail
 from .cam import class_maps, relevance
 from .geometry import cells
+
+if TYPE_CHECKING:
+    from ...models.pretrained import Pretrained
 
 TRIO = ("lite0", "lite1", "lite2")  # compound-scaled from one baseline, and their weights ship in packages
 OWN = ("chelsea.png", "coffee.png", "rocket.jpg")  # of scikit-image: a cat, a cup, a launch
@@ -157,7 +160,7 @@ class Photograph:
 
 
 @lru_cache(maxsize=8)
-def _network(name: str):
+def _network(name: str) -> "Pretrained":
     from ...models.pretrained import load
 
     return load(name)

@@ -19,13 +19,14 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ...core import forkserver, paths, signals
 from ...core.atomic_write import write_aside
-from ...core.errors import RunFailed
+from ...core.errors import RunFailed, known
 from ...data import array_cache, datasets, image_folder, image_reader
 from ...data.datasets import DataSet
 from ...models import pretrained
@@ -56,7 +57,7 @@ class Source:
         """Return the part's labels, (n,) int64, in the order of its images."""
         if self.dataset.fractals:
             return np.repeat(np.arange(self.dataset.classes), getattr(self.dataset.fractals, f"{self.part}_per_class"))
-        return image_folder.list_images(self.dataset.folder, self.part)[1]
+        return image_folder.list_images(known(self.dataset.folder), self.part)[1]
 
     def folder(self, fingerprint: str, checksum: str) -> Path:
         """Return where the features are kept."""
@@ -78,7 +79,7 @@ class Extractor:
         if source.dataset.fractals:
             self.held = array_cache.load(source.dataset, source.part, source.px).pixels
         else:
-            self.files = image_folder.list_images(source.dataset.folder, source.part)[0]
+            self.files = image_folder.list_images(known(source.dataset.folder), source.part)[0]
 
     def pixels(self, row: int) -> np.ndarray:
         """Return an image at the network's input size, (h, w, 3) uint8.
@@ -100,12 +101,13 @@ class Extractor:
         """Return the pooled features of some rows, (n, d) float32."""
         import torch
 
+        model: Any = self.model  # timm's networks have both halves of a forward pass
         batches = []
         with torch.inference_mode():
             for start in range(0, len(rows), BATCH):
                 pixels = np.stack([self.pixels(row) for row in rows[start : start + BATCH]])
                 x = self.network.standardise(torch.from_numpy(pixels))
-                batches.append(self.model.forward_head(self.model.forward_features(x), pre_logits=True).numpy())
+                batches.append(model.forward_head(model.forward_features(x), pre_logits=True).numpy())
         return np.concatenate(batches)
 
 
@@ -176,8 +178,13 @@ def _begin() -> None:
 
     signals.listen_to_the_end()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    parent = known(multiprocessing.parent_process())
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
     torch.set_num_threads(1)
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import DataError
 from ...models import archs, pretrained
 from ...models.archs import Architecture, efficientnet, efficientnet_lite
+from ...models.archs.efficientnet import EfficientNet
+from ...models.archs.efficientnet_lite import Lite
 from ...runs.run_spec import SEMANTICS, payload_key
 from ...training.recipes import Recipe
 
@@ -51,7 +53,7 @@ def recipe(train_images: int, epochs: int = 10, steps: int | None = None, scratc
     return replace(tuned, lr=0.1, warmup=0.1, clip=1.0, zero_gamma=True) if scratch else tuned
 
 
-def architecture(name: str, classes: int, image_size: int | None = None) -> Architecture:
+def architecture(name: str, classes: int, image_size: int | None = None) -> EfficientNet | Lite:
     """Return a published network as data, with another classifier; `image_size` None is its own input size."""
     if name in pretrained.LITE:
         return efficientnet_lite.published(name, classes, image_size)
@@ -109,8 +111,10 @@ class Job:
             ) from None
         if odd or set(lacking) != {"classifier.weight", "classifier.bias"}:
             raise DataError(f"model={self.weights}: its weights lack or exceed {', '.join([*lacking, *odd][:3])}")
-        nn.init.zeros_(model.classifier.weight)  # features begin as they are: no random classifier pulls at them
-        nn.init.zeros_(model.classifier.bias)
+        nn.init.zeros_(
+            model.get_parameter("classifier.weight")
+        )  # features begin as they are: no random classifier pulls at them
+        nn.init.zeros_(model.get_parameter("classifier.bias"))
         from ...training.augment import MEAN, STD
 
         # The execution feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
@@ -123,4 +127,4 @@ class Job:
 def _rescale(model: "nn.Module", inputs: tuple) -> tuple:
     import torch
 
-    return (torch.addcmul(model.input_shift, inputs[0], model.input_scale),)
+    return (torch.addcmul(model.get_buffer("input_shift"), inputs[0], model.get_buffer("input_scale")),)

@@ -1,7 +1,9 @@
 """A linear probe: logistic regression on standardised features, its strength chosen on held-out training images."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +63,7 @@ def standardised(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     return [(part - mean) * scale for part in (train, *others)]
 
 
-def _path(x: np.ndarray, labels: np.ndarray, grid: tuple[float, ...]):
+def _path(x: np.ndarray, labels: np.ndarray, grid: tuple[float, ...]) -> Iterator[tuple[float, Any]]:
     """Yield (C, fitted classifier) from the strongest regularisation on, each starting where the last fit ended."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression

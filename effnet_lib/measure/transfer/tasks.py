@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ...runs.run_store import RunStore
 from ...training.execution import Execution
 from . import finetune, linear_probe
 from .features import Source, features
+
+if TYPE_CHECKING:
+    from ...training.trainer import Trained
 
 SEMANTICS = 1  # raise by hand when code changes what these measurements mean
 FORWARD = 12e9  # multiply-adds a second and core, forward, on a slow core
@@ -197,7 +200,7 @@ class FineTune:
             store.put(known)
         return job.recipe.lr, job.recipe.weight_decay, known.result["top1"]
 
-    def _train(self, job: finetune.Job, dataset: DataSet):
+    def _train(self, job: finetune.Job, dataset: DataSet) -> "Trained":
         from ...training.trainer import Monitor, Paused, train
 
         def say(epoch: int, epochs: int, seconds: float) -> None:

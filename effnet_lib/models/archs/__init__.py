@@ -5,8 +5,8 @@ counts or weighs a network, and what trains it, lives elsewhere.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import Field, asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ...core.errors import ParameterError, nearest
 from . import (
@@ -35,12 +35,19 @@ class Architecture(Protocol):
     `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is estimated.
     """
 
-    family: str
-    px: int
-    classes: int
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    family: ClassVar[str]
+
+    @property
+    def px(self) -> int: ...
+
+    @property
+    def classes(self) -> int: ...
 
     @property
     def final_px(self) -> int: ...
+
+    def __hash__(self) -> int: ...
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer."""

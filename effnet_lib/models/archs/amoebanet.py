@@ -44,7 +44,7 @@ class AmoebaNet:
     classes: int = 1000
     stem: str = "imagenet"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.variant not in NORMAL:
             raise ParameterError("variant", self.variant, nearest(str(self.variant), NORMAL))
         if self.stem not in STEMS:

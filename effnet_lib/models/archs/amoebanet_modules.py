@@ -52,10 +52,10 @@ class SamePool(nn.Module):
         size = x.shape[-1]
         total = max((-(-size // self.stride) - 1) * self.stride + self.kernel - size, 0)
         # An odd total leaves one more row behind than before: the window that torch adds by rounding sizes up.
-        options = {"padding": total // 2, "ceil_mode": total % 2 == 1}
+        padding, wider = total // 2, total % 2 == 1
         if self.kind == "max":
-            return functional.max_pool2d(x, self.kernel, self.stride, **options)
-        return functional.avg_pool2d(x, self.kernel, self.stride, count_include_pad=False, **options)
+            return functional.max_pool2d(x, self.kernel, self.stride, padding, ceil_mode=wider)
+        return functional.avg_pool2d(x, self.kernel, self.stride, padding, wider, count_include_pad=False)
 
 
 class FactorizedReduction(nn.Module):
@@ -85,7 +85,8 @@ def operation(name: str, in_channels: int, out_channels: int, stride: int) -> nn
         mid = bottleneck(out_channels)
         parts += act_conv_norm(in_channels, mid)
         for kernel in kernels:
-            parts += act_conv_norm(mid, mid, kernel, tuple(stride if side > 1 else 1 for side in kernel), own=True)
+            strides = (stride if kernel[0] > 1 else 1, stride if kernel[1] > 1 else 1)
+            parts += act_conv_norm(mid, mid, kernel, strides, own=True)
         parts += act_conv_norm(mid, out_channels, own=True)
     elif kind == "pointwise" or (kind == "identity" and (stride > 1 or in_channels != out_channels)):
         parts += act_conv_norm(in_channels, out_channels, 1, stride)
@@ -106,7 +107,7 @@ class CellModule(nn.Module):
         self.pairs, self.joined = place.cell
         width, previous = place.width, place.previous
         self.input = act_conv_norm(place.current.channels, width)
-        self.skip = nn.Identity()
+        self.skip: nn.Module = nn.Identity()
         if previous is not None and previous.size != place.current.size:
             self.skip = nn.Sequential(nn.ReLU(), FactorizedReduction(previous.channels, width))
         elif previous is not None and previous.channels != width:
@@ -132,7 +133,9 @@ class CellModule(nn.Module):
 
     def forward(self, current: torch.Tensor, previous: torch.Tensor | None) -> torch.Tensor:
         states = {0: self.input(current), 1: current if previous is None else self.skip(previous)}
-        for i, (pair, (left, right)) in enumerate(zip(self.pairs, self.operations, strict=True)):
+        for i, (pair, both) in enumerate(zip(self.pairs, self.operations, strict=True)):
+            assert isinstance(both, nn.ModuleList)
+            left, right = both
             states[i + 2] = left(states[pair[0].state]) + right(states[pair[1].state])
             for state, last in self.last_reads.items():
                 if last == i:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from ...core.errors import ParameterError
 from ..scaling import PUBLISHED, REFERENCE, RoundingRule, Scaling
@@ -20,6 +20,7 @@ TABLE1 = (
     Stage(6, 3, 1, 320, 1),
 )
 STEM, HEAD = 32, 1280
+Rounded = TypeVar("Rounded", bound=InvertedBottlenecks)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def scale(
     return EfficientNet(image_size, classes, stem, rule.stages(TABLE1, scaling), head, padding)
 
 
-def at_stride(arch: EfficientNet, stride: int) -> EfficientNet:
+def at_stride(arch: Rounded, stride: int) -> Rounded:
     """Return the network without its last strides, so that the last map's stride (32 in B0) is at most `stride`.
 
     A network of its own, to be trained: its blocks read other neighbours.

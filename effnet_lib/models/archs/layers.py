@@ -91,6 +91,6 @@ class SquareInput:
     px: int
     classes: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.px < self.min_px:
             raise ParameterError("px", self.px, f"an input of >= {self.min_px} px")

@@ -5,7 +5,7 @@ Tan et al. 2019 (arXiv 1807.11626), section 4.1 and figure 7: what the paper's b
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ...core.errors import ParameterError, nearest
 from ..scaling import REFERENCE, RoundingRule, Scaling
@@ -38,7 +38,7 @@ class MnasStage(Stage):
     squeeze: str = "quarter"
     skip: str = "identity"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, accepted in ACCEPTED.items():
             if getattr(self, name) not in accepted:
                 raise ParameterError(name, getattr(self, name), nearest(getattr(self, name), accepted))
@@ -60,7 +60,7 @@ class MnasNet(InvertedBottlenecks):
 
     padding: str = "symmetric"
 
-    def _block(self, in_channels: int, stage: MnasStage, size_in: int, size_out: int, repeats: int) -> Iterator[Layer]:
+    def _block(self, in_channels: int, stage: Any, size_in: int, size_out: int, repeats: int) -> Iterator[Layer]:
         layers = super()._block(in_channels, stage, size_in, size_out, repeats)
         # Of all layers of a block the squeeze-excitation's alone have biases.
         return (layer for layer in layers if stage.squeeze != "none" or not layer.bias)
@@ -77,13 +77,15 @@ def _row(s: MnasStage, se_ratio: float) -> str:
     return f"{kind}_r{s.repeats}_k{s.kernel}_s{s.stride}_e{s.expand}_c{s.channels}{squeeze}{skip}"
 
 
-def plain(arch: MnasNet) -> MnasNet | EfficientNet:
+def plain(arch: MnasNet | EfficientNet) -> MnasNet | EfficientNet:
     """Return the same network as the EfficientNet that it is, where it is one, and with `skip` as it has effect.
 
     Equal networks must be equal data: they are one run. So a stage that has no place for an identity (a single block
     that changes its shape) has "identity", as B0's first, a separable block "none", as timm builds it, and a network of
     B0's blocks alone is no member of this family.
     """
+    if isinstance(arch, EfficientNet):
+        return arch
     stages, in_channels = [], arch.stem
     for stage in arch.stages:
         fits = stage.repeats > 1 or (stage.stride == 1 and in_channels == stage.channels)

@@ -63,7 +63,10 @@ class PolyNet(SquareInput):
     @staticmethod
     def residual_norms(model: "nn.Module") -> list["nn.Module"]:
         """Return the norm of every closing 1 x 1 convolution, of each order (to start at gamma = 0)."""
-        return [norm for module in model.residuals() for norm in module.closing_norms()]
+        from .polynet_modules import Residual
+
+        blocks = (module for module in model.modules() if isinstance(module, Residual))
+        return [norm for module in blocks for norm in module.closing_norms()]
 
 
 def halved(size: int) -> int:

@@ -1,6 +1,6 @@
 """PolyNet as a torch module, from the tables of `polynet_spec`; the stem is the one that timm has for Inception-v4."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.layers import ConvNormAct, DropPath
@@ -49,7 +49,7 @@ class Paths(nn.Module):
         outputs = []
         for row in self.rows:
             y = x
-            for conv in row:
+            for conv in row.children():
                 y = conv(y, order)
             outputs.append(y)
         if self.pool is not None:
@@ -70,7 +70,7 @@ class Residual(nn.Module):
 
     def closing_norms(self) -> list[nn.Module]:
         """Return the norm of each term's closing convolution."""
-        return [conv.bn for conv in self.closing]
+        return [conv.get_submodule("bn") for conv in self.closing]
 
 
 class TwoWay(Residual):
@@ -110,7 +110,9 @@ class PolyNetModule(nn.Module):
             ConvNormAct(3, 32, 3, stride=2, padding=0),
             ConvNormAct(32, 32, 3, padding=0),
             ConvNormAct(32, 64, 3, padding=1),
-            *(part(_unpadded) for part in (Mixed3a, Mixed4a, Mixed5a)),
+            Mixed3a(_unpadded),  # type: ignore[arg-type]  # timm calls it, and asks for no class
+            Mixed4a(_unpadded),  # type: ignore[arg-type]
+            Mixed5a(_unpadded),  # type: ignore[arg-type]
         )
         total, done = sum(arch.modules), 0
         self.stages = nn.ModuleList()
@@ -129,7 +131,7 @@ class PolyNetModule(nn.Module):
 
     def residuals(self) -> list[Residual]:
         """Return the residual modules in the order of the forward pass."""
-        return [module for stage in self.stages for module in stage if isinstance(module, Residual)]
+        return [module for stage in self.stages for module in stage.children() if isinstance(module, Residual)]
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """Return the last feature maps, batch x 2048 x height x width."""
@@ -142,6 +144,7 @@ class PolyNetModule(nn.Module):
         return self.fc(self.dropout(self.forward_features(x).mean((2, 3))))
 
 
-def _unpadded(in_channels: int, out_channels: int, kernel_size: Pair, padding: Pair = 0, **kwargs) -> ConvNormAct:
+def _unpadded(in_channels: int, out_channels: int, kernel_size: Pair, padding: Pair = 0, **kwargs: Any) -> ConvNormAct:
     """Return a convolution with norm and ReLU, not padded unless told: Inception's default, which timm's is not."""
-    return ConvNormAct(in_channels, out_channels, kernel_size, padding=padding, **kwargs)
+    # timm hands the size on to nn.Conv2d, which takes pairs, too.
+    return ConvNormAct(in_channels, out_channels, kernel_size, padding=padding, **kwargs)  # type: ignore[arg-type]

@@ -33,8 +33,10 @@ class Bottlenecks:
     every 64 of the stage. `_stem` yields the stem's layers, `_rows` the channels and blocks of each stage.
     """
 
-    groups: ClassVar[int] = 1
-    width: ClassVar[int] = 64
+    px: int
+    classes: int
+    groups: int = 1
+    width: int = 64
     shortcut_kernel_elements: ClassVar[int] = 1  # where a stage strides
 
     @property
@@ -58,6 +60,12 @@ class Bottlenecks:
             in_channels, size = out_channels, size_out
         yield Layer(in_channels, self.classes, bias=True, norm=False)
 
+    def _stem(self) -> Iterator[Layer]:
+        raise NotImplementedError
+
+    def _rows(self) -> Iterable[tuple[int, int]]:
+        raise NotImplementedError
+
     def _pooled(self) -> int:
         return strided(self.px, 2, 2)
 
@@ -77,7 +85,7 @@ class Bottlenecks:
 
         channels, blocks = zip(*self._rows(), strict=True)
         return ResNet(
-            Bottleneck,
+            Bottleneck,  # type: ignore[arg-type]  # timm means the class, and says an object of it
             blocks,
             num_classes=self.classes,
             channels=channels,
@@ -95,8 +103,8 @@ class Bottlenecks:
     @staticmethod
     def residual_norms(model: "nn.Module") -> list["nn.Module"]:
         """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
-        stages = (model.layer1, model.layer2, model.layer3, model.layer4)
-        return [block.bn3 for stage in stages for block in stage if block.downsample is None]
+        stages = [model.get_submodule(f"layer{number}").children() for number in (1, 2, 3, 4)]
+        return [block.get_submodule("bn3") for stage in stages for block in stage if block.downsample is None]
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,15 @@ class BlockRows:
         if stage.repeats > 1:
             yield from self._block(stage.channels, stage, size_out, size_out, stage.repeats - 1)
 
+    def _block(self, in_channels: int, stage: Any, size_in: int, size_out: int, repeats: int) -> Iterator[Layer]:
+        raise NotImplementedError
+
     def _classifier(self, in_channels: int, size: int) -> Iterator[Layer]:
         yield Layer(in_channels, self.classes, bias=True, norm=False)
+
+    def timm_rows(self) -> list[str]:
+        """Return timm's block string of each stage."""
+        raise NotImplementedError
 
     def build(self, dropout: float = 0.0, drop_path: float = 0.0) -> "nn.Module":
         """Build the network through timm, with the channels exactly as they stand here.
@@ -72,8 +79,8 @@ class BlockRows:
         """
         from timm.models.efficientnet import EfficientNet
 
-        rates = {"drop_rate": dropout, "drop_path_rate": drop_path}
-        return EfficientNet(**self.timm_arguments(), num_classes=self.classes, **rates)
+        given = self.timm_arguments()
+        return EfficientNet(**given, num_classes=self.classes, drop_rate=dropout, drop_path_rate=drop_path)
 
     def timm_arguments(self) -> dict[str, Any]:
         """Return what timm's EfficientNet takes for this network, but for its classes and rates."""
@@ -93,8 +100,9 @@ class BlockRows:
     @staticmethod
     def residual_norms(model: "nn.Module") -> list["nn.Module"]:
         """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
-        blocks = [block for stage in model.blocks for block in stage if block.has_skip]
-        return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
+        stages = model.get_submodule("blocks").children()
+        blocks = [block for stage in stages for block in stage.children() if block.has_skip]
+        return [block.get_submodule("bn3" if hasattr(block, "bn3") else "bn2") for block in blocks]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Panels of accuracy against relative FLOPS, shared by every figure that scales a baseline."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ...core.errors import known
 from ...study.decided_study import Study
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
 from . import style
-from .style import COLOURS, HALO, LINES, MARKERS
+from .style import COLOURS, HALO, LINES, MARKERS, Colour, Row, margins
 
 UPSAMPLED, LIMITED = "†", "‡"
 CLOSE = 0.5  # octaves of FLOPS between two labels on one side
@@ -31,7 +33,7 @@ def panels(title: str, subtitle: str, widths: Sequence[float], rows: int = 1) ->
     height = 4.9 + 4.1 * (rows - 1)
     share = 4.9 / height  # title, subtitle and footnote keep their size
     figure, axes = plt.subplots(rows, len(widths), figsize=(14.5, height), width_ratios=widths, squeeze=False)
-    figure.get_layout_engine().set(rect=(0, 0.05 * share, 1, 1 - 0.17 * share), wspace=0.03)
+    margins(figure, rect=(0, 0.05 * share, 1, 1 - 0.17 * share), wspace=0.03)
     style.headline(figure, 1 - 0.035 * share, title)
     style.line(figure, 1 - 0.09 * share, subtitle)
     return figure, axes if rows > 1 else axes[0]
@@ -48,10 +50,9 @@ def subtitle(study: Study, records: Records, baseline: str = "") -> str:
     devices = ", ".join(sorted({run.provenance["device"] for run in runs}))
     when = style.span(run.provenance["date"][:10] for run in runs)
     published = sum(run.published for run in runs)
-    epochs = sorted({run.spec["recipe"]["epochs"] for run in runs}) or [study.recipe.epochs]
-    origin = (
-        "measured here" if not published else "published" if published == len(runs) else "measured here and published"
-    )
+    epochs = sorted({run.spec["recipe"]["epochs"] for run in runs}) or [known(study.recipe).epochs]
+    origin = "published" if published == len(runs) else "measured here and published"
+    origin = origin if published else "measured here"
     return (
         f"{study.dataset.label} · baseline {baseline or study.base} · {' and '.join(map(str, epochs))} epochs · "
         f"seeds a point: {seeds} · {devices} · {when} · {origin}"
@@ -76,12 +77,12 @@ def single(axes: Axes, method: str, symbol: str, records: Records, rows: pd.Data
     axes.set_title(method, loc="left", color=COLOURS[method], fontweight="bold")
 
 
-def has_interval(row) -> bool:
+def has_interval(row: Row) -> bool:
     """Say whether a row's difference has an interval; the baseline's difference to itself needs none."""
     return not pd.isna(row.gain_low) or (row.method == "baseline" and row.seeds > 1)
 
 
-def join(axes: Axes, row_of_each: Iterable, dash: str, **look) -> bool:
+def join(axes: Axes, row_of_each: Iterable, dash: str, **look: Any) -> bool:
     """Draw a curve through rows in their order, where neighbours both have an interval; say whether anything is drawn.
 
     Single seeds are never joined: between two of them a line would draw what is mostly chance.
@@ -105,7 +106,7 @@ def _pieces(rows: Iterable) -> Iterator[list]:
         yield piece
 
 
-def single_seeds(axes: Axes, row, records: Records, beside: float, colour=None) -> None:
+def single_seeds(axes: Axes, row: Row, records: Records, beside: float, colour: Colour | None = None) -> None:
     """Draw a model's seeds as small dots around its point, where there are several.
 
     A dot is as far from the point as the run is from the model's mean, so that an axis of top-1 is right for both.
@@ -118,7 +119,7 @@ def single_seeds(axes: Axes, row, records: Records, beside: float, colour=None) 
     runs = next(runs for model, runs in records.items() if model.name == row.model)
     if len(runs) > 1 and row.method != "baseline":
         gains = [row.gain + run.top1 - row.top1 for run in runs.values()]
-        dots = {"color": colour or COLOURS[row.method], "alpha": 0.5, "markersize": 4, "zorder": 3}
+        dots: dict[str, Any] = {"color": colour or COLOURS[row.method], "alpha": 0.5, "markersize": 4, "zorder": 3}
         axes.plot([row.flops_ratio * beside] * len(gains), gains, ".", **dots)
 
 
@@ -157,16 +158,14 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
             )
 
 
-def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
+def point(axes: Axes, row: Row, colour: Colour | None = None, marker: str | None = None) -> None:
     """Draw a model's row of the table: filled with its interval, or without one a cross over a pale marker."""
     colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
-    size = 11 if marker == "*" else 7
+    x, y, size = row.flops_ratio, row.gain, 11 if marker == "*" else 7
     if row.method != "baseline" and not has_interval(row):
         # The marker says which method it is, also in grey, where no line leads to the cross.
-        axes.plot(
-            row.flops_ratio, row.gain, marker, color=colour, markersize=11, alpha=0.3, markeredgewidth=0, zorder=3
-        )
-        axes.plot(row.flops_ratio, row.gain, "x", color=colour, markersize=6, markeredgewidth=2, zorder=4)
+        axes.plot(x, y, marker, color=colour, markersize=11, alpha=0.3, markeredgewidth=0, zorder=3)
+        axes.plot(x, y, "x", color=colour, markersize=6, markeredgewidth=2, zorder=4)
         return
     if not pd.isna(row.gain_low):
         error = [[row.gain - row.gain_low], [row.gain_high - row.gain]]
@@ -174,12 +173,12 @@ def point(axes: Axes, row, colour=None, marker: str | None = None) -> None:
     axes.plot(row.flops_ratio, row.gain, marker, color=colour, markersize=size, markeredgecolor="white", zorder=4)
 
 
-def marks(row) -> str:
+def marks(row: Row) -> str:
     """Return the marks that the footnote explains."""
     return (UPSAMPLED if row.upsampled else "") + (LIMITED if row.optimisation_limited else "")
 
 
-def share_differences(axes: Sequence[Axes], rows: pd.DataFrame, band: SeedBand | None = None) -> None:
+def share_differences(axes: Sequence[Axes] | np.ndarray, rows: pd.DataFrame, band: SeedBand | None = None) -> None:
     """Give panels of differences a common range, the band behind single seeds, and at the right an axis of top-1.
 
     Args:
@@ -196,7 +195,8 @@ def share_differences(axes: Sequence[Axes], rows: pd.DataFrame, band: SeedBand |
     levels = (rows["top1"] - rows["gain"]).dropna()
     if len(levels) and levels.max() - levels.min() < ONE_LEVEL:
         level = float(levels.mean())
-        strip = axes[-1].secondary_yaxis("right", functions=(lambda y: y + level, lambda y: y - level))
+        both = (lambda y: np.add(y, level), lambda y: np.subtract(y, level))
+        strip = axes[-1].secondary_yaxis("right", functions=both)
         ticks = MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]).tick_values(low + level, high + level)
         strip.set_yticks([tick for tick in ticks if max(0, low + level) <= tick <= min(100, high + level)])
         strip.set_ylabel("top-1 (%)")

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from ...core.errors import known
 from ...measure.maps import faithfulness, localisation
 from ...measure.maps.cam import to_pixels
 from ...measure.maps.geometry import Cells
@@ -15,7 +16,7 @@ from ...measure.maps.network_maps import NetworkMaps
 from ...runs.packing import image, unpack
 from ..tables import activation_maps
 from . import forest, style
-from .style import COLOURS
+from .style import COLOURS, margins
 
 if TYPE_CHECKING:
     from ...study.decided_study import Study
@@ -45,9 +46,9 @@ def figure(title: str, study: "Study", measured: activation_maps.Measured, rows:
     shown = gallery.chosen() if gallery.runs else []
     upper, lower = 1.72 * max(len(shown), 4) if gallery.runs else 0.0, 1.75 * bool(photographs)
     whole = plt.figure(figsize=(14.5, upper + lower + 1.0))
-    whole.get_layout_engine().set(rect=(0, 0.035, 1, 0.965 - 0.62 / whole.get_figheight()))
+    margins(whole, rect=(0, 0.035, 1, 0.965 - 0.62 / whole.get_figheight()))
     heights = [height for height in (upper, lower) if height]
-    parts = list(np.atleast_1d(whole.subfigures(len(heights), 1, height_ratios=heights)))
+    parts = list(whole.subfigures(len(heights), 1, squeeze=False, height_ratios=heights).flat)
     if shown:
         left, right = parts[0].subfigures(1, 2, width_ratios=[1.25, 1])
         _grid(left, gallery, shown)
@@ -72,7 +73,7 @@ def _subtitle(study: "Study", measured: activation_maps.Measured) -> str:
     origin = "published" if all(measurement.published for measurement in measured.values()) else "measured here"
     if not networks:
         return f"published ImageNet weights · {devices} · {when} · {origin}"
-    seeds = style.span(len(runs) for runs in networks.values())
+    settings, seeds = known(settings), style.span(len(runs) for runs in networks.values())
     return (
         f"{study.dataset.label} · baseline {study.base} · {study.profile.recipe.epochs} epochs · "
         f"{seeds} seed{'' if seeds == '1' else 's'} a model x {settings.pictures} pictures · {settings.method} · "

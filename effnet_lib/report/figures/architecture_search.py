@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +17,7 @@ from ...search.trained_search import TrainedSearch
 from ..tables import architecture_search as tables
 from . import style
 from .architecture_choices import choices, scaled, trust
-from .style import HALO
+from .style import HALO, margins
 
 SEARCHERS = {  # colour, line, marker, words; distinct in grey by line and lightness
     "evolution": (style.COLOURS["compound"], "-", "D", "regularised evolution"),
@@ -38,7 +39,7 @@ def figure(title: str, search: TrainedSearch, results: tables.Results, rows: pd.
     """Draw the table's two panels and the four of the trained candidates; a panel without data says so."""
     style.theme()
     made, axes = plt.subplots(2, 3, figsize=(14.5, 9.2))
-    made.get_layout_engine().set(rect=(0, 0.02, 1, 0.9), wspace=0.04, hspace=0.06)
+    margins(made, rect=(0, 0.02, 1, 0.9), wspace=0.04, hspace=0.06)
     style.headline(made, 0.98, title)
     style.line(made, 0.952, subtitle(search, rows))
     (progress, table_front, trained), (proxy, shared, final) = axes
@@ -117,7 +118,7 @@ def _table_front(axes: Axes, results: tables.Results) -> None:
         if searches:
             found = front(Score(*row) for row in searches[0]["front"])
             x, y = [s.flops / 1e6 for s in found], [s.accuracy for s in found]
-            look = {"markerfacecolor": "none", "markeredgewidth": 1.2, "markersize": 5}
+            look: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 1.2, "markersize": 5}
             axes.plot(x, y, marker, color=colour, label=f"{words}, first seed", **look)
     _winners(axes, results)
     axes.set(xlabel="FLOPS (multiply-adds, M)", ylabel="top-1 on the table (%)")
@@ -133,7 +134,7 @@ def _winners(axes: Axes, results: tables.Results) -> None:
             won = [tables.best_after(one, tables.BUDGET) for one in searches]
             x, y = np.median([one.flops for one in won]) / 1e6, np.median([one.accuracy for one in won])
             axes.plot(x, y, "P", color="black", markersize=9, markeredgecolor="white", zorder=5)
-            place = {"xytext": (-8, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+            place: dict[str, Any] = {"xytext": (-8, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}
             axes.annotate(f"w = {w:g}", (x, y), fontsize=8, path_effects=HALO, zorder=6, **place)
 
 
@@ -147,7 +148,7 @@ def _trained(axes: Axes, rows: pd.DataFrame) -> None:
     for role, (colour, marker, size, words) in ROLES.items():
         part = trained[trained["role"].str.startswith(role)]
         if not part.empty:
-            edge = {"markeredgecolor": "white", "markeredgewidth": 0.7}
+            edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}
             axes.plot(
                 part["flops_ratio"], part["top1"], marker, color=colour, markersize=size, label=words, zorder=3, **edge
             )
@@ -161,7 +162,13 @@ def _trained(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_xticks([x for x in RATIOS if low <= x <= high], [f"{x:g}x" for x in RATIOS if low <= x <= high])
     axes.set_xlabel("FLOPS (multiply-adds) / B0's")
     axes.set_ylabel("held-out top-1 (%)")
-    look = {"fontsize": 7.5, "frameon": False, "borderaxespad": 0.2, "columnspacing": 1, "handletextpad": 0.3}
+    look: dict[str, Any] = {
+        "fontsize": 7.5,
+        "frameon": False,
+        "borderaxespad": 0.2,
+        "columnspacing": 1,
+        "handletextpad": 0.3,
+    }
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, **look)
 
 

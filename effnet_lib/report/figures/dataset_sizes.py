@@ -1,6 +1,7 @@
 """Tables 6 and 8 as drawn: sizes of the transfer sets; test minus validation accuracy beside the sampling error."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ...stats.two_sets import Correlation
 from . import style
-from .style import COLOURS
+from .style import COLOURS, margins
 
 LOOK = {"train": ("o", COLOURS["width"]), "test": ("s", COLOURS["depth"])}
 PAIRS = {"top1": ("D", COLOURS["compound"], -0.13), "top5": ("^", COLOURS["resolution"], 0.13)}
@@ -31,7 +32,7 @@ def draw(title: str, sizes: pd.DataFrame, pairs: pd.DataFrame, found: Mapping[st
     """
     style.theme()
     made = plt.figure(figsize=(12.5, 4.9))
-    made.get_layout_engine().set(rect=(0, 0.055, 1, 0.875), wspace=0.04)
+    margins(made, rect=(0, 0.055, 1, 0.875), wspace=0.04)
     left, right = made.subplots(1, 2, width_ratios=[1, 1.05])
     _sizes(left, sizes)
     _pairs(right, pairs, found)
@@ -48,7 +49,7 @@ def _sizes(axes: Axes, sizes: pd.DataFrame) -> None:
     axes.set_xscale("log")
     for place, row in zip(places, sizes.itertuples(), strict=True):
         if row.difference != "none":
-            at = {"xytext": (9, -12), "textcoords": "offset points", "fontsize": 8}
+            at: dict[str, Any] = {"xytext": (9, -12), "textcoords": "offset points", "fontsize": 8}
             axes.annotate(
                 row.difference.removesuffix(" against the print") + " against the print", (row.test, place), **at
             )

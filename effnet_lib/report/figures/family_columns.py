@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from textwrap import wrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import HashableList
 
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
 from . import accuracy_curves, overlaid_curves, style
-from .style import COLOURS, LINES, MARKERS
+from .style import COLOURS, LINES, MARKERS, margins
 
 LINE = 200  # letters of the subtitle that fit between the margins
 
@@ -29,13 +30,15 @@ def panels(title: str, subtitle: str, families: tuple[str, ...]) -> tuple[Figure
     """Open a figure with two panels a family and the margins' at the right, under a title and a subtitle."""
     style.theme()
     figure = plt.figure(figsize=(14.5, 8.2))
-    rows = [[*(f"{kind} {family}" for family in families), "margins"] for kind in ("measured", "printed")]
+    rows: list[HashableList[str]] = [
+        [*(f"{kind} {family}" for family in families), "margins"] for kind in ("measured", "printed")
+    ]
     axes = figure.subplot_mosaic(rows, width_ratios=[1] * len(families) + [1.15], height_ratios=[1.25, 1])
-    figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.885), wspace=0.03, hspace=0.04)
+    margins(figure, rect=(0, 0.035, 1, 0.885), wspace=0.03, hspace=0.04)
     style.headline(figure, 0.978, title)
     style.line(figure, 0.943, "\n".join(wrap(subtitle, LINE)), fontsize=8)
     columns = [{family: axes[f"{kind} {family}"] for family in families} for kind in ("measured", "printed")]
-    return figure, Panels(*columns, axes["margins"])
+    return figure, Panels(columns[0], columns[1], axes["margins"])
 
 
 def measured(
@@ -54,10 +57,10 @@ def measured(
             overlaid_curves.mark(axes, row)
             base = part[part["method"] == "baseline"].itertuples()
             if row.method != "baseline":
-                look = {"color": COLOURS[row.method], "linewidth": 1.2, "alpha": 0.6}
+                look: dict[str, Any] = {"color": COLOURS[row.method], "linewidth": 1.2, "alpha": 0.6}
                 accuracy_curves.join(axes, [*base, row], LINES[row.method], **look)
         if not (part["method"] != "baseline").any():
-            words = {"xycoords": "axes fraction", "ha": "center", "fontsize": 8, "color": "0.4"}
+            words: dict[str, Any] = {"xycoords": "axes fraction", "ha": "center", "fontsize": 8, "color": "0.4"}
             axes.annotate("not measured" if part.empty else "only the baseline is measured", (0.5, 0.6), **words)
         style.ratio_axis(axes, (1.0, max(rows["flops_ratio"])))
     low, high = (end([axes.get_ylim()[i] for axes in panels.values()]) for i, end in enumerate((min, max)))
@@ -96,8 +99,13 @@ def finish(figure: Figure, words: Mapping[str, str]) -> None:
     Args:
         words: method -> text.
     """
-    shown = [plt.Line2D([], [], linestyle=LINES[method], **_marker(method)) for method in words]
-    place = {"loc": "upper right", "bbox_to_anchor": (0.996, 0.998), "ncols": len(words), "fontsize": 8.5}
+    shown = [plt.Line2D([], [], **_marker(method) | {"linestyle": LINES[method]}) for method in words]
+    place: dict[str, Any] = {
+        "loc": "upper right",
+        "bbox_to_anchor": (0.996, 0.998),
+        "ncols": len(words),
+        "fontsize": 8.5,
+    }
     figure.legend(shown, list(words.values()), frameon=False, columnspacing=1.4, **place)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -106,5 +114,5 @@ def finish(figure: Figure, words: Mapping[str, str]) -> None:
 def _marker(method: str, hollow: bool = False) -> dict:
     colour, size = COLOURS[method], 11 if MARKERS[method] == "*" else 7
     face = "white" if hollow else colour
-    edge = {"markeredgecolor": colour if hollow else "white", "markeredgewidth": 1.5 if hollow else 1.0}
+    edge: dict[str, Any] = {"markeredgecolor": colour if hollow else "white", "markeredgewidth": 1.5 if hollow else 1.0}
     return {"marker": MARKERS[method], "color": colour, "markersize": size, "markerfacecolor": face} | edge

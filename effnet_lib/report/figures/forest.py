@@ -1,6 +1,7 @@
 """Forest plots: effects with their intervals, a row each, the minimum effect drawn."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -89,8 +90,8 @@ def effects(axes: Axes, estimates: Mapping[str, Estimate]) -> None:
 def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float | Mapping[str, float]) -> None:
     axes.axvline(0, color="0.15", linewidth=0.9, zorder=1)
     each = isinstance(delta, Mapping)
-    most = max(delta.values()) if each else delta
-    if not each:
+    most = max(delta.values()) if isinstance(delta, Mapping) else delta
+    if not isinstance(delta, Mapping):
         axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
     axes.annotate(
         "dotted: δ, half of the print" if each else f"δ = {delta:g}",
@@ -127,5 +128,5 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate, numbers: bool 
 
 def _in_row(axes: Axes, y: float, text: str) -> None:
     """Write a row's numbers at its right end, at its own height."""
-    place = {"xycoords": axes.get_yaxis_transform(), "xytext": (-2, 0), "textcoords": "offset points"}
+    place: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "xytext": (-2, 0), "textcoords": "offset points"}
     axes.annotate(text, (1.0, y), ha="right", va="center", fontsize=7, color="0.35", **place)

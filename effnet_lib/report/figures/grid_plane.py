@@ -1,6 +1,7 @@
 """The grid search's drawing: networks on the constraint surface, and their differences to the paper's triple."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from ...core.errors import known
 from ...runs.run_store import RunRecord
 from ...stats.claims import DELTA
 from ...stats.intervals import Estimate
@@ -49,7 +51,12 @@ def plane(
     axes.plot([t.depth for t in others], [t.resolution for t in others], ".", color="0.55", markersize=3, zorder=2)
     for network in searched:
         marker, face = _told_apart(regret.differences.get(network.name) if regret else None)
-        look = {"markersize": 8, "markerfacecolor": face, "markeredgecolor": "0.25", "markeredgewidth": 1.3}
+        look: dict[str, Any] = {
+            "markersize": 8,
+            "markerfacecolor": face,
+            "markeredgecolor": "0.25",
+            "markeredgewidth": 1.3,
+        }
         axes.plot(network.triple.depth, network.triple.resolution, marker, zorder=4, **look)
     _constraint(axes)
     _surface(axes, surface)
@@ -75,20 +82,26 @@ def _told_apart(difference: tuple[float, float | None, float | None] | None) -> 
 def _betas(axes: Axes, networks: Iterable[Candidate], winner: Candidate | None) -> None:
     """Write each network's beta below its square, or above it where another's would be covered."""
     taken: list[tuple[float, float]] = []
-    look = {"textcoords": "offset points", "ha": "center", "fontsize": 7.5, "path_effects": HALO, "zorder": 6}
+    look: dict[str, Any] = {
+        "textcoords": "offset points",
+        "ha": "center",
+        "fontsize": 7.5,
+        "path_effects": HALO,
+        "zorder": 6,
+    }
     for network in networks:
         alpha, gamma = network.triple.depth, network.triple.resolution
         x, y = float(np.log(alpha) / 0.85), float(np.log(gamma) / 0.41)
         near = any(abs(x - a) < 0.07 and abs(y - b) < 0.09 for a, b in taken)
         taken.append((x, y))
         offset = 7 if near else -10 if network == winner or network.triple == PAPER else -7
-        place = {"xytext": (0, offset), "va": "bottom" if near else "top"}
+        place: dict[str, Any] = {"xytext": (0, offset), "va": "bottom" if near else "top"}
         axes.annotate(f"{network.triple.width:g}", (alpha, gamma), **place, **look)
 
 
 def _rings(axes: Axes, winner: Candidate | None) -> None:
     """Mark the paper's triple and the winner, and say in the legend which they are."""
-    ring = {"fillstyle": "none", "linestyle": "none", "markeredgewidth": 2, "zorder": 5}
+    ring: dict[str, Any] = {"fillstyle": "none", "linestyle": "none", "markeredgewidth": 2, "zorder": 5}
     words = f"paper: ({PAPER.depth:g}, {PAPER.width:g}, {PAPER.resolution:g})"
     axes.plot(PAPER.depth, PAPER.resolution, "D", color=COLOURS["compound"], markersize=15, label=words, **ring)
     if winner:
@@ -101,7 +114,7 @@ def _constraint(axes: Axes) -> None:
     """Draw where beta would be 1: beyond it the constraint leaves no width."""
     alpha = np.geomspace(1, 2, 60)
     axes.plot(alpha, np.sqrt(2 / alpha), color="0.35", linewidth=1, linestyle=":", zorder=2)
-    place = {"xytext": (5, 3), "textcoords": "offset points", "path_effects": HALO, "zorder": 6}
+    place: dict[str, Any] = {"xytext": (5, 3), "textcoords": "offset points", "path_effects": HALO, "zorder": 6}
     axes.annotate("β = 1", (1.78, np.sqrt(2 / 1.78)), fontsize=7.5, color="0.35", **place)
 
 
@@ -111,7 +124,7 @@ def _surface(axes: Axes, surface: Surface | None) -> None:
         return
     alpha, _, gamma = surface.maximum
     axes.plot(alpha, gamma, "+", color="black", markersize=11, markeredgewidth=2, zorder=5)
-    outline = surface.ellipse(DELTA)
+    outline = known(surface.ellipse(DELTA))
     axes.plot(outline[:, 0], outline[:, 1], color="black", linewidth=1.5, zorder=3, label=f"fit: {DELTA:g} point lower")
     x, z = np.meshgrid(np.linspace(0, np.log(2), 120), np.linspace(0, np.log(2) / 2, 120))
     room = surface.may_be_maximum(x, z)
@@ -137,7 +150,7 @@ def differences(axes: Axes, regret: Regret | None, fresh: Mapping[str, Estimate]
     listed = sorted(regret.differences.items(), key=lambda item: -item[1][0]) if regret else []
     labels = [f"{name}  {ratios[name]:.2f}x" for name, _ in listed] + list(fresh)
     for y, (_, (value, low, high)) in enumerate(listed):
-        if low is None:
+        if low is None or high is None:
             axes.plot(value, y, "x", color="0.25", markersize=7, markeredgewidth=2)
             continue
         axes.plot((low, high), (y, y), color="0.45", linewidth=1.2)

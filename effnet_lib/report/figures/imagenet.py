@@ -1,5 +1,7 @@
 """Figures 1 and 5 with what the paper has not: drops to other test sets, and what is measured here, apart."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 
 from . import style
 from .labels import Label, place
-from .style import COLOURS, HALO
+from .style import COLOURS, HALO, margins
 
 OURS, OTHERS = COLOURS["compound"], COLOURS["baseline"]
 AXES = {"params": (180, 1e6, "parameters (millions)"), "flops": (45, 1e9, "FLOPS (billions of multiply-adds)")}
@@ -36,13 +38,14 @@ def draw(title: str, rows: pd.DataFrame, drops: pd.DataFrame, differences: pd.Da
     """
     style.theme()
     made = plt.figure(figsize=(14.5, 10.2))
-    made.get_layout_engine().set(rect=(0, 0.045, 1, 0.905), wspace=0.02, hspace=0.03)
-    upper, lower = made.add_gridspec(2, 1, height_ratios=[1.15, 1])
+    margins(made, rect=(0, 0.045, 1, 0.905), wspace=0.02, hspace=0.03)
+    upper, lower = style.cells(made.add_gridspec(2, 1, height_ratios=[1.15, 1]))
     printed, here = rows[rows["group"].notna()], rows[rows["group"].isna()]
-    panels = [made.add_subplot(cell) for cell in upper.subgridspec(1, 2)]
+    panels = [made.add_subplot(cell) for cell in style.cells(upper.subgridspec(1, 2))]
     for axes, (name, number) in zip(panels, (("params", 1), ("flops", 5)), strict=True):
         _printed(axes, printed, name, number)
-    left, middle, right = (made.add_subplot(cell) for cell in lower.subgridspec(1, 3, width_ratios=[1.25, 1, 1]))
+    below = style.cells(lower.subgridspec(1, 3, width_ratios=[1.25, 1, 1]))
+    left, middle, right = (made.add_subplot(cell) for cell in below)
     _drops(left, drops)
     _measured(middle, here)
     _differences(right, differences)
@@ -70,7 +73,7 @@ def _short(model: str) -> str:
     return model.removeprefix("EfficientNet-")
 
 
-def _colour(model: str):
+def _colour(model: str) -> style.Colour:
     return OURS if model.startswith("EfficientNet") else "0.2"
 
 
@@ -106,7 +109,7 @@ def _drops(axes: Axes, drops: pd.DataFrame) -> None:
         below = max(below + APART, y[-1])
         axes.plot(range(len(y)), y, dash, marker=marker, color=SHADES[name], markersize=5.5, linewidth=1.4)
         words = f"{name} ({y[0]:+.1f} to {y[-1]:+.1f})"
-        at = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+        at: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
         axes.annotate(words, (len(y) - 1, below), color=SHADES[name], **at)
     axes.axhline(0, color="0.15", linewidth=0.8)
     names = [_short(name) for name in dict.fromkeys(drops["network"])]
@@ -125,7 +128,7 @@ def _measured(axes: Axes, here: pd.DataFrame) -> None:
     x, y = here["flops"].to_numpy() / 1e9, here["top1_here"].to_numpy()
     axes.errorbar(x, y, [y - here["top1_low"], here["top1_high"] - y], fmt="D", color=OURS, capsize=3, markersize=6.5)
     for row, place_x, place_y in zip(here.to_dict("records"), x, here["top1_high"], strict=True):
-        at = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8}
+        at: dict[str, Any] = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8}
         axes.annotate(_short(row["model"]), (place_x, place_y), **at)
     axes.margins(x=0.22, y=0.15)
 
@@ -145,6 +148,12 @@ def _differences(axes: Axes, differences: pd.DataFrame) -> None:
     axes.set_yticks(y, said)
     for place_x, place_y, row in zip(differences["high"], y, differences.to_dict("records"), strict=True):
         words = f"only one right: {row['only']} : {row['only_minus']}, p = {row['p']:.2g}"
-        at = {"xytext": (0, 9), "textcoords": "offset points", "ha": "right", "fontsize": 7.5, "color": "0.35"}
+        at: dict[str, Any] = {
+            "xytext": (0, 9),
+            "textcoords": "offset points",
+            "ha": "right",
+            "fontsize": 7.5,
+            "color": "0.35",
+        }
         axes.annotate(words, (place_x, place_y), path_effects=HALO, **at)
     axes.set_ylim(len(differences) - 0.4, -0.7)

@@ -1,13 +1,15 @@
 """Names beside points: each where it covers neither another name nor a point, the nearest such place first."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
-from .style import HALO
+from ...core.errors import known
+from .style import HALO, Colour
 
 # Offsets in points, the nearest first.
 AROUND = [(7, 0), (-7, 0), (0, 8), (0, -8), (6, 7), (-6, 7), (6, -7), (-6, -7)]
@@ -24,7 +26,7 @@ class Label(NamedTuple):
     name: str
     x: float
     y: float
-    colour: object = "0.2"
+    colour: Colour = "0.2"
 
 
 def place(axes: Axes, labels: Sequence[Label], avoid: Sequence[tuple[float, float]] = ()) -> None:
@@ -42,16 +44,19 @@ def place(axes: Axes, labels: Sequence[Label], avoid: Sequence[tuple[float, floa
         taken.append(box)
         if abs(offset[1]) > NEAR:
             line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
-            away = {"xytext": offset, "textcoords": "offset points", "arrowprops": line}
+            away: dict[str, Any] = {"xytext": offset, "textcoords": "offset points", "arrowprops": line}
             axes.annotate("", (label.x, label.y), **away)
 
 
-def _best(axes: Axes, label: Label, taken: list, points: Sequence[np.ndarray]) -> tuple:
+def _best(
+    axes: Axes, label: Label, taken: list, points: Sequence[np.ndarray]
+) -> tuple[Annotation, Bbox, tuple[float, float]]:
     """Return the label written where it covers least, its box and its offset."""
-    renderer, best, least = axes.figure.canvas.get_renderer(), None, np.inf
+    best: tuple[Annotation, Bbox, tuple[float, float]] | None = None
+    least = np.inf
     for offset in AROUND:
         made = _write(axes, label, offset)
-        box = made.get_window_extent(renderer)
+        box = made.get_window_extent()
         covered = sum(box.overlaps(other) for other in taken)
         covered += sum(box.padded(PAD).contains(*other) for other in points)
         covered += not axes.bbox.contains(box.x0, box.y0) or not axes.bbox.contains(box.x1, box.y1)
@@ -63,10 +68,10 @@ def _best(axes: Axes, label: Label, taken: list, points: Sequence[np.ndarray]) -
         best, least = (made, box, offset), covered
         if least == 0:
             break
-    return best
+    return known(best)
 
 
 def _write(axes: Axes, label: Label, offset: tuple[float, float]) -> Annotation:
     side = "left" if offset[0] > 0 else "right" if offset[0] < 0 else "center"
-    look = {"ha": side, "va": "center", "fontsize": 7.5, "color": label.colour, "path_effects": HALO}
+    look: dict[str, Any] = {"ha": side, "va": "center", "fontsize": 7.5, "color": label.colour, "path_effects": HALO}
     return axes.annotate(label.name, (label.x, label.y), offset, textcoords="offset points", **look)

@@ -1,6 +1,7 @@
 """Latencies as dots with intervals, by pair and runtime, beside what is printed."""
 
 import textwrap
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,14 +28,19 @@ def draw(title: str, rows: pd.DataFrame, part: pd.DataFrame, runtime: str) -> Fi
     height = max(6.2, 2.4 + 0.34 * len(lines))
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15.5, height), width_ratios=[0.8, 1.0, 1.75])
     inch = 1 / height
-    figure.get_layout_engine().set(rect=(0, 0.3 * inch, 1, 1 - 1.15 * inch), wspace=0.03)
+    style.margins(figure, rect=(0, 0.3 * inch, 1, 1 - 1.15 * inch), wspace=0.03)
     style.headline(figure, 1 - 0.2 * inch, title)
     style.line(figure, 1 - 0.5 * inch, _subtitle(rows))
     style.line(figure, 1 - 0.75 * inch, _quiet(rows))
     words = f"filled: {HERE}; light: {ELSEWHERE}; hollow: printed in the paper; bars: 95 % interval over rounds"
     style.line(figure, 0.14 * inch, words, fontsize=7.5, color="0.35")
     shown = [plt.Line2D([], [], **marker_style(m, c, HERE)) for m, c in (("D", OURS), ("o", OTHER))]
-    place = {"loc": "upper right", "bbox_to_anchor": (0.998, 1 - 0.02 * inch), "ncols": 2, "fontsize": 8.5}
+    place: dict[str, Any] = {
+        "loc": "upper right",
+        "bbox_to_anchor": (0.998, 1 - 0.02 * inch),
+        "ncols": 2,
+        "fontsize": 8.5,
+    }
     figure.legend(shown, ["EfficientNet", "another network"], frameon=False, **place)
     _speedups(left, lines)
     _seconds(middle, lines)
@@ -66,7 +72,7 @@ def _quiet(rows: pd.DataFrame) -> str:
 def _lines(rows: pd.DataFrame) -> list[dict]:
     """Return the lines of the left panels, from top to bottom: a pair's printed numbers, then each runtime's."""
     printed = paper.table(4).set_index("model")
-    lines = []
+    lines: list[dict[str, Any]] = []
     for group, of_pair in rows[rows["group"] != SURVEY].groupby("group", sort=False):
         slower, faster = group.split(" / ")
         lines.append({"head": f"{slower} / {faster}"})
@@ -85,7 +91,7 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
 def _frame(axes: Axes, lines: list[dict], labels: bool) -> None:
     for y, line in enumerate(lines):
         if "head" in line:
-            place = {
+            place: dict[str, Any] = {
                 "xytext": (4, -2),
                 "textcoords": "offset points",
                 "fontsize": 8.5,
@@ -133,8 +139,14 @@ def _speedups(axes: Axes, lines: list[dict]) -> None:
     axes.set_title("speed-up within a runtime", loc="left", fontsize=10)
 
 
-def _value(axes: Axes, y: float, text: str, colour="0.25") -> None:
-    place = {"xycoords": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 7.5, "color": colour}
+def _value(axes: Axes, y: float, text: str, colour: str = "0.25") -> None:
+    place: dict[str, Any] = {
+        "xycoords": axes.get_yaxis_transform(),
+        "ha": "right",
+        "va": "center",
+        "fontsize": 7.5,
+        "color": colour,
+    }
     axes.annotate(text, (0.995, y), **place)
 
 
@@ -142,7 +154,7 @@ def _reasons(axes: Axes, y: float, of: pd.DataFrame) -> None:
     """Say, where no speed-up can be drawn, which network the runtime could not run and why."""
     words = "; ".join(f"{model}: {reason}" for model, reason in of["failed"].dropna().items())
     text = "\n".join(textwrap.wrap(words or "not measured", 52, max_lines=2, placeholder=" ..."))
-    place = {"xycoords": axes.get_yaxis_transform(), "va": "center", "fontsize": 6.5, "color": "0.3"}
+    place: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "va": "center", "fontsize": 6.5, "color": "0.3"}
     axes.annotate(text, (0.045, y), **place, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 
 

@@ -1,6 +1,7 @@
 """Several curves in one panel: all scaling methods (Figure 8), width on several baselines (Figure 4)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def together(
         if not any(row.method != "baseline" for row in part):
             continue
         # In grey the two solid curves differ by their widths.
-        look = {"color": COLOURS[method], "linewidth": 2.4 if method == "compound" else 1.4}
+        look: dict[str, Any] = {"color": COLOURS[method], "linewidth": 2.4 if method == "compound" else 1.4}
         dash = LINES[method] if join(axes, part, LINES[method], **look) else "none"
         look |= {"marker": MARKERS[method], "label": style.WORDS.get(method, method)}
         axes.plot([], [], linestyle=dash, **look)
@@ -73,7 +74,13 @@ def lines(
         ends += [(row, tint) for row in part[:: max(1, len(part) - 1)]]
     if common:
         axes.axvspan(*common, facecolor="none", edgecolor="0.5", linestyle=":", linewidth=1, zorder=0)
-        place = {"xycoords": axes.get_xaxis_transform(), "ha": "center", "va": "top", "fontsize": 8, "color": "0.35"}
+        place: dict[str, Any] = {
+            "xycoords": axes.get_xaxis_transform(),
+            "ha": "center",
+            "va": "top",
+            "fontsize": 8,
+            "color": "0.35",
+        }
         axes.annotate("compared here", (np.sqrt(common[0] * common[1]), 0.985), **place)
     style.ratio_axis(axes, rows["flops_ratio"])
     share_differences([axes], rows, band)
@@ -91,7 +98,7 @@ def _width_labels(axes: Axes, ends: Sequence) -> None:
         x, y = np.log2(row.flops_ratio), row.gain / (high - low)
         crowded = any(abs(x - a) < CLOSE / 2 and abs(y - b) < 0.06 for a, b in above)
         above += [] if crowded else [(x, y)]
-        place = {"xytext": (6, -5), "va": "top"} if crowded else {"xytext": (6, 5), "va": "bottom"}
+        place: dict[str, Any] = {"xytext": (6, -5), "va": "top"} if crowded else {"xytext": (6, 5), "va": "bottom"}
         place |= {"textcoords": "offset points", "fontsize": 8, "path_effects": HALO, "color": tint}
         axes.annotate(row.model.split(" ")[0].replace("baseline", "w=1"), (row.flops_ratio, row.gain), **place)
 
@@ -104,7 +111,12 @@ def _rows(records: Records, rows: pd.DataFrame) -> dict:
 def _legend_above(axes: Axes) -> None:
     """Put the legend between a panel and its title: inside it would cover points."""
     if axes.get_legend_handles_labels()[0]:
-        place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "borderpad": 0, "borderaxespad": 0.4}
+        place: dict[str, Any] = {
+            "loc": "lower left",
+            "bbox_to_anchor": (-0.01, 1.0),
+            "borderpad": 0,
+            "borderaxespad": 0.4,
+        }
         axes.legend(ncols=5, fontsize=8, frameon=False, handlelength=2.2, handletextpad=0.5, columnspacing=1.1, **place)
 
 
@@ -118,7 +130,7 @@ def _end_labels(axes: Axes, ends: Sequence) -> None:
         near = np.log2(far / row.flops_ratio) < 2 * CLOSE  # others may stand between
         y = max(row.gain, below + 0.05 * (high - low)) if near else row.gain
         below = y if near else below
-        place = {"textcoords": "offset points", "va": "center" if near else "bottom", "fontsize": 8}
+        place: dict[str, Any] = {"textcoords": "offset points", "va": "center" if near else "bottom", "fontsize": 8}
         x, offset = (far, (10, 0)) if near else (row.flops_ratio, (7, 4))
         axes.annotate(text, (x, y), offset, color=COLOURS[row.method], path_effects=HALO, **place)
         if near and row.flops_ratio < far:  # a label that stands away from its point is led to it
@@ -127,7 +139,7 @@ def _end_labels(axes: Axes, ends: Sequence) -> None:
             axes.plot(*zip((row.flops_ratio, row.gain), away, strict=True), color=COLOURS[row.method], lw=0.5, zorder=1)
 
 
-def mark(axes: Axes, row) -> None:
+def mark(axes: Axes, row: style.Row) -> None:
     """Put a model's marks beside it, where no label carries them."""
     if marks(row):
         axes.annotate(marks(row), (row.flops_ratio, row.gain), (4, -11), textcoords="offset points", fontsize=7)

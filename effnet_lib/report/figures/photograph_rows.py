@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -16,7 +15,7 @@ from ...runs.packing import image, unpack
 from ...stats.estimate import Estimate
 from . import style
 from .activation_maps import blend, short
-from .style import COLOURS
+from .style import COLOURS, margins
 
 LICENCES = {"https://creativecommons.org/licenses/by/2.0/": "CC BY 2.0"}
 BETTER = {"road": "higher is better", "insertion": "higher is better", "deletion": "lower is better"}
@@ -43,9 +42,9 @@ def draw(
     style.theme()
     columns = 1 + len(shown[0].result["models"]) if shown else 0
     whole = plt.figure(figsize=(max(8.0, 1.95 * columns + 4.6 * (not rows.empty)), 2.5 * max(len(shown), 2) + 1.0))
-    whole.get_layout_engine().set(rect=(0, 0.06, 1, 0.83))
+    margins(whole, rect=(0, 0.06, 1, 0.83))
     widths = [1.95 * columns] * bool(columns) + [4.6] * (not rows.empty)
-    parts = list(np.atleast_1d(whole.subfigures(1, len(widths), width_ratios=widths))) if widths else []
+    parts = list(whole.subfigures(1, len(widths), squeeze=False, width_ratios=widths).flat) if widths else []
     if shown:
         _rows(parts.pop(0), shown, names)
     if not rows.empty:

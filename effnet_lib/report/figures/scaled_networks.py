@@ -12,7 +12,7 @@ from ...models.archs.efficientnet import EfficientNet
 from ...models.archs.layers import strided
 from ...models.complexity import count
 from . import style
-from .style import COLOURS
+from .style import COLOURS, Colour, margins
 
 KINDS = {"(b)": "width", "(c)": "depth", "(d)": "resolution", "(e)": "compound"}
 LAYER = 0.82  # of a row's height: what lies between two layers is white
@@ -39,7 +39,7 @@ def draw(title: str, networks: Mapping[str, EfficientNet]) -> Figure:
     """
     style.theme()
     made = plt.figure(figsize=(2.35 * len(networks) + 0.6, 7.6))
-    made.get_layout_engine().set(rect=(0, 0.075, 1, 0.875), wspace=0.01, hspace=0.02)
+    margins(made, rect=(0, 0.075, 1, 0.875), wspace=0.01, hspace=0.02)
     grid = made.add_gridspec(2, len(networks), height_ratios=[1.75, 1])
     stacks = {caption: list(layers(arch)) for caption, arch in networks.items()}
     base = next(iter(networks))
@@ -66,14 +66,14 @@ def _caption(caption: str, arch: EfficientNet, depth: int) -> str:
     return f"{caption}\n{depth} layers, {widest} channels, {arch.px} px\n{cost}"
 
 
-def _stack(axes: Axes, rows: list[tuple[int, int]], base: list[tuple[int, int]], colour) -> None:
+def _stack(axes: Axes, rows: list[tuple[int, int]], base: list[tuple[int, int]], colour: Colour) -> None:
     bars = [Rectangle((-n / 2, y), n, LAYER) for y, (n, _) in enumerate(rows)]
     axes.add_collection(PatchCollection(bars, facecolor=colour, edgecolor="none", alpha=0.75))
     dotted = [Rectangle((-n / 2, y), n, LAYER) for y, (n, _) in enumerate(base)]
     axes.add_collection(PatchCollection(dotted, facecolor="none", edgecolor="0.1", linewidth=0.6, linestyle=":"))
 
 
-def _maps(axes: Axes, arch: EfficientNet, base: EfficientNet | None, colour) -> None:
+def _maps(axes: Axes, arch: EfficientNet, base: EfficientNet | None, colour: Colour) -> None:
     """Draw the image and each size of feature map as squares that share the middle of their lower side."""
     sizes = [arch.px, *dict.fromkeys(size for _, size in layers(arch))]
     for size in sizes:

@@ -1,12 +1,16 @@
 """The look of every figure: theme, a colour and a marker for each scaling method, words at the margin."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpecBase, SubplotSpec
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.typing import ColorType
 
 _PALETTE = sns.color_palette("colorblind")
 # Distinct in colour, in lightness (so also in grey) and in marker; the same in every figure.
@@ -19,9 +23,18 @@ COLOURS = {
     "baseline": (0.15, 0.15, 0.15),
 }
 MARKERS = {"width": "o", "depth": "s", "resolution": "^", "compound": "D", "published": "P", "baseline": "*"}
-LINES = {"width": "-", "depth": "--", "resolution": "-.", "compound": "-", "published": ":", "baseline": ":"}
+LINES = {
+    "width": "-",
+    "depth": "--",
+    "resolution": "-.",
+    "compound": "-",
+    "published": ":",
+    "baseline": ":",
+}
 WORDS = {"published": "published B1-B7 table", "compound": "compound, α^φ"}  # where the method's name is not enough
 HALO = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # labels stay readable across a curve
+Colour = ColorType
+Row = Any  # of a table, as `itertuples` yields it
 FLOPS_RATIO = "FLOPS (multiply-adds) / baseline"
 
 
@@ -44,14 +57,27 @@ def theme() -> None:
     )
 
 
+def margins(figure: Figure, **room: Any) -> None:
+    """Set what a figure's constrained layout leaves free: `rect`, `wspace`, `hspace` as matplotlib takes them."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # the theme's
+    engine.set(**room)
+
+
+def cells(grid: GridSpecBase) -> list[SubplotSpec]:
+    """Return the places of a grid, row by row."""
+    return [grid[i] for i in range(grid.nrows * grid.ncols)]
+
+
 def headline(figure: Figure, y: float, title: str) -> None:
     """Write a figure's title at its left margin; `y` from 0 (bottom) to 1."""
     line(figure, y, title, fontsize=12, fontweight="bold", color=None)
 
 
-def line(figure: Figure, y: float, text: str, **look) -> None:
+def line(figure: Figure, y: float, text: str, **look: Any) -> None:
     """Write words at a figure's left margin; `y` from 0 (bottom) to 1, `look` as of matplotlib's texts."""
-    figure.text(0.008, y, text, ha="left", **{"va": "center", "fontsize": 8.5, "color": "0.3"} | look)
+    given: dict[str, Any] = {"va": "center", "fontsize": 8.5, "color": "0.3"} | look
+    figure.text(0.008, y, text, ha="left", **given)
 
 
 def empty(axes: Axes, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,13 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ... import paper
-from ...runs.measurement_store import Measurement
+from ...core.errors import known
 from ...stats.intervals import Estimate
-from ..tables.transfer import Series, title
+from ..tables.transfer import Networks, Series, title
 from . import style
-from .style import COLOURS, HALO
+from .style import COLOURS, HALO, margins
 
-Networks = Mapping[str, Mapping[int, Measurement]]
 LEAST_SPAN = 5.0  # points of an axis of measured accuracies: half a point must not look like a gulf
 MARKS = {"probe": "o", "finetune": "D", "scratch": "s"}
 CROSSES = {"probe": "x", "finetune": "X", "scratch": "P"}  # of a single measurement, which has no interval
@@ -43,14 +43,14 @@ def figure(
     style.theme()
     data = list(dict.fromkeys(line.label for line in lines))
     made = plt.figure(figsize=(14.5, 6.2))
-    made.get_layout_engine().set(rect=(0, 0.05, 1, 0.85), wspace=0.02, hspace=0.03)
+    margins(made, rect=(0, 0.05, 1, 0.85), wspace=0.02, hspace=0.03)
     style.headline(made, 0.968, heading)
     style.line(made, 0.925, _subtitle(rows))
-    left, right = made.add_gridspec(1, 2, width_ratios=[0.62, 1])
-    for place, label in zip(left.subgridspec(len(data), 1), data, strict=True):
+    left, right = style.cells(made.add_gridspec(1, 2, width_ratios=[0.62, 1]))
+    for place, label in zip(style.cells(left.subgridspec(len(data), 1)), data, strict=True):
         own = {line: networks for line, networks in lines.items() if line.label == label}
         _measured(made.add_subplot(place), own, estimate)
-    _printed([made.add_subplot(place) for place in right.subgridspec(2, 4)])
+    _printed([made.add_subplot(place) for place in style.cells(right.subgridspec(2, 4))])
     words = (
         "Left: measured; bars: 95 % intervals over draws and test pictures; crosses: too few for an interval.  "
         "Right, hollow: printed in the paper, full fine-tuning on the whole set. DAT's parameters are not printed. "
@@ -68,7 +68,7 @@ def _subtitle(rows: pd.DataFrame) -> str:
     return f"{where[0]} · test pictures: {tests} · n a point: {draws} · " + " · ".join(where[1:])
 
 
-def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
+def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate: Callable[[Networks, str], Estimate]) -> None:
     metric = ""
     tops: dict[str, tuple[float, float]] = {}
     for number, (line, networks) in enumerate(lines.items()):
@@ -76,17 +76,17 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
         for name, runs in networks.items():
             result = next(iter(runs.values())).result
             metric, x = result["metric"], result["params"] / 1e6
-            value = estimate(networks, name)
-            interval = value.interval95
-            high = interval[1] if interval else value.value
-            points.append((x, value.value, interval, len(runs)))
+            found = estimate(networks, name)
+            value, interval = known(found.value), found.interval95
+            high = interval[1] if interval else value
+            points.append((x, value, interval, len(runs)))
             tops[title(name)] = max(tops.get(title(name), (x, -1.0)), (x, high))
         points.sort(key=lambda point: point[0])
         draws = {n for *_, n in points}
         several = line.method == "probe" and max(draws) > 1
         words = line.words + (f" ({style.span(draws)} draws)" if several else "")
         alpha = 1.0 if number == 0 else 0.75
-        look = {"color": OURS, "markersize": 6, "lw": 1.3, "alpha": alpha}
+        look: dict[str, Any] = {"color": OURS, "markersize": 6, "lw": 1.3, "alpha": alpha}
         marks = [(MARKS if interval else CROSSES)[line.method] for _, _, interval, _ in points]
         joined = [pair for pair in pairwise(points) if pair[0][2] and pair[1][2]]
         axes.plot([], [], linestyle=DASHES[number % 4] if joined else "none", marker=marks[0], label=words, **look)
@@ -97,8 +97,8 @@ def _measured(axes: Axes, lines: Mapping[Series, Networks], estimate) -> None:
             if interval:
                 axes.errorbar(place, value, [[value - interval[0]], [interval[1] - value]], color=OURS, capsize=3)
     for name, (x, y) in tops.items():
-        place = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8.5}
-        axes.annotate(name, (x, y), path_effects=HALO, **place)
+        beside: dict[str, Any] = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "fontsize": 8.5}
+        axes.annotate(name, (x, y), path_effects=HALO, **beside)
     everything = [x for x, _ in tops.values()]
     _log_axis(
         axes, [2, 2.5, 3, 3.5, 4, 5, 6, 8, 10, 15, 20, 30, 50, 70], min(everything) * 0.93, max(everything) * 1.08

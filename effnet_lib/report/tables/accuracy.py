@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from ...core.errors import known
 from ...models import complexity
 from ...runs.run_store import RunRecord
 from ...stats import intervals
@@ -109,7 +110,7 @@ def _rows(study: Study, records: Records) -> list[dict[str, Any]]:
     rows = []
     for model, runs in records.items():
         name, base = bases.get(model.family, ("baseline", {}))
-        gain = Estimate(0.0) if model.method == "baseline" else contrast(measured, {model.name: 1.0, name: -1.0})
+        gain = Estimate(0.0) if model.method == "baseline" else contrast(known(measured), {model.name: 1.0, name: -1.0})
         rows.append(_counts(study, model) | _accuracies(study, model, runs, base, gain) | _origin(model, runs))
     return rows
 
@@ -151,7 +152,7 @@ def _counts(study: Study, model: ScaledModel) -> dict[str, Any]:
 def _accuracies(study: Study, model: ScaledModel, runs: Runs, base: Runs, gain: Estimate) -> dict[str, Any]:
     larger = [run.result["top1_larger_test"] for run in runs.values()]
     low, high = gain.interval95 or (nan, nan)
-    smallest_crop = np.sqrt(study.recipe.min_area) * next(iter(runs.values())).result["source_px"]
+    smallest_crop = np.sqrt(known(study.recipe).min_area) * next(iter(runs.values())).result["source_px"]
     return {
         "epochs": next(iter(runs.values())).spec["recipe"]["epochs"],
         "seeds": len(runs),
@@ -177,7 +178,7 @@ def _fits_worse(runs: Runs, base: Runs) -> bool:
         {name: [run.result["train_loss"] for run in group.values()] for name, group in losses.items()},
         {"model": 1.0, "base": -1.0},
     )
-    return bool(excess.testable and excess.value > 2 * excess.se)
+    return bool(excess.testable and known(excess.value) > 2 * known(excess.se))
 
 
 def _origin(model: ScaledModel, runs: Runs) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Gallery:
         thumbs = next((kept for task, kept in measured.items() if isinstance(task, Thumbnails)), None)
         self.runs = runs if thumbs else {}
         self.methods = tuple(self.runs)
-        if not self.runs:
+        if thumbs is None or not self.runs:
             return
         result = thumbs.result
         self.count = min(DRAWN, thumbs.spec["pictures"])

@@ -29,7 +29,8 @@ def correct(record: Measurement) -> tuple[np.ndarray, np.ndarray]:
 
 def _classes(record: Measurement) -> tuple[np.ndarray, np.ndarray]:
     listed = record.result["listed"]
-    return tuple(unpack_indices(record.result[name], listed) for name in ("labels", "predicted"))
+    labels, predicted = (unpack_indices(record.result[name], listed) for name in ("labels", "predicted"))
+    return labels, predicted
 
 
 def measured(results: Results) -> pd.DataFrame:

@@ -43,11 +43,12 @@ def describe(rule: RoundingRule) -> str:
     return ", ".join(_departures(rule)) or "the library's own"
 
 
+PX: tuple[str | int, ...] = ("round", "floor", 8, 16)
 # Those with the fewest departures first: of several that come equally near, the plainest is named.
 RULES = sorted(
     (
-        RoundingRule(*choice)
-        for choice in product(("ceil", "round"), (8, 4, 16), (0.9, None), (False, True), ("round", "floor", 8, 16))
+        RoundingRule(depth, divisor, limit, fixed, px)
+        for depth, divisor, limit, fixed, px in product(("ceil", "round"), (8, 4, 16), (0.9, None), (False, True), PX)
     ),
     key=lambda rule: len(_departures(rule)),
 )
@@ -191,7 +192,7 @@ def audit() -> pd.DataFrame:
 
 
 def _exchanged(counted: list[tuple[Printed, int]]) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for (first, ours), (second, theirs) in combinations(counted, 2):
         if (first.table, first.baseline, first.quantity) == (second.table, second.baseline, second.quantity):
             unit = UNITS[first.quantity]

@@ -53,7 +53,7 @@ def table(results: Results) -> pd.DataFrame:
 
 
 def _count(name: str, counted: int, unit: int, text: str | None) -> dict[str, Any]:
-    if pd.isna(text):
+    if text is None or pd.isna(text):
         return {name: counted}
     stated = float(text) * unit
     made = {name: counted, f"{name}_printed": stated, f"{name}_deviation": 100 * (counted / stated - 1)}

@@ -10,6 +10,7 @@ from scipy.stats import rankdata, spearmanr
 
 from ... import paper
 from ...core import hardware
+from ...core.errors import known
 from ...measure.latency.task import Latency
 from ...runs.measurement_store import Measurement, MeasurementStore, key_of
 from ...stats.speedup import Ratio, median, ratio
@@ -186,7 +187,8 @@ def _first_over_eager(reading: Reading, listed: Sequence[Reading], runtime: str)
     slow, fast = reading.entry(slower, runtime), reading.entry(faster, "eager")
     if runtime == "eager" or not (eager and slow and fast):
         return Ratio()
-    return Ratio(eager[0].ratio(slower, faster, "eager").value / ratio(slow["cpu"], fast["cpu"]).value)
+    both = eager[0].ratio(slower, faster, "eager"), ratio(slow["cpu"], fast["cpu"])
+    return Ratio(known(both[0].value) / known(both[1].value))
 
 
 def against_flops(rows: pd.DataFrame, runtime: str) -> pd.DataFrame:

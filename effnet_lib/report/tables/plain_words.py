@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ...core.errors import known
 from ...stats.estimate import Estimate
 from ...stats.premise import MARGIN, MET, NOT_MET, Premise
 
@@ -52,16 +53,16 @@ def _clause(kind: str, names: Sequence[str], gains: Mapping[str, Estimate]) -> s
 
 def _value(gain: Estimate, signed: bool) -> str:
     low, high = gain.interval90
-    shown = f"{gain.value:+.1f}" if signed else f"{abs(gain.value):.1f}"
+    shown = f"{gain.value:+.1f}" if signed else f"{abs(known(gain.value)):.1f}"
     return f"{shown} (90 % interval {low:+.1f} to {high:+.1f})"
 
 
 def _bought(slopes: Mapping[str, Estimate]) -> str:
-    known = {name: slope.value for name, slope in slopes.items() if slope.value is not None}
-    if not known:
+    values = {name: slope.value for name, slope in slopes.items() if slope.value is not None}
+    if not values:
         return "What a doubling of FLOPS buys is not measured yet."
-    best = sorted(known, key=known.get, reverse=True)
-    listed = [f"{known[name]:+.1f} along {name}" for name in best]
+    best = sorted(values, key=values.__getitem__, reverse=True)
+    listed = [f"{values[name]:+.1f} along {name}" for name in best]
     return f"A doubling of FLOPS buys, in points: {_listed(listed)}."
 
 

@@ -1,5 +1,6 @@
 """Records of transfer learning as the table beside the paper's Table 5: a row a network and way of training."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp, log, nan, sqrt
 from typing import Any
@@ -76,10 +77,10 @@ def accuracy(networks: Networks, name: str) -> Estimate:
     return welch({name: mine}, {name: 1.0}, 100 * sqrt(mean / 100 * (1 - mean / 100) / images))
 
 
-def geometric_mean(values) -> float:
+def geometric_mean(values: Iterable[float]) -> float:
     """Return the geometric mean of numbers above 0, NaN of none."""
-    values = [value for value in values if value == value]
-    return exp(sum(map(log, values)) / len(values)) if values else nan
+    known = [value for value in values if value == value]
+    return exp(sum(map(log, known)) / len(known)) if known else nan
 
 
 def table(records: Records) -> pd.DataFrame:
@@ -103,7 +104,7 @@ def table(records: Records) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _printed(row) -> dict[str, Any]:
+def _printed(row: Any) -> dict[str, Any]:
     return {
         "source": "printed",
         "dataset": row.dataset,

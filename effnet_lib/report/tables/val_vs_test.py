@@ -6,7 +6,7 @@ import pandas as pd
 
 from ... import paper
 from ...core.atomic_write import write_aside
-from ...core.errors import DataError
+from ...core.errors import DataError, known
 from ...data import image_folder, transfer_datasets
 from ...stats.two_sets import sampling_error
 
@@ -47,7 +47,7 @@ def at_hand() -> pd.DataFrame:
 
 
 def _counted(name: str, origin: str) -> dict:
-    folder = transfer_datasets.declare(name).folder
+    folder = known(transfer_datasets.declare(name).folder)
     if not (folder / "train").is_dir():
         missing = "torchvision fetches it when it is first asked for" if origin == "download" else "nobody serves it"
         return {"train": 0, "test": 0, "classes": 0, "state": f"not here; {missing}"}

@@ -6,8 +6,11 @@ import signal
 import threading
 import time
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 
 from ...core import forkserver, signals
+from ...core.errors import known
 from ...data.datasets import DataSet
 from ...training.execution import Execution
 from ..run_spec import RunSpec
@@ -38,7 +41,7 @@ def run(sweep: Sweep) -> None:
 
 
 def _child(spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, deadline: float) -> None:
-    parent = multiprocessing.parent_process()
+    parent = known(multiprocessing.parent_process())
 
     def follow() -> None:
         wait([parent.sentinel])  # closed where the parent ends, or gives this process up for lost
@@ -54,8 +57,8 @@ def _child(spec: RunSpec, dataset: DataSet, store: RunStore, execution: Executio
 
 class _Pool:
     def __init__(self, sweep: Sweep):
-        self.sweep, self.workers = sweep, min(sweep.options.workers, len(sweep.todo))
-        self.running: dict[int, tuple[multiprocessing.Process, RunSpec, RunSpec]] = {}
+        self.sweep, self.workers = sweep, min(known(sweep.options.workers), len(sweep.todo))
+        self.running: dict[int, tuple[BaseProcess, RunSpec, RunSpec]] = {}
 
     def run(self) -> None:
         before = {name: os.environ.get(name) for name in ENVIRONMENT}
@@ -70,6 +73,7 @@ class _Pool:
                 if not self.running:
                     break  # nothing fits any more: nothing to wait for
                 for sentinel in wait(list(self.running), timeout=GLANCE):
+                    assert isinstance(sentinel, int)
                     self._finish(sentinel)
                 if time.monotonic() - spoke >= HEARTBEAT:
                     spoke = time.monotonic()
@@ -79,7 +83,7 @@ class _Pool:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
-    def _start(self, context, spec: RunSpec) -> None:
+    def _start(self, context: ForkServerContext | SpawnContext, spec: RunSpec) -> None:
         sweep, fitted = self.sweep, self.sweep.fitted(spec)
         arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.options.execution, sweep.deadline)
         process = context.Process(target=_child, args=arguments)
@@ -105,16 +109,17 @@ class _Pool:
     def _finish(self, sentinel: int) -> None:
         process, spec, fitted = self.running.pop(sentinel)
         process.join()
-        how = {code: how for how, code in EXIT.items()}.get(process.exitcode)
+        code = known(process.exitcode)
+        how = {code: how for how, code in EXIT.items()}.get(code)
         if how is None and self.sweep.store.get(fitted.key):
             how = STORED  # it died on its way out
         if how is None:
-            self.sweep.store.fail(fitted.key, _cause(process.exitcode))
+            self.sweep.store.fail(fitted.key, _cause(code))
             how = FAILED
         self.sweep.ended(spec, how, fitted)
 
 
-def _launch(process: multiprocessing.Process) -> None:
+def _launch(process: BaseProcess) -> None:
     """Start a process, from a new server where somebody kills the one that is there.
 
     Between a server's last breath and its burial it counts as alive, but takes no connection any more. Raises

@@ -49,7 +49,8 @@ def train(spec: RunSpec, dataset: DataSet, execution: Execution, seconds: float)
         dataset: A relative folder lies below this node's EFFNET_DATA.
         seconds: After so many the run pauses.
     """
-    deadline, said = time.monotonic() + seconds, []
+    deadline = time.monotonic() + seconds
+    said: list[str] = []
     with signals.listening(patient=True):  # ray.cancel and a node's SIGTERM both pause the run
         try:
             scratch = _scratch()
