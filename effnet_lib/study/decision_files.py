@@ -101,10 +101,11 @@ def words(study: "Study") -> list[str]:
 def _at_the_edge(study: "Study") -> list[str]:
     """Name the rates that are no bracketed optimum: the list was extended as far as it goes, and they are its end."""
     tried = {f"batch {batch}": trials for batch, trials in study.recipe_search.batches.items()}
-    tried |= study.trials.rates(study.recipe, study.five_methods())
+    own = known(study.recipe)
+    tried |= study.trials.rates(own, study.five_methods())
     for family in study.family_rates:
         models = proxy_families.models(study, family)
-        tried |= {f"{family}, {method}": trials for method, trials in study.trials.rates(study.recipe, models).items()}
+        tried |= {f"{family}, {method}": trials for method, trials in study.trials.rates(own, models).items()}
     return [
         f"not bracketed: rate {trials.best:g} of {name}, "
         f"the {'lowest' if trials.best == min(trials.losses) else 'highest'} of the {len(trials.losses)} tried"
