@@ -1,6 +1,7 @@
 """What goes wrong in one run is noted in one line; the others go on, and it is tried again."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,8 +9,10 @@ from support import killing
 from support.killing import SHORT
 
 from effnet_lib.apps import cli
+from effnet_lib.runs.executors.processes import _Pool
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.sweep import SweepOptions, run_all
+from effnet_lib.runs.worker import FAILED
 from effnet_lib.study import profiles
 from effnet_lib.training import train_step
 
@@ -116,3 +119,13 @@ def test_what_a_kill_left_of_a_stored_run_is_removed(store, record_of, stepped):
         assert stepped.is_file() and note.is_file()
     run_all([SHORT], lambda spec: killing.DATA, store, SILENT)
     assert killing.leftovers(store, [SHORT]) == []
+
+
+def test_a_worker_whose_exit_code_nobody_has_is_a_failed_run(store):
+    ended = []
+    options = SweepOptions(workers=1, say=lambda line: None)
+    pool = _Pool(SimpleNamespace(options=options, todo=[SHORT], store=store, ended=lambda *how: ended.append(how)))
+    pool.running[7] = (SimpleNamespace(join=lambda: None, exitcode=None), SHORT, SHORT)
+    pool._finish(7)
+    assert ended == [(SHORT, FAILED, SHORT)] and not pool.running
+    assert store.failure(SHORT.key).endswith(" the worker process ended, and its exit code is lost")

@@ -109,12 +109,11 @@ class _Pool:
     def _finish(self, sentinel: int) -> None:
         process, spec, fitted = self.running.pop(sentinel)
         process.join()
-        code = known(process.exitcode)
-        how = {code: how for how, code in EXIT.items()}.get(code)
+        how = next((how for how, code in EXIT.items() if code == process.exitcode), None)
         if how is None and self.sweep.store.get(fitted.key):
             how = STORED  # it died on its way out
         if how is None:
-            self.sweep.store.fail(fitted.key, _cause(code))
+            self.sweep.store.fail(fitted.key, _cause(process.exitcode))
             how = FAILED
         self.sweep.ended(spec, how, fitted)
 
@@ -135,7 +134,9 @@ def _launch(process: BaseProcess) -> None:
             time.sleep(GLANCE / 10)
 
 
-def _cause(code: int) -> str:
+def _cause(code: int | None) -> str:
+    if code is None:  # the system has handed it to somebody else
+        return "the worker process ended, and its exit code is lost"
     if code == -signal.SIGKILL:
         return "the worker process was killed (SIGKILL); the kernel does that where memory runs out"
     if code == LOST:
