@@ -160,9 +160,8 @@ class Table4(Artefact[Measurements]):
             busy = wanted[0].busy if wanted else ()
             words = f"{pair.faster} is {{}} than {pair.slower} ({runtimes.RUNTIMES[runtime].words}, one core)"
             judged.append(AtLeast(words.format("faster"), 1.0, measured, busy))
-            judged.append(
-                AtLeast(words.format(f"at least {pair.printed:g}x faster"), known(pair.printed), measured, busy)
-            )
+            printed = known(pair.printed)
+            judged.append(AtLeast(words.format(f"at least {printed:g}x faster"), printed, measured, busy))
         return judged
 
     def pairs(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -108,9 +108,8 @@ def _coefficients(name: str, value: Any) -> tuple[float, ...] | None:
 def _given_alone(name: str, value: Any) -> tuple[float, ...] | None:
     if value is None:
         return None
-    return tuple(
-        one for one in known(_coefficients(name, value)) if one in map(float, value)
-    )  # phi = 0 is the baseline
+    kept = known(_coefficients(name, value))
+    return tuple(one for one in kept if one in map(float, value))  # phi = 0 is the baseline
 
 
 def _rounding(name: str, value: Any) -> str:

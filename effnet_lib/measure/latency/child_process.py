@@ -113,9 +113,9 @@ def measure(entries: list[Entry], rounds: int, together: bool, limit: int, core:
     torch.set_flush_denormal(True)
     import timm  # noqa: F401
 
-    known(
-        prepare(Entry(SMALL.name), LIMIT).call
-    )()  # what libraries load on first use is the process's own, no network's
+    first = prepare(Entry(SMALL.name), LIMIT)
+    known(first.call)()  # what libraries load on first use is the process's own, no network's
+    del first
     alone = together or len(entries) == 1
     groups = [entries] if alone else [[entries[0], entry] for entry in entries[1:]]
     records: list[dict[str, Any]] = []

@@ -111,10 +111,8 @@ class Job:
             ) from None
         if odd or set(lacking) != {"classifier.weight", "classifier.bias"}:
             raise DataError(f"model={self.weights}: its weights lack or exceed {', '.join([*lacking, *odd][:3])}")
-        nn.init.zeros_(
-            model.get_parameter("classifier.weight")
-        )  # features begin as they are: no random classifier pulls at them
-        nn.init.zeros_(model.get_parameter("classifier.bias"))
+        for name in ("classifier.weight", "classifier.bias"):
+            nn.init.zeros_(model.get_parameter(name))  # features begin as they are: no random classifier pulls at them
         from ...training.augment import MEAN, STD
 
         # The execution feeds (x / 255 - MEAN) / STD, these weights expect (x / 255 - mean) / std: one affine map.
@@ -127,4 +125,6 @@ class Job:
 def _rescale(model: "nn.Module", inputs: tuple) -> tuple:
     import torch
 
-    return (torch.addcmul(model.get_buffer("input_shift"), inputs[0], model.get_buffer("input_scale")),)
+    shift, scale = model.input_shift, model.input_scale
+    assert isinstance(shift, torch.Tensor) and isinstance(scale, torch.Tensor)
+    return (torch.addcmul(shift, inputs[0], scale),)

@@ -48,8 +48,9 @@ class Paths(nn.Module):
     def forward(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
         outputs = []
         for row in self.rows:
+            assert isinstance(row, nn.ModuleList)
             y = x
-            for conv in row.children():
+            for conv in row:
                 y = conv(y, order)
             outputs.append(y)
         if self.pool is not None:
