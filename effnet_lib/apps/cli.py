@@ -1,4 +1,4 @@
-"""The command line: effnet list | run | tune | queue | train | status | publish | export | gallery."""
+"""The command line: effnet list | run | check | tune | queue | train | status | publish | export | gallery."""
 
 import argparse
 import io
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     top = argparse.ArgumentParser(prog="effnet", description="Regenerate the figures and tables of EfficientNet.")
     made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_list, _run, _queue_and_tune, _train, _status, _publish, _export, _gallery):
+    for add in (_list, _run, _check, _queue_and_tune, _train, _status, _publish, _export, _gallery):
         add(made)
     return top
 
@@ -63,6 +63,19 @@ def _run(made: Commands) -> None:
     command.add_argument("--profile", default="cpu", help=", ".join(PROFILES))
     command.add_argument("-p", dest="parameter", nargs=2, action="append", metavar=("NAME", "VALUE"))
     command.add_argument("-y", dest="yaml", action="append", metavar="YAML", help="for lists: 'widths: [1.0, 1.4]'")
+
+
+def _check(made: Commands) -> None:
+    words = "rerun some published runs: does this machine reproduce them? 0: yes, 1: not finished, 3: no"
+    command = _command(made, "check", commands.check, words)
+    command.add_argument("artefact", help="an id of `effnet list`")
+    command.add_argument("--profile", default="cpu", help=", ".join(PROFILES))
+    command.add_argument("--runs", type=int, default=4, metavar="K", help="at most so many (default: 4)")
+    command.add_argument("--seed", type=int, default=0, help="draws them (default: 0)")
+    command.add_argument("--budget", type=float, default=180.0, help="seconds (default: 180)")
+    command.add_argument("--dry-run", action="store_true", help="print what would be rerun, and write nothing")
+    _workers_option(command)
+    command.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
 
 
 def _queue_and_tune(made: Commands) -> None:

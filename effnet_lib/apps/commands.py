@@ -87,6 +87,22 @@ def _version(notebook: str, profile: str) -> tuple[int, int] | None:
     return there.st_ino, there.st_mtime_ns
 
 
+def check(args: Namespace) -> int:
+    """Rerun some published runs of an artefact, and say whether they come out as published."""
+    from ..artefacts import artefact
+    from ..core.hardware import cpu_count
+    from ..study.parameters import resolve
+    from ..study.ranges import check_options
+    from ..study.rerun_plan import Wanted
+    from . import check as checking
+
+    check_options({name: getattr(args, name) for name in ("runs", "seed", "budget", "workers")})
+    chosen, device = artefact(args.artefact), resolve({"profile": args.profile, "device": args.device}).device
+    workers = args.workers if args.workers is not None else cpu_count() if device == "cpu" else 0
+    wanted = Wanted(args.runs, args.budget, args.seed, workers)
+    return checking.check(chosen, args.profile, wanted, device, args.dry_run, say)
+
+
 def queue(args: Namespace) -> int:
     """Work through pending runs inside a budget."""
     from ..artefacts import all_artefacts

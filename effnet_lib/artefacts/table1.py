@@ -65,6 +65,7 @@ class Table1(Artefact[Measurements]):
     needs = Needs(time="seconds")
     trains = False
     measures = True  # of nothing: there is only counting
+    counted = True
     published_in = ("cpu",)
     parameters: ClassVar = {
         "model": ("b0", one_model),

@@ -28,6 +28,7 @@ class Table6(Artefact[Measurements]):
     needs = Needs(data="none, but it says which sets are at hand", time="seconds")
     trains = False
     measures = True  # of nothing: there is only counting
+    counted = True
     published_in = ("cpu",)
 
     def measurements(self, study: Study) -> tuple:

@@ -23,6 +23,25 @@ def _tf32() -> bool:
     return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
 
 
+def machine(device: str) -> dict[str, Any]:
+    """Return what a record made now says of device, host and versions; the host is named by a hash only.
+
+    Args:
+        device: A device of torch, such as "cpu" or "cuda:0".
+    """
+    name = processor_name()
+    if device.startswith("cuda"):
+        import torch
+
+        name = torch.cuda.get_device_name(device)
+    return {
+        "device": name,
+        "device_type": device.split(":")[0],
+        "host": host_hash(),
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
+    }
+
+
 def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
     """Return where, when and with what a record is made; the host is named by a hash only.
 
@@ -33,16 +52,9 @@ def provenance(device: str, threads: int, fingerprint: str) -> dict[str, Any]:
         device: A device of torch, such as "cpu" or "cuda:0".
         fingerprint: Of the data's content.
     """
-    import torch
-
-    gpu = device.startswith("cuda")
-    name = torch.cuda.get_device_name(device) if gpu else processor_name()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "device": name,
-        "device_type": device.split(":")[0],
+        **machine(device),
         "threads": threads,
-        "host": host_hash(),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "data_fingerprint": fingerprint,
-    } | ({"tf32": _tf32()} if gpu else {})
+    } | ({"tf32": _tf32()} if device.startswith("cuda") else {})

@@ -55,6 +55,7 @@ class Artefact(Protocol[Results]):
     needs: ClassVar[Needs] = Needs()
     trains: ClassVar[bool] = True  # whether it plans networks
     measures: ClassVar[bool] = False  # whether it has measurements
+    counted: ClassVar[bool] = False  # whether all of it is counted, so that any machine must find every cell again
 
     def adapted(self, profile: "Profile") -> "Profile":
         """Return the profile as this artefact uses it."""

@@ -1,0 +1,84 @@
+"""Does this machine reproduce what is published: published runs made once more, and what their results say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..runs.reruns import same_to_the_bit
+from ..runs.run_store import RunRecord, RunStore
+from ..runs.sweep import Report, SweepOptions, run_all
+from ..stats.reproduction import Chance, SeedInterval, Shift, alarming, chance, seed_interval, shift
+from . import queue
+from .published_runs import PublishedRun, PublishedRuns
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A published run, its result here, and the interval of one more seed."""
+
+    run: PublishedRun
+    here: RunRecord
+    interval: SeedInterval
+
+    @property
+    def same(self) -> bool:
+        """Whether the result is the published one to the bit."""
+        return same_to_the_bit(self.run.record, self.here)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the result is the published one, or one that a further seed may have."""
+        return self.same or self.here.top1 in self.interval
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What all reruns say together; chance and shift are of those that are not the same to the bit, if any."""
+
+    reruns: tuple[Rerun, ...]
+    chance: Chance | None
+    shift: Shift | None
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether no more than chance speaks against it."""
+        return self.chance is None or self.shift is None or not alarming(self.chance, self.shift)
+
+
+def rerun(published: PublishedRuns, chosen: Sequence[PublishedRun], store: RunStore, options: SweepOptions) -> Report:
+    """Make runs once more into a store of their own; what it holds already is not made again.
+
+    Args:
+        options: how, for how long; its estimate is made here, from what is published.
+
+    Raises:
+        DataError, StoreError, ParameterError: before any training, as `run_all` does.
+        Stopped: with every running run saved, after SIGINT or SIGTERM.
+    """
+    seconds, by_spec = published.seconds(options.execution.device), {run.spec: run for run in chosen}
+    timed = replace(options, estimate=lambda spec: seconds(by_spec[spec]))
+    return run_all(list(by_spec), queue.data_of(published.study), store, timed)
+
+
+def judge(published: PublishedRuns, results: Sequence[tuple[PublishedRun, RunRecord]]) -> Reproduction:
+    """Compare results with the published seeds of their networks.
+
+    Args:
+        results: published runs with the records of their reruns, at least one.
+    """
+    pooled = published.pooled()
+    reruns = tuple(
+        Rerun(run, here, seed_interval(published.top1(run.network), pooled))
+        for run, here in results
+    )  # fmt: skip
+    others = [one for one in reruns if not one.same]
+    if not others:
+        return Reproduction(reruns, None, None)
+    networks = dict.fromkeys(one.run.network for one in others)
+    moved = shift(
+        [
+            ([one.here.top1 for one in others if one.run.network == network], published.top1(network))
+            for network in networks
+        ],
+        pooled,
+    )
+    return Reproduction(reruns, chance(sum(not one.inside for one in others), len(others)), moved)
