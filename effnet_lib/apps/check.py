@@ -7,7 +7,8 @@ from ..core.errors import ParameterError
 from ..core.text import time_words
 from ..core.user_paths import short
 from ..runs.provenance import machine
-from ..runs.reruns import device_words, rerun_store, what_differs
+from ..runs.reruns import device_words, other_data, rerun_store, what_differs
+from ..runs.run_store import RunStore
 from ..runs.sweep import SweepOptions
 from ..study.counted_files import compare
 from ..study.published_runs import PublishedRun, PublishedRuns, published_runs
@@ -20,12 +21,11 @@ INSIDE, UNFINISHED, OUTSIDE = 0, 1, 3  # exit codes; 2 is a refusal, as everywhe
 Say = Callable[[str], None]
 
 
-def check(artefact: Artefact, profile: str, wanted: Wanted, device: str, dry_run: bool, say: Say) -> int:
+def check(artefact: Artefact, profile: str, wanted: Wanted, dry_run: bool, say: Say) -> int:
     """Rerun published runs, or count once more what is counted, and say whether it is what is published.
 
     Args:
-        wanted: how much is rerun.
-        device: of torch.
+        wanted: how much is rerun, and by what.
         dry_run: say what would be rerun, and write nothing.
         say: takes each line.
 
@@ -40,24 +40,30 @@ def check(artefact: Artefact, profile: str, wanted: Wanted, device: str, dry_run
     if not artefact.trains:
         return _counted(artefact, profile, say)
     published = published_runs(artefact, profile)
-    chosen = choose(published.runs, published.seconds(device), wanted)
-    for line in _plan(published, chosen, wanted, device):
+    chosen = choose(published.runs, published.seconds(wanted.device), wanted)
+    store = rerun_store(wanted.device)
+    for line in _sides(published, chosen, wanted.device):
+        say(line)
+    for line in _plan(published, chosen, wanted, store):
         say(line)
     if dry_run:
         say("dry run: nothing is trained or written")
         return INSIDE
-    options = SweepOptions(wanted.workers, Execution(device), wanted.budget - (time.monotonic() - began), say=say)
-    return _rerun(published, chosen, options)
+    left = wanted.budget - (time.monotonic() - began)
+    options = SweepOptions(wanted.workers, Execution(wanted.device), left, say=say)
+    return _rerun(published, chosen, store, options)
 
 
-def _rerun(published: PublishedRuns, chosen: Sequence[PublishedRun], options: SweepOptions) -> int:
-    store, say = rerun_store(options.execution.device), options.say
+def _rerun(published: PublishedRuns, chosen: Sequence[PublishedRun], store: RunStore, options: SweepOptions) -> int:
+    say = options.say
     say(f"reruns are kept in {short(store.root)}, apart from your records")
     report = rerun(published, chosen, store, options)
     done = [(run, record) for run in chosen if (record := store.find(run.spec))]
     result = judge(published, done)
     for one in result.reruns:
         say(_verdict(one))
+    if any(other_data(one.run.record, one.here) for one in result.reruns):
+        say(f"the content of {published.study.dataset.label} is another one here than there")
     if len(done) < len(chosen):
         failed = f" and {len(report.failed)} failed ({store.failure(report.failed[0].key)})" if report.failed else ""
         say(f"not finished: {len(done)} of {len(chosen)} runs are done{failed}; the same command goes on from there")
@@ -66,21 +72,29 @@ def _rerun(published: PublishedRuns, chosen: Sequence[PublishedRun], options: Sw
     return INSIDE if result.reproduced else OUTSIDE
 
 
-def _plan(published: PublishedRuns, chosen: Sequence[PublishedRun], wanted: Wanted, device: str) -> Iterator[str]:
-    seconds, here = published.seconds(device), machine(device)
+def _sides(published: PublishedRuns, chosen: Sequence[PublishedRun], device: str) -> Iterator[str]:
+    """Say what is published, what it was made by, what is here, and what differs."""
+    study, here = published.study, machine(device)
     made = [run.record.provenance for run in chosen]
     days = sorted({one["date"][:10] for one in made})
     networks = f"{len(published.runs)} published runs of {len(published.networks)} networks"
-    yield f"{published.artefact}, profile {published.study.profile.name}: {networks} on {published.study.dataset.label}"
+    yield f"{published.artefact}, profile {study.profile.name}: {networks} on {study.dataset.label}"
     yield f"there: {device_words(made)}, {' and '.join(days)}"
     differs = sorted({words for one in made for words in what_differs(one, here)})
     yield f"here:  {device_words([here])}; {'differs: ' + '; '.join(differs) if differs else 'all of it the same'}"
-    together = makespan(map(seconds, chosen), wanted.workers)
+
+
+def _plan(published: PublishedRuns, chosen: Sequence[PublishedRun], wanted: Wanted, store: RunStore) -> Iterator[str]:
+    """Say what is rerun, and how long it takes or when it was done."""
+    seconds = published.seconds(wanted.device)
+    together = time_words(makespan(map(seconds, chosen), wanted.workers))
     drawn = f"{len(chosen)} of at most {wanted.runs} runs, drawn by seed {wanted.seed} among those that fit"
-    took = f"about {time_words(together)} with {max(1, wanted.workers)} worker(s)"
+    took = f"about {together} with {max(1, wanted.workers)} worker(s)"
     yield f"{drawn} into {time_words(wanted.budget)}; {took}:"
     for run in chosen:
-        yield f"  {_name(run)}: about {time_words(seconds(run))}"
+        before = store.find(run.spec)
+        length = f"rerun on {before.provenance['date'][:10]}" if before else f"about {time_words(seconds(run))}"
+        yield f"  {_name(run)}: {length}"
 
 
 def _name(run: PublishedRun) -> str:

@@ -99,8 +99,8 @@ def check(args: Namespace) -> int:
     check_options({name: getattr(args, name) for name in ("runs", "seed", "budget", "workers")})
     chosen, device = artefact(args.artefact), resolve({"profile": args.profile, "device": args.device}).device
     workers = args.workers if args.workers is not None else cpu_count() if device == "cpu" else 0
-    wanted = Wanted(args.runs, args.budget, args.seed, workers)
-    return checking.check(chosen, args.profile, wanted, device, args.dry_run, say)
+    wanted = Wanted(args.runs, args.budget, args.seed, workers, device)
+    return checking.check(chosen, args.profile, wanted, args.dry_run, say)
 
 
 def queue(args: Namespace) -> int:

@@ -17,7 +17,7 @@ from .run_store import RunRecord, RunStore
 
 FOLDER = "check"  # below your results
 TRAINS = ("data", "models", "training")  # the packages that decide what a run results in
-TAKEN = "train_seconds"  # of a result: how long, and not what
+PACE = ("train_seconds", "pictures_per_second")  # of a result: how fast it came, and not what it is
 
 
 def _source() -> str:
@@ -40,9 +40,12 @@ def rerun_store(device: str) -> RunStore:
 
 
 def same_to_the_bit(one: RunRecord, other: RunRecord) -> bool:
-    """Say whether two records hold one result: every image, every loss of the history; time alone may differ."""
-    first, second = ({k: v for k, v in record.result.items() if k != TAKEN} for record in (one, other))
-    return one.key == other.key and first == second
+    """Say whether two records hold one result: every image, loss and count that both have; their pace may differ.
+
+    (A record of an older version of this library has fewer entries.)
+    """
+    both = (one.result.keys() & other.result.keys()) - set(PACE)
+    return one.key == other.key and all(one.result[name] == other.result[name] for name in both)
 
 
 def device_words(made: Iterable[dict[str, Any]]) -> str:
@@ -55,10 +58,13 @@ def device_words(made: Iterable[dict[str, Any]]) -> str:
 
 
 def what_differs(published: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """Return what differs between two provenances, in words: device, host, versions, data."""
+    """Return what differs between two provenances, in words: versions, device, host."""
     versions = {name: (published["versions"].get(name), here["versions"].get(name)) for name in here["versions"]}
     words = [f"{name} {one} there, {other} here" for name, (one, other) in versions.items() if one != other]
-    for name in ("device", "host", "data_fingerprint"):
-        if published.get(name) != here.get(name, published.get(name)):
-            words.append(f"another {name.replace('_', ' ')}")
-    return words
+    return words + [f"another {name}" for name in ("device", "host") if published[name] != here[name]]
+
+
+def other_data(one: RunRecord, other: RunRecord) -> bool:
+    """Say whether two records saw data of one name and another content."""
+    fingerprints = {record.provenance.get("data_fingerprint") for record in (one, other)}
+    return len(fingerprints) > 1

@@ -14,12 +14,13 @@ ROOM = 0.8  # of the budget: the rest is for starting, making the data, and a ma
 
 @dataclass(frozen=True)
 class Wanted:
-    """How much is rerun: at most `runs` runs inside `budget` seconds, drawn by `seed`, on `workers` processes."""
+    """How much is rerun: at most `runs` runs inside `budget` seconds, drawn by `seed`, by which processes on what."""
 
     runs: int = 4
     budget: float = 180.0
     seed: int = 0
     workers: int = 1
+    device: str = "cpu"
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:

@@ -73,6 +73,7 @@ QUEUED = (*STUDY, "--device", "--step", "--executor", "--gpu-share")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "list": (),
     "run": ("--profile", "-p", "-y"),
+    "check": ("--profile", "--runs", "--seed", "--budget", "--workers", "--device"),
     "queue": (*QUEUED, "--artefact"),
     "tune": QUEUED,
     "train": (
@@ -86,6 +87,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 NEEDED: dict[str, st.SearchStrategy[list[str]]] = {
     "run": st.sampled_from([*all_artefacts(), "all", "fig33"]).map(lambda name: [name]) | TEXT.map(lambda name: [name]),
+    "check": st.sampled_from([*all_artefacts(), "fig33"]).map(lambda name: [name]) | TEXT.map(lambda name: [name]),
     "queue": numbers(0, 100, whole=False).map(lambda seconds: ["--budget", str(seconds)]),
     "tune": numbers(0, 100, whole=False).map(lambda seconds: ["--budget", str(seconds)]),
     "export": st.tuples(TEXT | st.just("all"), PATHS).map(list),
