@@ -5,8 +5,10 @@ import re
 import shlex
 
 import pytest
+import torch
 from support.faq import fragments
 
+import effnet_lib as eff
 from effnet_lib.apps import cli
 from effnet_lib.core import paths
 
@@ -56,6 +58,16 @@ def test_no_other_number_stands_there(page, computed):
         computed = [re.sub(name, "", part, flags=re.MULTILINE) for part in computed]
     left = without(words(prose), computed)
     assert not re.findall(r".{0,30}\d.{0,30}", left)
+
+
+def test_what_is_added_to_a_stage_comes_after_its_first_block():
+    """As the page says in words: stride 1, an identity skip."""
+    with torch.device("meta"):
+        base, deeper = eff.published("b0").build(), eff.published("b3").build()
+    for i, (few, more) in enumerate(zip(base.blocks, deeper.blocks, strict=True)):
+        assert len(more) > len(few)
+        assert more[0].conv_dw.stride == few[0].conv_dw.stride and not more[0].has_skip | few[0].has_skip
+        assert all(block.conv_dw.stride == (1, 1) and block.has_skip for block in more[1:]), i
 
 
 def test_a_number_that_nobody_computes_is_seen(computed):

@@ -113,7 +113,6 @@ def layers() -> Iterator[str]:
     for repeats, stages in groups.items():
         name = "stage" if len(stages) == 1 else "stages"
         yield f"{name} {' and '.join(map(str, stages))} above {next_block(repeats):.4g}"
-    assert all(stage.stride == 1 or i for arch in archs for i, stage in enumerate(arch.stages))
 
 
 def rounding() -> Iterator[str]:
@@ -159,6 +158,7 @@ def smaller() -> Iterator[str]:
         for name in ("resolution", "width", "depth")
     ]
     yield f"points a doubling of FLOPS: {', '.join(said)}, {slopes['depth']['n']} seeds"
+    assert depth["interval"][1] < 0 < resolution["interval"][1] and resolution["interval"][0] < 0  # as the page says
     said = ["{:+.1f} ({:+.1f} to {:+.1f})".format(one["measured"], *one["interval"]) for one in (depth, resolution)]
     yield f"depth minus width {said[0]}, resolution minus width {said[1]}"
 
