@@ -24,9 +24,12 @@ class Wanted:
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """Return how long some runs take together, the longest first on whichever worker is free."""
+    """Return how long some runs take together, the shortest first on whichever worker is free.
+
+    The longest first would end sooner by a little; but a machine slower than thought then has nothing to show for it.
+    """
     free = [0.0] * max(1, workers)
-    for one in sorted(seconds, reverse=True):
+    for one in sorted(seconds):
         heapq.heapreplace(free, free[0] + one)
     return max(free)
 
@@ -34,7 +37,7 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 def choose(
     published: Sequence[PublishedRun], seconds: Callable[[PublishedRun], float], wanted: Wanted
 ) -> list[PublishedRun]:
-    """Draw runs by the seed, networks in turn, and take each that still fits; the longest is returned first.
+    """Draw runs by the seed, networks in turn, and take each that still fits; the shortest is returned first.
 
     The same on every machine with as many workers: it rests on keys and on published seconds alone.
 
@@ -50,4 +53,4 @@ def choose(
         least = ceil(seconds(cheapest) / ROOM)
         accepted = f"at least {least:,} seconds: the cheapest published run, {cheapest.name}, takes about "
         raise ParameterError("budget", wanted.budget, f"{accepted}{seconds(cheapest):.0f} of them")
-    return sorted(taken, key=seconds, reverse=True)
+    return sorted(taken, key=seconds)

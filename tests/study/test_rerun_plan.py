@@ -58,11 +58,11 @@ def test_a_plan_fits_into_its_budget_and_nothing_more_would(published, budget, w
     assert makespan(map(seconds, plan), workers) <= ROOM * budget
     left = [run for run in published.runs if run not in plan]
     assert all(makespan(map(seconds, [*plan, run]), workers) > ROOM * budget for run in left)
-    assert list(map(seconds, plan)) == sorted(map(seconds, plan), reverse=True)
+    assert list(map(seconds, plan)) == sorted(map(seconds, plan))
 
 
-def test_workers_take_the_longest_first():
-    assert makespan([1, 2, 3, 4], 2) == 5 and makespan([1, 2, 3, 4], 0) == 10 and makespan([], 3) == 0
+def test_workers_take_the_shortest_first():
+    assert makespan([4, 2, 3, 1], 2) == 6 and makespan([1, 2, 3, 4], 0) == 10 and makespan([], 3) == 0
 
 
 def test_a_budget_that_holds_no_run_is_refused_with_what_would(published):
