@@ -11,9 +11,9 @@ from ..runs.reruns import device_words, other_data, rerun_store, what_differs
 from ..runs.run_store import RunStore
 from ..runs.sweep import SweepOptions
 from ..study.counted_files import compare
+from ..study.judged_reruns import Reproduction, Rerun, judge, rerun
 from ..study.published_runs import PublishedRun, PublishedRuns, published_runs
 from ..study.registry import Artefact, all_artefacts
-from ..study.reproduction import Reproduction, Rerun, judge, rerun
 from ..study.rerun_plan import Wanted, choose, makespan
 from ..training.execution import Execution
 

@@ -60,6 +60,14 @@ class Shift(NamedTuple):
     high: float
 
 
+class Compared(NamedTuple):
+    """Top-1 of a network's reruns and published seeds, in percent, and the pooled spread as `spread_of` takes it."""
+
+    reruns: Sequence[float]
+    published: Sequence[float]
+    pooled: tuple[float, int]
+
+
 def spread_of(published: Sequence[float], pooled: tuple[float, int]) -> Spread:
     """Return the seed spread of a network: its own from three seeds on, else (or where these agree) the pooled one.
 
@@ -90,19 +98,16 @@ def chance(outside: int, runs: int) -> Chance:
     return Chance(outside, runs * each, float(binom.sf(outside - 1, runs, each)))
 
 
-def shift(networks: Sequence[tuple[Sequence[float], Sequence[float]]], pooled: tuple[float, int]) -> Shift:
+def shift(networks: Sequence[Compared]) -> Shift:
     """Return the mean difference of reruns from their networks' published means, with its 97.5 % interval.
 
     A network of k reruns and n seeds adds (k / K)^2 sd^2 (1/k + 1/n) to the variance; the degrees of freedom are
     Satterthwaite's. Single intervals of three seeds are 5 sd wide on either side; this sees what shifts all runs alike.
-
-    Args:
-        networks: of each, top-1 of its reruns and of its published seeds, in percent.
-        pooled: as `spread_of` takes it.
     """
-    total = sum(len(reruns) for reruns, _ in networks)
-    value, parts = 0.0, []
-    for reruns, published in networks:
+    total = sum(len(network.reruns) for network in networks)
+    value = 0.0
+    parts: list[tuple[float, int]] = []
+    for reruns, published, pooled in networks:
         spread, weight = spread_of(published, pooled), len(reruns) / total
         value += weight * float(np.mean(reruns) - np.mean(published))
         parts.append((weight**2 * spread.sd**2 * (1 / len(reruns) + 1 / len(published)), spread.dof))

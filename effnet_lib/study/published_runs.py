@@ -1,8 +1,10 @@
 """The published runs of an artefact in a profile, each with what it takes to run it once more."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -32,7 +34,7 @@ class PublishedRun:
     spec: RunSpec
     record: RunRecord = field(compare=False)
 
-    @property
+    @cached_property
     def network(self) -> RunSpec:
         """Network, recipe and data set, the same for every seed."""
         return replace(self.spec, seed=0)
@@ -55,9 +57,17 @@ class PublishedRuns:
         """The networks, in the order of the runs."""
         return list(dict.fromkeys(run.network for run in self.runs))
 
-    def pooled(self) -> tuple[float, int]:
-        """Return the seed spread pooled over the networks, in points, and its degrees of freedom."""
-        return pooled_sd(pd.DataFrame([pd.Series(self.top1(network)) for network in self.networks]))
+    def pooled(self, network: RunSpec) -> tuple[float, int]:
+        """Return the seed spread pooled over networks, in points, and its degrees of freedom.
+
+        Over those trained on the same data for as long, or over all where none of these has two seeds.
+        """
+        alike = [one for one in self.networks if _conditions(one) == _conditions(network)]
+        own = self._pooled(alike)
+        return own if own[1] else self._pooled(self.networks)
+
+    def _pooled(self, networks: Sequence[RunSpec]) -> tuple[float, int]:
+        return pooled_sd(pd.DataFrame([pd.Series(self.top1(network)) for network in networks]))
 
     def seconds(self, device: str) -> Callable[[PublishedRun], float]:
         """Return a function that predicts a run's seconds from published ones alone, so that a plan stays what it is.
@@ -92,9 +102,13 @@ def published_runs(artefact: Artefact, name: str) -> PublishedRuns:
         others = [other for other in PROFILES if other != name and _collect(artefact, other).runs]
         there = f"one with published runs of {artefact.id}: {', '.join(others) or 'there is none yet'}"
         raise ParameterError("profile", name, there)
-    if not found.pooled()[1]:
+    if not found.pooled(found.networks[0])[1]:
         raise ParameterError("profile", name, f"one with two published seeds of a network of {artefact.id}")
     return found
+
+
+def _conditions(network: RunSpec) -> tuple[str, int]:
+    return network.data, network.recipe.epochs
 
 
 def _collect(artefact: Artefact, name: str) -> PublishedRuns:
@@ -133,7 +147,10 @@ def in_turn(runs: Sequence[PublishedRun], drawn: Callable[[str], str]) -> list[P
     Args:
         drawn: key of a run -> what it is sorted by.
     """
-    ordered, place = sorted(runs, key=lambda run: drawn(run.record.key)), {}
+    ordered = sorted(runs, key=lambda run: drawn(run.record.key))
+    seen: Counter[RunSpec] = Counter()
+    place: dict[PublishedRun, int] = {}
     for run in ordered:
-        place[run] = sum(other.network == run.network for other in place)
+        place[run] = seen[run.network]
+        seen[run.network] += 1
     return sorted(ordered, key=place.__getitem__)

@@ -44,7 +44,8 @@ def choose(
     Raises:
         ParameterError: the budget holds not even the cheapest run; the message says what would.
     """
-    room, taken = ROOM * wanted.budget, []
+    room = ROOM * wanted.budget
+    taken: list[PublishedRun] = []
     for run in in_turn(published, lambda key: hashlib.sha256(f"{wanted.seed} {key}".encode()).hexdigest()):
         if len(taken) < wanted.runs and makespan([seconds(one) for one in [*taken, run]], wanted.workers) <= room:
             taken.append(run)

@@ -15,7 +15,7 @@ from effnet_lib.core import paths
 from effnet_lib.runs.packing import pack_bits
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.sweep import Report, SweepOptions, run_all
-from effnet_lib.study import queue, reproduction
+from effnet_lib.study import judged_reruns, queue
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.profiles import PROFILES
 
@@ -112,7 +112,7 @@ def test_a_run_that_fails_is_named_with_its_reason(monkeypatch, published, check
         store.fail(specs[0].key, "MemoryError: too large")
         return Report(failed=specs[:1], left=specs[1:])
 
-    monkeypatch.setattr(reproduction, "run_all", run_all)
+    monkeypatch.setattr(judged_reruns, "run_all", run_all)
     code, said = check("--runs", "2")
     assert code == 1 and re.search(r"0 of 2 runs are done and 1 failed \(\S+ MemoryError: too large\)", said)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from effnet_lib.stats.reproduction import alarming, chance, seed_interval, shift
+from effnet_lib.stats.reproduction import Compared, alarming, chance, seed_interval, shift
 
 POOLED = (1.5, 14)
 SDS = (0.6, 1.3, 1.8, 2.1)  # of four networks: those of Figure 3 in profile cpu
@@ -31,9 +31,9 @@ def test_one_or_two_seeds_or_such_that_agree_have_the_pooled_spread(published):
 
 def test_seeds_that_all_agree_hold_themselves_and_nothing_else():
     agreed = [72.3, 72.3, 72.3]
-    found, moved = seed_interval(agreed, (0.0, 2)), shift([([72.3], agreed)], (0.0, 2))
+    found, moved = seed_interval(agreed, (0.0, 2)), shift([Compared([72.3], agreed, (0.0, 2))])
     assert 72.3 in found and 72.4 not in found
-    assert not alarming(chance(0, 1), moved) and alarming(chance(0, 1), shift([([72.4], agreed)], (0.0, 2)))
+    assert not alarming(chance(0, 1), moved) and alarming(chance(0, 1), shift([Compared([72.4], agreed, (0.0, 2))]))
 
 
 def test_chance_is_binomial():
@@ -43,13 +43,14 @@ def test_chance_is_binomial():
 
 
 def test_the_shift_of_one_network_is_its_prediction_interval_at_another_level():
-    moved = shift([([75.0, 77.0], [70.0, 72.0, 74.0])], POOLED)
+    moved = shift([Compared([75.0, 77.0], [70.0, 72.0, 74.0], POOLED)])
     half = t.ppf(1 - 0.0125, 2) * 2.0 * sqrt(1 / 2 + 1 / 3)
     assert moved == pytest.approx((4.0, 4 - half, 4 + half))
 
 
 def test_networks_count_by_their_reruns_with_satterthwaites_degrees_of_freedom():
-    moved = shift([([72.0, 72.0, 72.0], [70.0, 72.0, 74.0]), ([68.0], [60.0, 64.0, 68.0])], POOLED)
+    longer = Compared([72.0, 72.0, 72.0], [70.0, 72.0, 74.0], POOLED)
+    moved = shift([longer, Compared([68.0], [60.0, 64.0, 68.0], POOLED)])
     one, other = 0.75**2 * 4 * (1 / 3 + 1 / 3), 0.25**2 * 16 * (1 + 1 / 3)
     dof = (one + other) ** 2 / ((one**2 + other**2) / 2)
     assert moved.value == pytest.approx(1.0)
@@ -64,8 +65,8 @@ def alarms(moved: float, checks: int = 1000) -> tuple[float, float]:
         published = [draw.normal(70, sd, 3) for sd in SDS]
         here = [float(draw.normal(70 + moved, sd)) for sd in SDS]
         count = sum(one not in seed_interval(seeds, POOLED) for one, seeds in zip(here, published, strict=True))
-        networks = [([one], seeds) for one, seeds in zip(here, published, strict=True)]
-        wrong += alarming(chance(count, len(SDS)), shift(networks, POOLED))
+        networks = [Compared([one], seeds, POOLED) for one, seeds in zip(here, published, strict=True)]
+        wrong += alarming(chance(count, len(SDS)), shift(networks))
         outside += count
     return wrong / checks, outside / checks / len(SDS)
 

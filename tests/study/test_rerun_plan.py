@@ -24,7 +24,7 @@ def test_what_is_published_is_found_with_its_networks_seeds_and_spread(published
     assert all(run.spec.key == run.record.key and run.record.published for run in published.runs)
     (baseline,) = {run.network for run in published.runs if run.name == "baseline"}
     assert published.top1(baseline) == [60.0, 61.5, 63.0]
-    sd, dof = published.pooled()
+    sd, dof = published.pooled(baseline)
     assert dof == 6 and sd == pytest.approx((((2.25 * 2) + (3.25 * 2) + (7 / 3 * 2)) / 6) ** 0.5)
 
 

@@ -10,7 +10,7 @@ from effnet_lib.apps.publish import publish_records
 from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunRecord
 from effnet_lib.runs.sweep import Report
-from effnet_lib.study import reproduction
+from effnet_lib.study import judged_reruns
 from effnet_lib.study.profiles import PROFILES
 
 IMAGES = 1000
@@ -52,5 +52,5 @@ def rerun_as(monkeypatch, result: Callable[[RunSpec], RunRecord | None]) -> list
             (report.stored if store.find(spec) else report.left).append(spec)
         return report
 
-    monkeypatch.setattr(reproduction, "run_all", run_all)
+    monkeypatch.setattr(judged_reruns, "run_all", run_all)
     return asked

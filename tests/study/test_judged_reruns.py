@@ -9,8 +9,8 @@ from effnet_lib.artefacts import artefact
 from effnet_lib.runs.packing import pack_bits
 from effnet_lib.runs.run_store import RunRecord
 from effnet_lib.stats.reproduction import seed_interval
+from effnet_lib.study.judged_reruns import judge
 from effnet_lib.study.published_runs import PublishedRun, PublishedRuns, published_runs
-from effnet_lib.study.reproduction import judge
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_one_run_far_outside_is_found_and_counted(published):
     found = judge(published, [again(first(published, n), p) for n, p in zip(names, (61, 40, 75), strict=True)])
     assert [one.inside for one in found.reruns] == [True, False, True]
     assert found.chance.outside == 1 and found.chance.expected == pytest.approx(0.15)
-    own = seed_interval([70.0, 71.0, 73.5], published.pooled())
+    own = seed_interval([70.0, 71.0, 73.5], (0.0, 0))
     assert found.reruns[1].interval == own and not own.spread.pooled and own.low > 40
 
 
@@ -71,4 +71,17 @@ def test_a_network_with_two_seeds_has_the_pooled_spread(monkeypatch, record_of):
     publish_smoke(monkeypatch, record_of, {"baseline": (60.0, 61.5, 63.0), "w=2.6": (70.0, 71.0)})
     published = published_runs(artefact("fig3"), "smoke")
     found = judge(published, [again(first(published, "w=2.6"), 72.0)])
-    assert found.reruns[0].interval.spread == (*published.pooled(), True) and found.reruns[0].interval.seeds == 2
+    assert (
+        found.reruns[0].interval.spread == (*published.pooled(found.reruns[0].run.network), True)
+        and found.reruns[0].interval.seeds == 2
+    )
+
+
+def test_spreads_are_pooled_over_what_was_trained_as_long_where_it_can_be(published):
+    short = published.runs[0].network
+    long = replace(short, recipe=replace(short.recipe, epochs=99))
+    assert published.pooled(short) == published.pooled(long)  # of all: nothing was trained that long
+    moved = [replace(run, spec=replace(run.spec, recipe=long.recipe)) for run in published.runs if run.name == "w=2.6"]
+    mixed = replace(published, runs=(*moved, *(run for run in published.runs if run.name != "w=2.6")))
+    assert mixed.pooled(moved[0].network) == (pytest.approx(1.8028, abs=1e-4), 2)
+    assert mixed.pooled(short) == (pytest.approx(1.5138, abs=1e-4), 4)

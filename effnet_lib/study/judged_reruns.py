@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ..runs.reruns import same_to_the_bit
 from ..runs.run_store import RunRecord, RunStore
 from ..runs.sweep import Report, SweepOptions, run_all
-from ..stats.reproduction import Chance, SeedInterval, Shift, alarming, chance, seed_interval, shift
+from ..stats.reproduction import Chance, Compared, SeedInterval, Shift, alarming, chance, seed_interval, shift
 from . import queue
 from .published_runs import PublishedRun, PublishedRuns
 
@@ -65,20 +65,19 @@ def judge(published: PublishedRuns, results: Sequence[tuple[PublishedRun, RunRec
     Args:
         results: published runs with the records of their reruns, at least one.
     """
-    pooled = published.pooled()
     reruns = tuple(
-        Rerun(run, here, seed_interval(published.top1(run.network), pooled))
+        Rerun(run, here, seed_interval(published.top1(run.network), published.pooled(run.network)))
         for run, here in results
-    )  # fmt: skip
+    )
     others = [one for one in reruns if not one.same]
     if not others:
         return Reproduction(reruns, None, None)
-    networks = dict.fromkeys(one.run.network for one in others)
-    moved = shift(
-        [
-            ([one.here.top1 for one in others if one.run.network == network], published.top1(network))
-            for network in networks
-        ],
-        pooled,
-    )
-    return Reproduction(reruns, chance(sum(not one.inside for one in others), len(others)), moved)
+    compared = [
+        Compared(
+            [one.here.top1 for one in others if one.run.network == network],
+            published.top1(network),
+            published.pooled(network),
+        )
+        for network in dict.fromkeys(one.run.network for one in others)
+    ]
+    return Reproduction(reruns, chance(sum(not one.inside for one in others), len(others)), shift(compared))
