@@ -18,6 +18,7 @@ from ..study.rerun_plan import Wanted, choose, makespan
 from ..training.execution import Execution
 
 INSIDE, UNFINISHED, OUTSIDE = 0, 1, 3  # exit codes; 2 is a refusal, as everywhere
+CLOSING = 0.05  # of the budget: the imports before it, and saving what still runs after it
 Say = Callable[[str], None]
 
 
@@ -49,7 +50,7 @@ def check(artefact: Artefact, profile: str, wanted: Wanted, dry_run: bool, say: 
     if dry_run:
         say("dry run: nothing is trained or written")
         return INSIDE
-    left = wanted.budget - (time.monotonic() - began)
+    left = (1 - CLOSING) * wanted.budget - (time.monotonic() - began)
     options = SweepOptions(wanted.workers, Execution(wanted.device), left, say=say)
     return _rerun(published, chosen, store, options)
 
