@@ -87,7 +87,9 @@ def test_its_commands_are_commands(page):
 
 def test_its_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)]*)\)", page)
-    threads = [target for target in targets if re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+/issues/\d+", target)]
+    threads = [
+        target for target in targets if re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+/(?:issues|pull)/\d+", target)
+    ]
     papers = [target for target in targets if target.startswith("https://arxiv.org/abs/")]
     files = [target.partition("#")[0] for target in targets if not target.startswith("https://")]
     assert len(threads) + len(papers) + len(files) == len(targets) and len(threads) >= 14

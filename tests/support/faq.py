@@ -92,6 +92,18 @@ def grid() -> Iterator[str]:
         yield row(name, *networks(scale), f"{cost(scale(compound(1.0)), unit):.2f}x")
 
 
+def nni() -> Iterator[str]:
+    """Yield what the grid of microsoft/nni (its search_net.json and tuner.py, PR 1497) costs: steps of 0.1."""
+    alphas, others = ([round(1 + 0.1 * i, 1) for i in range(size)] for size in (11, 6))
+    triples = [Scaling(*triple) for triple in product(alphas, others, others)]
+    kept = [triple for triple in triples if abs(triple.flops_factor - 2) < 0.1]
+    products = [triple.flops_factor for triple in kept]
+    costs = [cost(efficientnet.scale(triple)) for triple in kept]
+    said = f"{len(kept)} triples in steps of {alphas[1] - 1:.1f}, with products from {min(products):.2f} to"
+    yield f"{said} {max(products):.2f}, whose networks cost {min(costs):.2f}x to {max(costs):.2f}x of B0"
+    assert Scaling(ALPHA, BETA, GAMMA) not in kept
+
+
 def next_block(repeats: int) -> float:
     """Return above which depth multiplier a stage gets a second further block."""
     depths = [d / 1000 for d in range(1001, 4000)]
@@ -208,4 +220,4 @@ RUNTIMES = {
 
 def fragments() -> Iterable[str]:
     """Return everything on the page that holds a measured or counted number."""
-    return [words for part in (phis, grid, layers, rounding, smaller, pixels, speed) for words in part()]
+    return [words for part in (phis, grid, nni, layers, rounding, smaller, pixels, speed) for words in part()]
