@@ -98,7 +98,7 @@ def smaller(data: bytes, columns: int = COLUMNS) -> bytes:
     return out.getvalue()
 
 
-def _clean(notebook: nbformat.NotebookNode) -> None:
+def clean(notebook: nbformat.NotebookNode) -> None:
     """Leave of a notebook what may be shown: no raw cells, no scripts, pictures that are pictures, tables that are."""
     sanitise = SanitizeHTML(tags=TAGS, attributes={"*": ["colspan", "rowspan"]}, strip=True)
     notebook.metadata.pop("widgets", None)
@@ -119,8 +119,8 @@ def _clean(notebook: nbformat.NotebookNode) -> None:
                 data.pop(kind)
 
 
-def render(path: Path) -> str:
-    """Return a notebook's cells as one HTML fragment, styled by the site.
+def read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook and leave of it what may be shown.
 
     Raises:
         ValueError: a file that is no notebook.
@@ -130,8 +130,17 @@ def render(path: Path) -> str:
         nbformat.validate(notebook)
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, KeyError, AttributeError) as error:
         raise ValueError(f"{path.name} is not a notebook") from error
-    _clean(notebook)
-    body, _ = _exporter().from_notebook_node(notebook)
+    clean(notebook)
+    return notebook
+
+
+def render(path: Path) -> str:
+    """Return a notebook's cells as one HTML fragment, styled by the site.
+
+    Raises:
+        ValueError: a file that is no notebook.
+    """
+    body, _ = _exporter().from_notebook_node(read(path))
     return body
 
 

@@ -1,0 +1,49 @@
+"""The page of notebooks/explore.ipynb: its sliders need a kernel, so what they would show at one place stands there."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from markupsafe import escape
+from prose_pages import linked
+
+from effnet_lib.apps import explore
+from effnet_lib.core import paths
+
+PHI = 3.0
+
+
+def write(path: Path) -> None:
+    """Write the notebook with what its explorer shows at phi = 3 in place of the sliders."""
+    made = nbformat.read(paths.ROOT / "notebooks/explore.ipynb", as_version=4)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = linked(cell.source, "notebooks")
+        elif "explorer.box" in cell.source:
+            cell.outputs = _outputs()
+    nbformat.write(made, path)
+
+
+def _outputs() -> list[Any]:
+    """Return the sliders as a table, then numbers, picture and what fits, as the explorer itself makes them."""
+    explorer = explore.Explorer()
+    explorer.phi.value = PHI
+    picture = base64.b64encode(explorer.image.value).decode()
+    html = [_sliders(explorer), explorer.numbers.value, picture, f"<p><b>What fits?</b></p>{explorer.fits.value}"]
+    return [
+        nbformat.v4.new_output("display_data", {"image/png": one} if one is picture else {"text/html": one})
+        for one in html
+    ]
+
+
+def _sliders(explorer: explore.Explorer) -> str:
+    """Return a table of the sliders: name, where it stands, from where to where it goes."""
+    sliders = [explorer.phi, *explorer.triple.values(), *explorer.factors.values()]
+    rows = "".join(
+        f"<tr><th>{escape(one.description)}</th><td>{one.value:.2f}</td><td>{one.min:g} to {one.max:g}</td></tr>"
+        for one in sliders
+    )
+    said = f"Without a kernel nothing moves here: this is what the explorer shows at φ = {PHI:g}. <code>make lab</code> opens it."
+    head = "<tr><th>slider</th><th>stands at</th><th>goes from</th></tr>"
+    return f"<p><i>{said}</i></p><table>{head}{rows}</table><p>{explorer.rule.value}</p>"
