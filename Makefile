@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test test-slow test-notebook test-browser notebooks fuzz chromium lint lock lab gallery clean FORCE
+.PHONY: help setup test test-slow test-notebook test-browser notebooks fuzz chromium lint lock lab docs gallery clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ lock:  ## rewrites requirements.lock
 
 lab: setup  ## JupyterLab on this machine only, with its token, opened on an index of the notebooks
 	$(BIN)/jupyter lab --ip 127.0.0.1 $$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(ARGS) notebooks/index.ipynb
+
+docs: setup  ## the documentation site, docs/_build/html/index.html, without a network
+	$(BIN)/python docs/site $(ARGS)
 
 gallery: setup  ## all artefacts as one static site, figures/gallery/index.html
 	$(BIN)/effnet gallery $(ARGS)

@@ -26,7 +26,7 @@ nb_execution_mode = "off"  # notebooks were executed when they were published
 nb_merge_streams = True
 myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-suppress_warnings = ["myst.strikethrough"]
+suppress_warnings = ["ref.python"]  # a word of a docstring that names attributes of several classes
 
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from effnet_lib.artefacts import all_artefacts
 from effnet_lib.core import paths
+from effnet_lib.study.profiles import PROFILES
 
 DOCS = paths.ROOT / "docs"
 PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 # The list of pages; what lies in docs/ and is not named here comes last.
 SECTIONS = {
-    "Start": ["start", "reading", "profiles", "using", "faq"],
+    "Start": ["start", "reading", "profiles", "using", "faq", "limits"],
     "Evidence": ["artefacts/index", "explore", "protocol"],
     "In depth": ["running", "data", "scale", "performance", "fuzzing"],
     "Build on it": ["adding", "api/index", "contributing", "security", "changelog"],
@@ -71,5 +72,10 @@ def _page(path: str) -> str | None:
     others = {"notebooks/explore.ipynb": "explore.ipynb", "README.md": "index.md", "docs": "index.md"}
     others |= {"figures/published/protocol1": "artefacts/earlier.md", "notebooks": "artefacts/index.md"}
     others |= {"figures/published": "artefacts/index.md"}
-    shown = PAGES | notebooks | others
+    pictures = {
+        f"figures/published/{profile}/{one.notebook}.png": f"artefacts/{one.id}-{profile}.png"
+        for one in all_artefacts().values()
+        for profile in PROFILES
+    }
+    shown = PAGES | notebooks | others | pictures
     return path.removeprefix("docs/") if path.endswith((".md", ".svg")) and path.startswith("docs/") else shown.get(path)
