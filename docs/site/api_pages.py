@@ -51,7 +51,8 @@ def _index(names: list[str]) -> str:
 The packages
 ------------
 
-Every public name of every module, with types from its annotations. Packages import downwards only: :doc:`/contributing`.
+Every public name of every module, with types from its annotations.
+Packages import downwards only: :doc:`/contributing`.
 
 .. toctree::
 

@@ -44,6 +44,6 @@ def _sliders(explorer: explore.Explorer) -> str:
         f"<tr><th>{escape(one.description)}</th><td>{one.value:.2f}</td><td>{one.min:g} to {one.max:g}</td></tr>"
         for one in sliders
     )
-    said = f"Without a kernel nothing moves here: this is what the explorer shows at φ = {PHI:g}. <code>make lab</code> opens it."
+    said = f"Nothing moves without a kernel (<code>make lab</code>): this is what the explorer shows at φ = {PHI:g}."
     head = "<tr><th>slider</th><th>stands at</th><th>goes from</th></tr>"
     return f"<p><i>{said}</i></p><table>{head}{rows}</table><p>{explorer.rule.value}</p>"

@@ -78,4 +78,6 @@ def _page(path: str) -> str | None:
         for profile in PROFILES
     }
     shown = PAGES | notebooks | others | pictures
-    return path.removeprefix("docs/") if path.endswith((".md", ".svg")) and path.startswith("docs/") else shown.get(path)
+    return (
+        path.removeprefix("docs/") if path.endswith((".md", ".svg")) and path.startswith("docs/") else shown.get(path)
+    )

@@ -217,11 +217,11 @@ def export(args: Namespace) -> int:
 
 
 def gallery(args: Namespace) -> int:
-    """Write the gallery, or the README's table of artefacts."""
+    """Write the gallery, or what README.md says of it."""
     if args.readme:
         from .gallery.readme import renew
 
-        say(f"README.md: {'the table is renewed' if renew() else 'the table is up to date'}")
+        say(f"README.md: {'renewed' if renew() else 'up to date'}")
         return 0
     try:
         from .gallery.site import build

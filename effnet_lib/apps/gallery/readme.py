@@ -1,52 +1,64 @@
-"""The README's table of artefacts, between two markers: what is tested, where and when it was measured, verdicts."""
+"""What README.md says of the published evidence, between markers: what was found, and a table of artefacts."""
 
+from html import escape
 from pathlib import Path
 
 from ...core import paths
 from ...core.atomic_write import write_aside
 from ...core.errors import StoreError
 from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
+from ...study.registry import Artefact
 from .evidence import Evidence, collect, question
-from .provenance import provenance
+from .findings import sentences
 
-BEGIN = "<!-- artefacts: written by `effnet gallery --readme` -->"
-END = "<!-- /artefacts -->"
-WORDS = {
-    HOLDS: ("holds", "hold"),
-    CONTRADICTED: (CONTRADICTED,) * 2,
-    SMALLER: (SMALLER,) * 2,
-    NOT_ENOUGH: ("open", "open"),
-}
+BLOCKS = ("findings", "artefacts")
+WORDS = {HOLDS: "holds", CONTRADICTED: "contradicted", SMALLER: "smaller than delta", NOT_ENOUGH: "open"}
+THUMBNAILS = "docs/thumbnails"
+COLUMNS, HEIGHT = 320, 48  # pixels of a thumbnail's width, and of a row's height
+
+
+def markers(block: str) -> tuple[str, str]:
+    """Return the lines before and after a block."""
+    return f"<!-- {block}: written by `effnet gallery --readme` -->", f"<!-- /{block} -->"
 
 
 def table() -> str:
-    """Return the table in Markdown, made of what ships alone."""
-    lines = ["| artefact | what it tests | measured so far |", "|---|---|---|"]
+    """Return the table in Markdown, made of what ships alone, and below it a line on what is not measured yet."""
+    lines = ["| | artefact | what it tests | claims |", "|---|---|---|---|"]
+    missing = []
     for artefact, found in collect().items():
         published = [evidence for evidence in found if evidence.published and evidence.measured]
-        name = artefact.title.partition(":")[0]
-        links = f"[{name}](notebooks/{artefact.notebook}.ipynb), `make {artefact.id}`"
-        measured = "<br>".join(map(_measured, published)) or "not yet"
-        lines.append(f"| {links} | {_cell(question(artefact))} | {measured} |")
-    return "\n".join(lines)
+        name = f"[{artefact.title.partition(':')[0]}](notebooks/{artefact.notebook}.ipynb)"
+        if not published:
+            missing.append(f"{name} (`make {artefact.id}`)")
+            continue
+        claims = "<br>".join(map(_counted, published))
+        words = f"{name}<br>`make {artefact.id}` | {_cell(question(artefact))} | {claims}"
+        lines.append(f"| {_thumbnail(artefact, published)} | {words} |")
+    return "\n".join(lines + [f"\nNot measured yet: {', '.join(missing)}."] * bool(missing))
 
 
-def _measured(evidence: Evidence) -> str:
-    """Say of one profile: seeds, date, device and verdicts, with links to picture and table."""
-    folder = f"figures/published/{evidence.profile}/{evidence.artefact.notebook}"
-    links = [f"[`{evidence.profile}`]({folder}.png)"] if evidence.picture else [f"`{evidence.profile}`"]
-    links += [f"[csv]({folder}.csv)"] if evidence.csv else []
-    about = provenance(evidence) if "date" not in evidence.about else evidence.about
-    seeds = (
-        [f"{about['seeds a model']} seed{'' if about['seeds a model'] == '1' else 's'}"]
-        if "seeds a model" in about
-        else []
+def _pictured(published: list[Evidence]) -> Evidence | None:
+    return next((evidence for evidence in published if evidence.picture), None)
+
+
+def _thumbnail(artefact: Artefact, published: list[Evidence]) -> str:
+    first = _pictured(published)
+    if first is None:
+        return ""
+    picture = f'<img src="{THUMBNAILS}/{artefact.id}.png" height="{HEIGHT}" alt="{escape(artefact.title)}">'
+    return f'<a href="figures/published/{first.profile}/{artefact.notebook}.png">{picture}</a>'
+
+
+def _counted(evidence: Evidence) -> str:
+    """Say of one profile how many claims have which verdict, and whether the premise is met."""
+    counts = [(number, WORDS[word]) for word, number in evidence.tally().items() if number]
+    said = (
+        ", ".join(f"{number} {'hold' if word == 'holds' and number > 1 else word}" for number, word in counts) or "none"
     )
-    facts = [*seeds, *(about[name] for name in ("date", "device") if name in about)]
-    verdicts = [f"{number} {WORDS[word][number > 1]}" for word, number in evidence.tally().items() if number]
-    said = f"claims: {', '.join(verdicts) or 'none'}" + (f" ({evidence.interim} interim)" if evidence.interim else "")
-    premise = f"; premise of a balanced baseline: {evidence.premise}" if evidence.premise else ""
-    return _cell(f"{' '.join(links)}: {', '.join(facts) or 'counted'}; {said}{premise}")
+    said += f" ({evidence.interim} interim)" if evidence.interim else ""
+    said += f"; premise {evidence.premise}" if evidence.premise else ""
+    return _cell(f"`{evidence.profile}`: {said}")
 
 
 def _cell(words: str) -> str:
@@ -54,23 +66,39 @@ def _cell(words: str) -> str:
 
 
 def renewed(text: str) -> str:
-    """Return a README's text with the table renewed.
+    """Return a README's text with what stands between its markers renewed.
 
     Raises:
         StoreError: the markers are not there, once each.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in after:
-        raise StoreError(f"README.md needs the lines {BEGIN!r} and {END!r} once each, around its table of artefacts")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    made = {"findings": "\n".join(f"- {one}" for one in sentences()), "artefacts": table()}
+    for block in BLOCKS:
+        begin, end = markers(block)
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed) or begin in rest or end in after:
+            raise StoreError(f"README.md needs the lines {begin!r} and {end!r} once each, around its {block}")
+        text = f"{before}{begin}\n{made[block]}\n{end}{after}"
+    return text
+
+
+def thumbnails() -> dict[str, bytes]:
+    """Return a small PNG of the first published picture of each artefact, by the artefact's id."""
+    from .notebook_pages import smaller  # with all that an executed notebook's page needs, which the words do without
+
+    found = {
+        artefact.id: _pictured([one for one in all_of_it if one.published]) for artefact, all_of_it in collect().items()
+    }
+    return {name: smaller(one.picture.read_bytes(), COLUMNS) for name, one in found.items() if one and one.picture}
 
 
 def renew(path: Path | None = None) -> bool:
-    """Renew the table in README.md; return whether anything changed."""
+    """Renew what README.md says between its markers, and the thumbnails; return whether anything changed."""
     path = path or paths.ROOT / "README.md"
     old = path.read_text(encoding="utf-8")
-    new = renewed(old)
-    if new != old:
-        write_aside(path, new.encode())
-    return new != old
+    made = {path: renewed(old).encode()}
+    made |= {path.parent / THUMBNAILS / f"{name}.png": data for name, data in thumbnails().items()}
+    changed = {one: data for one, data in made.items() if not one.is_file() or one.read_bytes() != data}
+    for one, data in changed.items():
+        write_aside(one, data)
+    return bool(changed)
