@@ -1,6 +1,7 @@
 """What was found, in three sentences made of the published claims: what holds, what does not, what is open."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER, VERDICTS
@@ -17,10 +18,7 @@ def judged() -> list[Judged]:
     for artefact, all_of_it in collect().items():
         for claim in (claim for evidence in all_of_it if evidence.published for claim in evidence.claims):
             key = artefact.id, _BRACKETS.sub("", claim["claim"])
-            if (
-                claim["verdict"] in VERDICTS
-                and found.get(key, (None, {"verdict": NOT_ENOUGH}))[1]["verdict"] == NOT_ENOUGH
-            ):
+            if claim["verdict"] in VERDICTS and (key not in found or found[key][1]["verdict"] == NOT_ENOUGH):
                 found[key] = artefact, claim
     return list(found.values())
 
@@ -39,57 +37,58 @@ def sentences() -> list[str]:
 
 def _holding(claims: list[Judged], total: int) -> str:
     """Name what holds of networks that were trained here, and count the rest."""
-    trained = [one for one in claims if one[0].trains]
+    trained = [(artefact, _words(claim)) for artefact, claim in claims if artefact.trains]
     rest = len(claims) - len(trained)
-    words_of = [(artefact, _words(claim)) for artefact, claim in trained]
-    named = [f"{_list(words)} ({link})" for link, words in _by_artefact(words_of).items()]
-    named += [f"{rest} that are counted, timed or evaluated"] if rest else []
-    return f"**Of {total} claims {len(claims)} {_hold(claims)}**" + (f": {'; '.join(named)}." if named else ".")
+    named = _grouped(trained) + [f"{rest} that are counted, timed or evaluated"] * bool(rest)
+    return f"**Of {total} claims {len(claims)} {_verb(claims, 'holds', 'hold')}**" + _after(": ", named)
 
 
 def _refuted(claims: list[Judged]) -> str:
     """Name what does not hold, each with the number that says so."""
-    if not claims:
-        return "**None is contradicted here.**"
-    numbered = [(artefact, f"{_words(claim)} ({_number(claim)})") for artefact, claim in claims]
-    said = [f"{_list(words)} ({link})" for link, words in _by_artefact(numbered).items()]
     counts = ((word, sum(claim["verdict"] == word for _, claim in claims)) for word in (CONTRADICTED, SMALLER))
     how = ", ".join(f"{count} {word}" for word, count in counts if count)
-    return f"**{len(claims)} {'does' if len(claims) == 1 else 'do'} not hold** ({how}): {'; '.join(said)}."
+    numbered = [(artefact, f"{_words(claim)} ({_number(claim)})") for artefact, claim in claims]
+    return f"**{len(claims)} {_verb(claims, 'does', 'do')} not hold**{how and f' ({how})'}" + _after(
+        ": ", _grouped(numbered)
+    )
 
 
 def _open(claims: list[Judged]) -> str:
     """Count what is open, and say of the claims on scaling methods against what, and under which premise."""
-    if not claims:
-        return "**None is open.**"
-    methods = [one for one in claims if isinstance(one[1]["premise"], dict)]
+    methods = [(artefact, claim) for artefact, claim in claims if isinstance(claim["premise"], dict)]
     said = [f"{_words(claim)} ({_against(claim)}; {_link(artefact)})" for artefact, claim in methods]
-    verb = "is" if len(claims) == 1 else "are"
-    return f"**{len(claims)} {verb} open**" + (f", among them: {'; '.join(said)}." if said else ".")
+    return f"**{len(claims)} {_verb(claims, 'is', 'are')} open**" + _after(", among them: ", said)
+
+
+def _verb(claims: list[Judged], one: str, several: str) -> str:
+    return one if len(claims) == 1 else several
+
+
+def _after(sign: str, parts: list[str]) -> str:
+    """End a sentence, with a list behind a sign where there is one."""
+    return f"{sign if parts else ''}{'; '.join(parts)}."
 
 
 def _against(claim: dict[str, Any]) -> str:
-    parts = [f"{_short(part['verdict'])} against {part['with']}" for part in claim["comparisons"] or []]
-    return ", ".join([*parts, f"the premise of a balanced baseline is {claim['premise'].get('status', 'unknown')}"])
-
-
-def _short(verdict: str) -> str:
-    return "open" if verdict == NOT_ENOUGH else verdict
+    parts = [(str(part["verdict"]), part["with"]) for part in claim["comparisons"] or []]
+    said = [f"{'open' if verdict == NOT_ENOUGH else verdict} against {other}" for verdict, other in parts]
+    return ", ".join([*said, f"the premise of a balanced baseline is {claim['premise'].get('status', 'unknown')}"])
 
 
 def _number(claim: dict[str, Any]) -> str:
-    """Say what was measured: a count of how many, or a value with its interval."""
+    """Say what was measured: a value with its interval, or of how many things how many."""
     value, interval = claim["measured"], claim["interval"]
-    if interval:
-        return f"{value:.3g} [{interval[0]:.3g}, {interval[1]:.3g}]"
-    return f"{value:g} of {claim['n']}"
+    if value is None:
+        return "not measured"
+    return f"{value:.3g} [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else f"{value:g} of {claim['n']}"
 
 
-def _by_artefact(said: list[tuple[Artefact, str]]) -> dict[str, list[str]]:
+def _grouped(said: list[tuple[Artefact, str]]) -> list[str]:
+    """Join what is said of each artefact, with its link."""
     grouped: dict[str, list[str]] = {}
     for artefact, words in said:
         grouped.setdefault(_link(artefact), []).append(words)
-    return grouped
+    return [f"{_list(words)} ({link})" for link, words in grouped.items()]
 
 
 def _link(artefact: Artefact) -> str:
@@ -106,8 +105,9 @@ def _words(claim: dict[str, Any]) -> str:
 
 
 def _list(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _hold(claims: list[Judged]) -> str:
-    return "holds" if len(claims) == 1 else "hold"
+    """Join claims to a list; of one that begins as the one before it does, up to a comma, only the rest is said."""
+    said = words[:1]
+    for before, one in pairwise(words):
+        head, _, rest = one.partition(", ")
+        said.append(rest if rest and before.startswith(f"{head}, ") else one)
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -1,6 +1,7 @@
 """What README.md says of the published evidence, between markers: what was found, and a table of artefacts."""
 
 from html import escape
+from io import BytesIO
 from pathlib import Path
 
 from ...core import paths
@@ -11,10 +12,11 @@ from ...study.registry import Artefact
 from .evidence import Evidence, collect, question
 from .findings import sentences
 
+WIDE = "&nbsp;" * 28  # in the head of a column whose pictures would shrink beside long words
 BLOCKS = ("findings", "artefacts")
 WORDS = {HOLDS: "holds", CONTRADICTED: "contradicted", SMALLER: "smaller than delta", NOT_ENOUGH: "open"}
 THUMBNAILS = "docs/thumbnails"
-COLUMNS, HEIGHT = 320, 48  # pixels of a thumbnail's width, and of a row's height
+SIZE, SHOWN = (320, 128), 120  # pixels of a thumbnail, and as how many columns it is shown: screens have two to one
 
 
 def markers(block: str) -> tuple[str, str]:
@@ -24,7 +26,7 @@ def markers(block: str) -> tuple[str, str]:
 
 def table() -> str:
     """Return the table in Markdown, made of what ships alone, and below it a line on what is not measured yet."""
-    lines = ["| | artefact | what it tests | claims |", "|---|---|---|---|"]
+    lines = [f"| {WIDE} | figure or table, and what it tests | claims |", "|---|---|---|"]
     missing = []
     for artefact, found in collect().items():
         published = [evidence for evidence in found if evidence.published and evidence.measured]
@@ -33,7 +35,7 @@ def table() -> str:
             missing.append(f"{name} (`make {artefact.id}`)")
             continue
         claims = "<br>".join(map(_counted, published))
-        words = f"{name}<br>`make {artefact.id}` | {_cell(question(artefact))} | {claims}"
+        words = f"{name}, `make {artefact.id}`. {_cell(question(artefact))} | {claims}"
         lines.append(f"| {_thumbnail(artefact, published)} | {words} |")
     return "\n".join(lines + [f"\nNot measured yet: {', '.join(missing)}."] * bool(missing))
 
@@ -46,7 +48,7 @@ def _thumbnail(artefact: Artefact, published: list[Evidence]) -> str:
     first = _pictured(published)
     if first is None:
         return ""
-    picture = f'<img src="{THUMBNAILS}/{artefact.id}.png" height="{HEIGHT}" alt="{escape(artefact.title)}">'
+    picture = f'<img src="{THUMBNAILS}/{artefact.id}.png" width="{SHOWN}" alt="{escape(artefact.title)}">'
     return f'<a href="figures/published/{first.profile}/{artefact.notebook}.png">{picture}</a>'
 
 
@@ -89,7 +91,18 @@ def thumbnails() -> dict[str, bytes]:
     found = {
         artefact.id: _pictured([one for one in all_of_it if one.published]) for artefact, all_of_it in collect().items()
     }
-    return {name: smaller(one.picture.read_bytes(), COLUMNS) for name, one in found.items() if one and one.picture}
+    return {name: smaller(_cut(one.picture), SIZE[0]) for name, one in found.items() if one and one.picture}
+
+
+def _cut(picture: Path) -> bytes:
+    """Return a picture's upper part, all of its width, in the shape of a thumbnail; a wider one gets white below."""
+    from PIL import Image
+
+    made, out = Image.open(picture).convert("RGB"), BytesIO()
+    shape = Image.new("RGB", (made.width, made.width * SIZE[1] // SIZE[0]), "white")
+    shape.paste(made)
+    shape.save(out, "PNG")
+    return out.getvalue()
 
 
 def renew(path: Path | None = None) -> bool:
