@@ -48,7 +48,12 @@ def listed(lines: list[str]) -> list[str]:
 
 
 def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = [line if line.lstrip().startswith((">>>", "...")) else literal(line) for line in listed(lines)]
+    """Write a docstring anew, its examples as they are."""
+    made, example = [], False
+    for line in listed(lines):
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        made.append(line if example else literal(line))
+    lines[:] = made
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -5,6 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from effnet_lib.apps.gallery.findings import sentences
 from effnet_lib.artefacts import all_artefacts
 from effnet_lib.core import paths
 from effnet_lib.study.profiles import PROFILES
@@ -18,6 +19,7 @@ SECTIONS = {
     "In depth": ["running", "data", "scale", "performance", "fuzzing"],
     "Build on it": ["adding", "api/index", "contributing", "security", "changelog"],
 }
+FINDINGS = "<!-- findings -->"  # where index.md has them
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
 
 
@@ -29,8 +31,10 @@ def write(folder: Path) -> None:
         (folder / page).write_text(linked((paths.ROOT / name).read_text(encoding="utf-8"), "."), encoding="utf-8")
     for picture in DOCS.glob("*.svg"):
         (folder / picture.name).write_bytes(picture.read_bytes())
-    with (folder / "index.md").open("a", encoding="utf-8") as index:
-        index.write(_lists(folder))
+    index = folder / "index.md"
+    found = "\n".join(f"- {linked(one, '.')}" for one in sentences())
+    text = index.read_text(encoding="utf-8").replace(FINDINGS, found)
+    index.write_text(text + _lists(folder), encoding="utf-8")
 
 
 def _lists(folder: Path) -> str:

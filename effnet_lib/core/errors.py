@@ -65,7 +65,11 @@ class Diverged(RunFailed):
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """Return a hint that names the valid entry nearest to `name`, where that is a string, and all valid ones."""
+    """Return a hint that names the valid entry nearest to `name`, where that is a string, and all valid ones.
+
+    >>> nearest("fig33", ["fig3", "table2"])
+    'one of fig3, table2 (did you mean fig3?)'
+    """
     valid = list(valid)
     close = difflib.get_close_matches(name[:SHOWN], valid, n=1, cutoff=0.5) if isinstance(name, str) else []
     listed = ", ".join(valid)

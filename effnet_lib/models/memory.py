@@ -46,6 +46,11 @@ def training_bytes(
 
     Raises:
         ParameterError: an unknown precision or optimiser.
+
+    >>> import effnet_lib as eff
+    >>> b0 = eff.published("b0")
+    >>> [round(eff.training_bytes(b0, batch) / 2**30, 1) for batch in (1, 32)]
+    [0.4, 3.0]
     """
     if optimiser not in STATE:
         raise ParameterError("optimiser", optimiser, " or ".join(STATE))

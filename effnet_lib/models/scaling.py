@@ -64,6 +64,9 @@ def compound(phi: float, alpha: float = ALPHA, beta: float = BETA, gamma: float 
     Raises:
         ParameterError: an alpha, beta or gamma that is not from 1 to 100; a phi that is not from -100 to 100, or whose
             multipliers are none that `Scaling` takes.
+
+    >>> compound(1.0, alpha=1.3)
+    Scaling(depth=1.3, width=1.1, resolution=1.15)
     """
     if not _is_real(phi) or not -MAX_PHI <= phi <= MAX_PHI:
         raise ParameterError("phi", phi, f"a number from -{MAX_PHI} to {MAX_PHI}")

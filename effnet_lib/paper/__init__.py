@@ -44,6 +44,9 @@ def table(number: int) -> pd.DataFrame:
 
     Raises:
         ParameterError: any other number.
+
+    >>> table(1)["resolution"].tolist()
+    [224, 112, 112, 56, 28, 14, 14, 7, 7]
     """
     source = _source(number)
     kinds = {"string": source.text, "int64": source.whole, "Int64": source.gaps}

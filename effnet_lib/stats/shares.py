@@ -16,6 +16,10 @@ def clopper_pearson(count: int, n: int, level: float = 0.95) -> tuple[float, flo
 
     Raises:
         ParameterError: there are no networks, or more counted than there are.
+
+    >>> low, high = clopper_pearson(9, 10)
+    >>> round(low, 2), round(high, 2)
+    (0.55, 1.0)
     """
     if n < 1:
         raise ParameterError("n", n, "a whole number of at least 1")

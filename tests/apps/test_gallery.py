@@ -15,13 +15,12 @@ import pytest
 from PIL import Image
 
 from effnet_lib.apps import cli
-from effnet_lib.apps.gallery import evidence, notebook_pages, readme
+from effnet_lib.apps.gallery import evidence, notebook_pages
 from effnet_lib.apps.gallery import site as pages
-from effnet_lib.apps.gallery.evidence import collect, question
+from effnet_lib.apps.gallery.evidence import question
 from effnet_lib.apps.gallery.provenance import strangers
 from effnet_lib.apps.gallery.site import build
 from effnet_lib.artefacts import all_artefacts, artefact
-from effnet_lib.core import paths
 from effnet_lib.core.errors import StoreError
 from effnet_lib.report.figures import style
 from effnet_lib.stats.claims import PROTOCOL
@@ -301,35 +300,6 @@ def test_a_formula_that_cannot_be_set_stays_readable():
 def test_an_artefact_is_described_by_its_own_words():
     for module in all_artefacts().values():
         assert 20 < len(question(module)) < 200 and "\n" not in question(module)
-
-
-# The README ---------------------------------------------------------------------------------------------------
-
-
-def test_the_readme_has_the_table_of_what_ships(monkeypatch):
-    monkeypatch.setenv("EFFNET_PUBLISHED", str(paths.ROOT / "figures/published"))
-    text = (paths.ROOT / "README.md").read_text()
-    assert readme.renewed(text) == text, "`effnet gallery --readme` renews the table"
-
-
-def test_the_table_says_what_when_where_and_the_verdict(folder):
-    (row,) = [line for line in readme.table().splitlines() if "`make fig8`" in line]
-    assert (
-        "[Figure 8](notebooks/fig8_scaling_methods.ipynb)" in row
-        and "Compound scaling beats every single dimension" in row
-    )
-    assert "5 seeds, 2020-01-01, a processor; claims: 1 holds" in row
-    assert len(readme.table().splitlines()) == 2 + len(collect())
-
-
-@pytest.mark.parametrize(
-    "text", ["no markers", f"{readme.BEGIN}\n{readme.BEGIN}\n{readme.END}", readme.END + readme.BEGIN]
-)
-def test_a_readme_without_markers_is_left_alone(text, tmp_path):
-    (tmp_path / "README.md").write_text(text)
-    with pytest.raises(StoreError, match="once each"):
-        readme.renew(tmp_path / "README.md")
-    assert (tmp_path / "README.md").read_text() == text
 
 
 def test_devices_of_a_table_are_listed_once():

@@ -92,6 +92,9 @@ def scale(
 
     Raises:
         ParameterError: a base_image_size that is none; a scaled network beyond the limits of `RoundingRule`.
+
+    >>> scale(Scaling(resolution=240 / 224)).px
+    240
     """
     stem, head = (rule.end(channels, scaling.width) for channels in (STEM, HEAD))
     image_size = rule.image_size(base_image_size, scaling.resolution)
@@ -126,6 +129,9 @@ def published(name: str, classes: int = 1000, rule: RoundingRule = REFERENCE) ->
 
     Raises:
         ParameterError: any other name.
+
+    >>> published("b3").px
+    300
     """
     table = {row.name: row for row in PUBLISHED}
     if name not in table:
