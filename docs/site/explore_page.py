@@ -12,6 +12,10 @@ from effnet_lib.apps import explore
 from effnet_lib.core import paths
 
 PHI = 3.0
+UPLOAD = (
+    "<p><i>A button to choose a picture, and below it the three networks' answers; both need a kernel. "
+    'Such maps of two photographs stand with <a href="artefacts/table7.html">Table 7</a>.</i></p>'
+)
 
 
 def write(path: Path) -> None:
@@ -22,6 +26,8 @@ def write(path: Path) -> None:
             cell.source = linked(cell.source, "notebooks")
         elif "explorer.box" in cell.source:
             cell.outputs = _outputs()
+        elif "pictures.box" in cell.source:
+            cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": UPLOAD})]
     nbformat.write(made, path)
 
 

@@ -1,6 +1,7 @@
 """The site's pages of prose: links lead to pages, and what no page shows is named."""
 
 import importlib
+import runpy
 
 import pytest
 
@@ -47,3 +48,10 @@ def test_every_page_is_listed_once_and_new_ones_come_last(pages, tmp_path):
 def test_the_lists_name_no_page_twice(pages):
     named = [name for names in pages.SECTIONS.values() for name in names]
     assert len(named) == len(set(named)) > 10
+
+
+def test_a_folder_that_make_docs_did_not_make_is_left_alone(tmp_path, capsys):
+    build = runpy.run_path(str(paths.ROOT / "docs/site/__main__.py"))["build"]
+    (tmp_path / "html").mkdir()
+    assert build(tmp_path) == 2 and "left alone" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["html"]

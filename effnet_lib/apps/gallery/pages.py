@@ -33,7 +33,7 @@ class Pages:
     def __init__(self, folder: Path, templates: Path | None = None):
         self.folder = folder
         own = resources.files(__package__) / "templates"
-        loaders = [jinja2.FileSystemLoader(templates)] if templates else []
+        loaders: list[jinja2.BaseLoader] = [jinja2.FileSystemLoader(templates)] if templates else []
         loaders.append(jinja2.FunctionLoader(lambda name: (own / name).read_text(encoding="utf-8")))
         self.jinja = jinja2.Environment(
             loader=jinja2.ChoiceLoader(loaders),
