@@ -9,7 +9,7 @@ LIBRARY = Path(eff.__file__).parent
 
 
 def packages() -> dict[str, list[str]]:
-    """Return the modules of each package, in the order in which they import each other: apps first, core last."""
+    """Return the modules of each package."""
     found = {path.parent.name: path.parent for path in sorted(LIBRARY.glob("*/__init__.py"))}
     return {name: _modules(folder) for name, folder in found.items()}
 
@@ -74,9 +74,14 @@ def _entry(name: str) -> tuple[str, str]:
     return f":py:{role}:`eff.{name} <{where}>`", literal((inspect.getdoc(thing) or "").split("\n")[0])
 
 
+# What a module says of itself in __all__ is not asked: timm's registry writes one into those that register a network.
+OPTIONS = "   :members:\n   :ignore-module-all:\n   :show-inheritance:\n"
+
+
 def _page(name: str, modules: list[str]) -> str:
-    parts = [f"{name}\n{'=' * len(name)}\n", f".. automodule:: effnet_lib.{name}\n   :members:\n"]
+    """Return a package's page: its own words and names, then a section a module."""
+    parts = [f"{name}\n{'=' * len(name)}\n\n.. automodule:: effnet_lib.{name}\n{OPTIONS}"]
     for module in modules[1:]:
         short = module.removeprefix(f"effnet_lib.{name}.")
-        parts.append(f"{short}\n{'-' * len(short)}\n\n.. automodule:: {module}\n   :members:\n   :show-inheritance:\n")
+        parts.append(f"{short}\n{'-' * len(short)}\n\n.. automodule:: {module}\n{OPTIONS}")
     return "\n".join(parts)
