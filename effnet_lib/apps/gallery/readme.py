@@ -12,7 +12,7 @@ from ...study.registry import Artefact
 from .evidence import Evidence, collect, question
 from .findings import sentences
 
-WIDE = "&nbsp;" * 28  # in the head of a column whose pictures would shrink beside long words
+WIDE = "&nbsp;" * 22  # in the head of a column whose pictures would shrink beside long words
 BLOCKS = ("findings", "artefacts")
 WORDS = {HOLDS: "holds", CONTRADICTED: "contradicted", SMALLER: "smaller than delta", NOT_ENOUGH: "open"}
 THUMBNAILS = "docs/thumbnails"
