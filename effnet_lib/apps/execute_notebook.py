@@ -25,6 +25,8 @@ from ..core.last_resort import Unexpected, unexpected
 from ..core.signals import Stopped
 from ..core.user_paths import current_folder
 from ..measure.maps.cam import MapError
+from ..runs.progress.here import here
+from ..runs.progress.relay import following
 
 OURS = {  # need no kind before them
     kind.__name__ for kind in (EffnetError, ParameterError, DataError, StoreError, RunFailed, Diverged, MapError)
@@ -72,23 +74,24 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
 
 def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
     """Execute a notebook into a file aside, in the caller's folder. Raises RunFailed for whatever ends it."""
-    here = current_folder()
+    folder = current_folder()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     prepare()
     try:
-        papermill.execute_notebook(
-            str(paths.notebooks_root() / aside.name),
-            str(aside),
-            parameters=dict(parameters),
-            kernel_name="python3",
-            progress_bar=False,
-            stdout_file=sys.stdout,
-            cwd=str(here),
-            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
-        )
+        with following(aside.with_name("progress.jsonl"), progress := here()):
+            papermill.execute_notebook(
+                str(paths.notebooks_root() / aside.name),
+                str(aside),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=progress.stream,
+                cwd=str(folder),
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
+            )
     except PapermillExecutionError as error:
         if debugging():
             print("\n".join(error.traceback), file=sys.stderr)
