@@ -1,8 +1,9 @@
 """Execute runs one after the other in this process."""
 
+from functools import partial
+
 from ...core import signals
 from ...training.monitor import Monitor
-from ..run_spec import RunSpec
 from ..sweep_state import Sweep
 from ..worker import execute
 
@@ -17,15 +18,10 @@ def run(sweep: Sweep) -> None:
         for number, spec in enumerate(sweep.todo, 1):
             if sweep.fits(spec) and not signals.asked():
                 fitted = sweep.fitted(spec)
-                monitor = _monitor(sweep, {spec: fitted}, len(sweep.todo) - number)
+                look = partial(sweep.look, {spec: fitted}, len(sweep.todo) - number)
+                look()  # before the data are read
+                monitor = Monitor(sweep.deadline, lambda *_, look=look: look(), lambda *_, look=look: look())
                 how = execute(fitted, sweep.dataset_of(spec), sweep.store, sweep.options.execution, monitor)
                 sweep.ended(spec, how, fitted)
     finally:
         torch.set_num_threads(threads)
-
-
-def _monitor(sweep: Sweep, running: dict[RunSpec, RunSpec], pending: int) -> Monitor:
-    def look(*_: object) -> None:
-        sweep.look(running, pending)
-
-    return Monitor(sweep.deadline, look, look)

@@ -30,9 +30,9 @@ class Standing:
     rest: float = 10.0
 
     def words(self) -> str:
-        """Return what is being done and how long it takes."""
+        """Return how long it takes and what is being done, that first which a narrow terminal is to show."""
         left = "" if self.left is None else f"about {time_words(self.left)} left"
-        return ", ".join(filter(None, (self.now, left)))
+        return ", ".join(filter(None, (left, self.now)))
 
     def line(self) -> str:
         """Return all of it as one line."""
@@ -63,7 +63,8 @@ class Tally:
 
 def running_words(running: Sequence[tuple[str, int | None, int]], pending: int) -> str:
     """Return the words for the runs that are trained now, (name, whole epochs done or None, epochs), and the others."""
-    named = [name if epoch is None else f"{name} epoch {epoch} of {epochs}" for name, epoch, epochs in running[:NAMED]]
+    named = [name if epoch is None else f"{name} {epoch}/{epochs}" for name, epoch, epochs in running[:NAMED]]
+    unit = " epochs" if any(epoch is not None for _, epoch, _ in running[:NAMED]) else ""
     if len(running) > NAMED:
-        named.append(f"{len(running) - NAMED} more")
-    return f"{len(running)} running" + (f" ({', '.join(named)})" if named else "") + f", {pending} pending"
+        unit += f", {len(running) - NAMED} more"
+    return f"{len(running)} running" + (f" ({', '.join(named)}{unit})" if named else "") + f", {pending} pending"

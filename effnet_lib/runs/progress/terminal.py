@@ -1,5 +1,6 @@
 """Progress in a terminal: one live line, above which what is said scrolls by."""
 
+import shutil
 import threading
 from typing import Any, TextIO
 
@@ -7,6 +8,8 @@ from tqdm import tqdm
 
 from .face import Progress
 from .standing import Standing, Tally
+
+FORMAT = "{desc} |{bar:12}| {words}"
 
 
 class _Bar(tqdm):
@@ -48,15 +51,13 @@ class Live(Progress):
         self.write(line + "\n")
 
     def write(self, text: str) -> int:
-        """Print text above the live line, which waits for the end of a line that is begun."""
+        """Print text in place of the live line, which what is shown next brings back."""
         with self._lock:
             if self._bar is not None and self._whole:
                 self._bar.clear()
             self.terminal.write(text)
             self.terminal.flush()
             self._whole = text.endswith("\n") if text else self._whole
-            if self._bar is not None and self._whole:
-                self._bar.refresh()
         return len(text)
 
     def flush(self) -> None:
@@ -67,8 +68,9 @@ class Live(Progress):
         """Renew the live line."""
         with self._lock:
             if self._bar is None:
-                how: dict[str, Any] = {"bar_format": "{desc} |{bar:12}| {words}", "dynamic_ncols": True}
-                self._bar = _Bar(total=1.0, file=self.terminal, leave=False, mininterval=0, **how)
+                self._bar = _Bar(total=1.0, file=self.terminal, bar_format=FORMAT, leave=False, nrows=2, delay=1)
+                self._bar.delay = 0  # it is drawn below, once it has its words
+            self._bar.ncols = shutil.get_terminal_size().columns - 1  # of a terminal without a size: 79
             self._bar.n = min(1.0, standing.done / max(1e-9, standing.total))
             self._bar.desc, self._bar.words = standing.head, standing.words()
             if self._whole:
