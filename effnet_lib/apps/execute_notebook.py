@@ -25,7 +25,7 @@ from ..core.last_resort import Unexpected, unexpected
 from ..core.signals import Stopped
 from ..core.user_paths import current_folder
 from ..measure.maps.cam import MapError
-from ..runs.progress.here import here
+from ..runs.progress.here import here as face
 from ..runs.progress.relay import following
 
 OURS = {  # need no kind before them
@@ -74,22 +74,22 @@ def run_notebook(name: str, parameters: Mapping[str, Any], figures: Path | None 
 
 def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
     """Execute a notebook into a file aside, in the caller's folder. Raises RunFailed for whatever ends it."""
-    folder = current_folder()
+    here = current_folder()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     prepare()
     try:
-        with following(aside.with_name("progress.jsonl"), progress := here()):
+        with following(aside.with_name("progress.jsonl"), face()) as stream:
             papermill.execute_notebook(
                 str(paths.notebooks_root() / aside.name),
                 str(aside),
                 parameters=dict(parameters),
                 kernel_name="python3",
                 progress_bar=False,
-                stdout_file=progress.stream,
-                cwd=str(folder),
+                stdout_file=stream,
+                cwd=str(here),
                 extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
             )
     except PapermillExecutionError as error:

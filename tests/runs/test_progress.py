@@ -166,7 +166,18 @@ def test_a_kernel_passes_everything_on(tmp_path, monkeypatch):
 
 def followers() -> list[threading.Thread]:
     """The threads that follow a kernel."""
-    return [thread for thread in threading.enumerate() if "_follow" in thread.name]
+    return [thread for thread in threading.enumerate() if "(follow)" in thread.name]
+
+
+def test_what_a_kernel_prints_stands_after_what_it_has_shown_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay, "GLANCE", 1e9)  # nobody looks by itself
+    path, screen = tmp_path / "progress", Terminal()
+    with relay.following(path, terminal.Live(screen)) as stream:
+        for number in (1, 2):
+            relay.Relay(path).show(AT)
+            relay.Relay(path).ended(f"{number} of 2: stored", True)
+            stream.write(f"{number} records\n")
+    assert screen.rows == ["1 of 2: stored", "1 records", "2 of 2: stored", "2 records", ""] and not followers()
 
 
 def test_whoever_looks_on_is_let_go_where_the_kernel_dies(tmp_path):
@@ -214,3 +225,13 @@ def test_runs_that_are_refused_before_anything_is_read_are_counted(store, tiny_d
     sweep.finish()
     assert seen.events[-1].line().startswith("0 runs trained and stored, 1 failed, 1 not finished")
     assert STORED not in seen.events[0][0]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_no_run_fails_because_nobody_looks_on(store, tiny_data, tiny_spec, workers):
+    class Gone(Recorded):
+        def show(self, standing):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    report = run_all([tiny_spec], lambda spec: tiny_data, store, SweepOptions(workers, say=Gone()))
+    assert report.stored == [tiny_spec] and store.failure(tiny_spec.key) is None

@@ -56,36 +56,65 @@ def _tell(event: list, face: Progress) -> None:
             face.finish(Tally(**tally) if tally else None)
 
 
-def _follow(path: Path, face: Progress, over: threading.Event) -> None:
-    """Show what comes, to the end of what was there when it was over; half a line of a kernel that died is left."""
-    rest, last = b"", False
-    # Where this output is closed, the main thread meets that with a line of its own.
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        while not last:
-            last = over.wait(GLANCE)
-            *lines, rest = (rest + file.read()).split(b"\n")
+class Follower:
+    """Show on a face what a kernel passes on, as it comes. Also a file: text that comes later stands later."""
+
+    def __init__(self, path: Path, face: Progress):
+        self.face, self._half, self._lock = face, b"", threading.Lock()
+        self._file = open(path, "rb")  # noqa: SIM115 (closed with the follower)
+
+    def drain(self) -> None:
+        """Show what has come; half a line of a kernel that died is left."""
+        with self._lock:
+            *lines, self._half = (self._half + self._file.read()).split(b"\n")
             for line in lines:
-                _tell(json.loads(line), face)
+                _tell(json.loads(line), self.face)
+
+    def write(self, text: str) -> None:
+        """Write text after what has come before it."""
+        self.drain()
+        self.face.stream.write(text)
+
+    def flush(self) -> None:
+        """Hold nothing back."""
+        self.face.stream.flush()
+
+    def follow(self, over: threading.Event) -> None:
+        """Show what comes until it is over."""
+        with contextlib.suppress(OSError):  # of a closed output, which the main thread meets with a line of its own
+            while not over.wait(GLANCE):
+                self.drain()
+
+    def close(self) -> None:
+        """Show what came last, and end the live line."""
+        try:
+            self.drain()
+        finally:
+            self._file.close()
+            self.face.finish()
 
 
 @contextlib.contextmanager
-def following(path: Path, face: Progress) -> Iterator[None]:
+def following(path: Path, face: Progress) -> Iterator[Follower]:
     """Show on a face what the kernels that are started meanwhile have to show; afterwards nothing of it goes on.
 
     Args:
         path: Of the file between them, which is made.
+
+    Yields:
+        The file that other text is written to meanwhile.
     """
     path.touch()
-    over, before = threading.Event(), os.environ.get(VARIABLE)
-    thread = threading.Thread(target=_follow, args=(path, face, over), daemon=True)
+    follower, over, before = Follower(path, face), threading.Event(), os.environ.get(VARIABLE)
+    thread = threading.Thread(target=follower.follow, args=(over,), daemon=True)
     os.environ[VARIABLE] = str(path)
     thread.start()
     try:
-        yield
+        yield follower
     finally:
         over.set()
         try:
-            thread.join()  # what was said last is shown before the face takes its live line away
+            thread.join()
         finally:
-            face.finish()
             os.environ.pop(VARIABLE) if before is None else os.environ.__setitem__(VARIABLE, before)
+            follower.close()
