@@ -1,7 +1,7 @@
 """Where work stands, and what it came to: numbers and the words for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ...core.text import time_words
 
@@ -50,8 +50,9 @@ class Tally:
     who: str = ""
 
     def __add__(self, other: "Tally") -> "Tally":
-        mine, theirs = ([getattr(one, part.name) for part in fields(Tally)[:-1]] for one in (self, other))
-        return Tally(*map(sum, zip(mine, theirs, strict=True)), other.who or self.who)
+        stored, failed = self.stored + other.stored, self.failed + other.failed
+        unfinished, seconds = self.unfinished + other.unfinished, self.seconds + other.seconds
+        return Tally(stored, failed, unfinished, seconds, other.who or self.who)
 
     def line(self) -> str:
         """Return it as one line."""
