@@ -43,7 +43,7 @@ class Pace:
         """
         notes = {spec: note(self.store, executed.key) for spec, executed in running.items()}
         done = sum(one.share for one in notes.values() if one)
-        names = [(spec.key[:8], one and one.epoch, spec.recipe.epochs) for spec, one in notes.items()]
+        names = [(spec.key[:8], one.epoch if one else None, spec.recipe.epochs) for spec, one in notes.items()]
         stored, failed = counted
         head = f"{stored} of {self.total} stored" + (f", {failed} failed" if failed else "")
         now = running_words(names, pending)

@@ -191,7 +191,8 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
 def _follow(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", _say: Say) -> str:
     from ..core.errors import one_line
     from ..runs.worker import PAUSED, STORED
-    from ..training.trainer import Monitor, Paused, train
+    from ..training.monitor import Monitor
+    from ..training.trainer import Paused, train
 
     try:
         if group.begins():

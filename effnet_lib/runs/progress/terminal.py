@@ -4,7 +4,7 @@ import shutil
 import threading
 from typing import Any, TextIO
 
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from .face import Progress
 from .standing import Standing, Tally
