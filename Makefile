@@ -119,10 +119,14 @@ $(STAMP): requirements.lock pyproject.toml
 	@if [ -n "$(RENEW)" ] || ! $(BIN)/python -c '$(CHECK)' 2>/dev/null || ! $(BIN)/python -m pip -V >/dev/null 2>&1; then \
 	  echo 'Setting up .venv: once, 7 GB, one to five minutes.'; $(INTERPRETER) -m venv --clear $(VENV); fi
 	@set -e; if uv --version >/dev/null 2>&1; then \
-	  uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; \
-	  uv pip install --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	  echo 'Installing what requirements.lock lists, with uv.'; \
+	  uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; \
+	  echo 'Installing this project into .venv.'; \
+	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
-	  $(BIN)/python -m pip install --compile --require-hashes -r requirements.lock; \
-	  $(BIN)/python -m pip install --no-deps --no-build-isolation -e .; \
+	  echo 'Installing what requirements.lock lists, with pip, which says nothing meanwhile.'; \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --compile --require-hashes -r requirements.lock; \
+	  echo 'Installing this project into .venv.'; \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@

@@ -106,6 +106,7 @@ def check(args: Namespace) -> int:
 def queue(args: Namespace) -> int:
     """Work through pending runs inside a budget."""
     from ..artefacts import all_artefacts
+    from ..runs.progress.here import here
     from ..runs.sweep import SweepOptions
     from ..study.parameters import resolve
     from ..study.queue import work
@@ -119,7 +120,7 @@ def queue(args: Namespace) -> int:
             raise ParameterError("artefact", name, nearest(name, plans))
     device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
     execution = Execution(device, args.step, gpu_share=args.gpu_share)
-    options = SweepOptions(args.workers, execution, args.budget, args.executor, say)
+    options = SweepOptions(args.workers, execution, args.budget, args.executor, here())
     report = work(_study(args), args.artefact, options)
     say(
         f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "
@@ -131,6 +132,7 @@ def queue(args: Namespace) -> int:
 def train(args: Namespace) -> int:
     """Train one network."""
     from ..models.scaling import Scaling
+    from ..runs.progress.here import here
     from ..study.parameters import resolve
     from ..study.ranges import check_options
     from ..study.single_run import Wanted, plan, train_one
@@ -145,7 +147,7 @@ def train(args: Namespace) -> int:
     study, scaling = _study(args), Scaling(**factors) if factors else None
     same = {name: getattr(args, name) for name in ("model", "phi", "seed", "epochs", "batch", "minival", "micro_batch")}
     spec = plan(study, Wanted(scaling=scaling, **same))
-    train_one(spec, study, execution, math.inf if args.budget is None else args.budget, say)
+    train_one(spec, study, execution, math.inf if args.budget is None else args.budget, here())
     return 0
 
 

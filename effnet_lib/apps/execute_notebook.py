@@ -25,6 +25,8 @@ from ..core.last_resort import Unexpected, unexpected
 from ..core.signals import Stopped
 from ..core.user_paths import current_folder
 from ..measure.maps.cam import MapError
+from ..runs.progress.here import here as face
+from ..runs.progress.relay import following
 
 OURS = {  # need no kind before them
     kind.__name__ for kind in (EffnetError, ParameterError, DataError, StoreError, RunFailed, Diverged, MapError)
@@ -79,16 +81,17 @@ def _execute(aside: Path, parameters: Mapping[str, Any]) -> None:
 
     prepare()
     try:
-        papermill.execute_notebook(
-            str(paths.notebooks_root() / aside.name),
-            str(aside),
-            parameters=dict(parameters),
-            kernel_name="python3",
-            progress_bar=False,
-            stdout_file=sys.stdout,
-            cwd=str(here),
-            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
-        )
+        with following(aside.with_name("progress.jsonl"), face()) as stream:
+            papermill.execute_notebook(
+                str(paths.notebooks_root() / aside.name),
+                str(aside),
+                parameters=dict(parameters),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=stream,
+                cwd=str(here),
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings would stand beside our one line
+            )
     except PapermillExecutionError as error:
         if debugging():
             print("\n".join(error.traceback), file=sys.stderr)

@@ -48,7 +48,10 @@ def run_all(
         for dataset in {dataset_of(spec) for spec in sweep.todo if sweep.fits(spec)}:
             content_fingerprint(dataset)  # missing or other data are said once, not run by run
         with signals.listening():
-            _executor(options)(sweep)
+            try:
+                _executor(options)(sweep)
+            finally:
+                sweep.finish()
             signals.check()
     sweep.report.left = [spec for spec in todo if not sweep.report.knows(spec)]
     return sweep.report

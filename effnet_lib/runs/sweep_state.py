@@ -2,15 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from ..data.datasets import DataSet
 from ..models.memory import largest_batch
 from ..training.execution import Execution
+from .progress.face import Progress, shown
+from .progress.here import here
+from .progress.standing import Tally
 from .run_spec import RunSpec
 from .run_store import RunStore
+from .sweep_pace import Pace
 from .worker import BUSY, FAILED, PAUSED, STORED
 
 # Half an epoch more for what the estimate leaves out: reading the data, and a machine that got busier.
@@ -28,7 +32,7 @@ class SweepOptions:
         execution: How each run is executed.
         budget: Seconds. No run starts whose first epoch would pass it, and a running one pauses between steps.
         executor: "local" or "ray".
-        say: Takes each line of progress.
+        say: Takes each line of progress; a `Progress`, which the default is, also shows what is running between them.
         estimate: Returns the seconds that a run takes.
     """
 
@@ -36,7 +40,7 @@ class SweepOptions:
     execution: Execution = field(default_factory=Execution)
     budget: float = math.inf
     executor: str = "local"
-    say: Callable[[str], None] = print
+    say: Callable[[str], None] = field(default_factory=here)
     estimate: Callable[[RunSpec], float] = lambda spec: 0.0
 
 
@@ -70,6 +74,10 @@ class Sweep:
     deadline: float = math.inf
     report: Report = field(default_factory=Report)
 
+    def __post_init__(self) -> None:
+        self.progress: Progress = shown(self.options.say)
+        self.pace = Pace(self.todo, self.store, self.options.estimate)
+
     def fits(self, spec: RunSpec) -> bool:
         """Say whether a run may start now."""
         return time.monotonic() + FIRST_EPOCH * self.options.estimate(spec) / spec.recipe.epochs <= self.deadline
@@ -97,7 +105,7 @@ class Sweep:
         micro = largest_batch(spec.arch, batch, gpu_bytes, recipe.precision, recipe.optimiser, bool(recipe.ema))
         if micro == batch:
             return spec
-        self.options.say(
+        self.progress(
             f"{spec.key[:8]}: a batch of {batch} does not fit in {gpu_bytes / 2**30:.1f} GiB; gradients are "
             f"accumulated over micro-batches of {micro} images, whose batch-norm statistics they are"
         )
@@ -111,16 +119,29 @@ class Sweep:
         failure = self.store.failure((executed or spec).key) if how == FAILED else None
         reason = f" ({failure or 'the reason could not be noted'})" if how == FAILED else ""
         done = f"{len(self.report.stored)} of {len(self.todo)}"
-        self.options.say(f"{done}: {spec.key[:8]} {spec.arch.px} px seed {spec.seed}: {how}{took}{reason}")
+        self.pace.ended(spec, record)
+        line = f"{done}: {spec.key[:8]} {spec.arch.px} px seed {spec.seed}: {how}{took}{reason}"
+        self.progress.ended(line, how == STORED)
 
-    def heartbeat(self, running: list[RunSpec], pending: int) -> None:
-        """Say what is running, how many runs are `pending`, and how long it may take."""
-        left = sum(self.options.estimate(spec) for spec in self.todo if spec not in self.report.stored)
-        names = ", ".join(spec.key[:8] for spec in running)
-        self.options.say(
-            f"{len(self.report.stored)} of {len(self.todo)} stored, {len(running)} running ({names}), "
-            f"{pending} pending, about {left / max(1, self.options.workers or len(running)) / 60:.0f} min of work left"
+    def look(self, running: Mapping[RunSpec, RunSpec], pending: int) -> None:
+        """Show, if it is time to look, where the sweep stands.
+
+        Args:
+            running: Each run that is trained now, with what is executed of it: perhaps in smaller micro-batches.
+            pending: How many have not begun.
+        """
+        stored, failed = len(self.report.stored), len(self.report.failed)
+        self.progress.look(
+            lambda: self.pace.standing(running, pending, (stored, failed), self.options.workers or len(running))
         )
+
+    def finish(self) -> None:
+        """Show what the sweep came to."""
+        stored, failed, workers = len(self.report.stored), len(self.report.failed), self.options.workers
+        where = {"local": f"on {self.options.execution.device}", "ray": "on a cluster"}[self.options.executor]
+        who = f"by {workers} worker{'' if workers == 1 else 's'} {where}" if workers else where
+        unfinished, seconds = self.pace.total - stored - failed, time.monotonic() - self.pace.began
+        self.progress.finish(Tally(stored, failed, unfinished, seconds, who))
 
 
 @cache

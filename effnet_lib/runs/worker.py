@@ -2,9 +2,9 @@
 
 import contextlib
 import json
-import math
 import os
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ..core.atomic_write import write_aside
 from ..core.errors import EffnetError, one_line
 from ..data.datasets import DataSet, content_fingerprint
 from ..training.execution import Execution
+from ..training.monitor import Monitor
 from .packing import pack_bits
 from .provenance import full_precision, provenance
 from .run_spec import RunSpec
@@ -30,7 +31,7 @@ def execute(
     dataset: DataSet,
     store: RunStore,
     execution: Execution | None = None,
-    deadline: float = math.inf,
+    monitor: Monitor | None = None,
     group: "Group | None" = None,
 ) -> str:
     """Execute one run unless it is stored or running elsewhere.
@@ -38,7 +39,7 @@ def execute(
     A failure is noted in the store with its reason in one line. A noted signal (`signals.listening`) pauses the run.
 
     Args:
-        deadline: time.monotonic() seconds at which it pauses.
+        monitor: Who watches it, and the time.monotonic() seconds at which it pauses.
         group: The processes that train it together, this one their leader.
 
     Returns:
@@ -46,7 +47,7 @@ def execute(
     """
     try:
         with store.lock(spec.key).acquire(timeout=0.2):  # `is_running` holds it for an instant
-            return _locked(spec, dataset, store, execution or Execution(), deadline, group)
+            return _locked(spec, dataset, store, execution or Execution(), monitor or Monitor(), group)
     except Timeout:
         return BUSY
     except OSError as error:  # neither lock nor record can be read any more
@@ -76,8 +77,31 @@ def _note(store: RunStore, key: str) -> Path:
     return store.root / "running" / f"{key}.json"
 
 
+@dataclass(frozen=True)
+class Note:
+    """What a run that is trained says of itself: whole epochs done, epochs in all, seconds trained."""
+
+    epoch: int
+    epochs: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return min(1.0, self.epoch / max(1, self.epochs))
+
+
+def note(store: RunStore, key: str) -> Note | None:
+    """Return what a run says of itself; None where it says nothing (any more), or a cluster's node knows it."""
+    try:
+        body = json.loads(_note(store, key).read_bytes())
+        return Note(int(body["epoch"]), int(body["epochs"]), float(body["seconds"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _locked(
-    spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, deadline: float, group: "Group | None"
+    spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, monitor: Monitor, group: "Group | None"
 ) -> str:
     stored = store.get(spec.key) is not None
     _tidy(store, spec.key, stored)
@@ -86,14 +110,15 @@ def _locked(
     import torch
 
     from ..training.distributed import Group
-    from ..training.trainer import Monitor, Paused, train
+    from ..training.trainer import Paused, train
 
-    note, path = _note(store, spec.key), store.checkpoint(spec.key)
+    path = store.checkpoint(spec.key)
     began = time.time()
 
     def progress(epoch: int, epochs: int, seconds: float) -> None:
         body = {"pid": os.getpid(), "epoch": epoch, "epochs": epochs, "seconds": seconds, "began": began}
-        write_aside(note, json.dumps(body).encode())
+        write_aside(_note(store, spec.key), json.dumps(body).encode())
+        monitor.progress(epoch, epochs, seconds)
 
     try:
         progress(0, spec.recipe.epochs, 0.0)
@@ -101,7 +126,7 @@ def _locked(
         group = group or Group()
         group.begins(True)
         full_precision()
-        trained = train(spec, dataset, path, execution, Monitor(deadline, progress), group)
+        trained = train(spec, dataset, path, execution, replace(monitor, progress=progress), group)
         store.keep_weights(spec.key, trained.weights)
         result = trained.result | {"correct": pack_bits(trained.correct)}
         made = provenance(execution.device, torch.get_num_threads(), fingerprint)
@@ -116,4 +141,4 @@ def _locked(
         store.fail(spec.key, one_line(error))
         return FAILED
     finally:
-        note.unlink(missing_ok=True)
+        _note(store, spec.key).unlink(missing_ok=True)

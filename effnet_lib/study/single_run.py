@@ -21,6 +21,7 @@ from .profiles import UNSCALED
 from .scaled_model import SINGLE
 
 if TYPE_CHECKING:
+    from ..runs.progress.face import Progress
     from ..training.distributed import Group
 
 Say = Callable[[str], None]
@@ -134,6 +135,7 @@ def train_one(spec: RunSpec, study: Study, execution: Execution, budget: float =
         RunFailed: with the reason, StoreError and DataError before any work, Stopped, with a checkpoint, after SIGINT
             or SIGTERM.
     """
+    from ..runs.progress.face import shown
     from ..runs.sweep_state import USABLE
     from ..runs.worker import BUSY, FAILED, PAUSED
     from ..training.distributed import joined
@@ -145,14 +147,14 @@ def train_one(spec: RunSpec, study: Study, execution: Execution, budget: float =
     deadline = time.monotonic() + budget
     # A job scheduler signals every process, and then torchrun, which was signalled too, signals its own once more.
     patient = "WORLD_SIZE" in os.environ
-    with signals.listening(patient), joined(execution.device) as (group, device):
+    with signals.listening(patient), joined(execution.device) as (group, device), shown(say) as progress:
         execution, gpu_bytes = replace(execution, device=device), None
         if execution.kind == "cuda":
             import torch
 
             gpu_bytes = int(USABLE * torch.cuda.mem_get_info(device)[1])
         spec = divided(spec, group.world, gpu_bytes)
-        how = (_lead if group.leads else _follow)(spec, study, execution, deadline, group, say)
+        how = (_lead if group.leads else _follow)(spec, study, execution, deadline, group, progress)
         signals.check()
     if how == FAILED:
         raise RunFailed(f"{spec.key[:12]}: {study.store.failure(spec.key) or 'its reason stands above'}")
@@ -163,8 +165,9 @@ def train_one(spec: RunSpec, study: Study, execution: Execution, budget: float =
     return how
 
 
-def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", say: Say) -> str:
+def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", say: "Progress") -> str:
     from ..data.datasets import content_fingerprint
+    from ..runs.progress.one_run import OneRun
     from ..runs.worker import STORED, execute, tidy
 
     try:
@@ -178,7 +181,8 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
         content_fingerprint(study.dataset)
         if spec.micro_batch:
             say(f"batch {spec.recipe.batch}: {group.world} process(es), micro-batches of {spec.micro_batch}")
-        return execute(spec, study.dataset, study.store, execution, deadline, group)
+        monitor = OneRun(say, spec.recipe.epochs, spec.recipe.batch).monitor(deadline)
+        return execute(spec, study.dataset, study.store, execution, monitor, group)
     finally:
         if not group.told:
             group.begins(False)
@@ -187,7 +191,8 @@ def _lead(spec: RunSpec, study: Study, execution: Execution, deadline: float, gr
 def _follow(spec: RunSpec, study: Study, execution: Execution, deadline: float, group: "Group", _say: Say) -> str:
     from ..core.errors import one_line
     from ..runs.worker import PAUSED, STORED
-    from ..training.trainer import Monitor, Paused, train
+    from ..training.monitor import Monitor
+    from ..training.trainer import Paused, train
 
     try:
         if group.begins():

@@ -10,6 +10,8 @@ from ..core.hardware import cpu_count
 from ..core.last_resort import last_resort
 from ..core.text import time_words
 from ..models.complexity import count
+from ..runs.progress.face import Progress
+from ..runs.progress.here import here
 from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunRecord
 from ..runs.sweep import SweepOptions, estimator, run_all
@@ -133,13 +135,14 @@ class TrainingPlan(Plan):
         """
         if self.parameters.dry_run:
             return {}
+        progress = here()  # one for all sweeps: a notebook keeps one output of them
         if self.trains and not self.study.ready:
-            self._decide()
+            self._decide(progress)
         if self.models and self.trains:
-            self._train(self.missing())
+            self._train(self.missing(), progress)
             # Some artefacts decide from these records whom they train on: one round a decision.
             while todo := self._asked_for_later():
-                if not self._train(todo):
+                if not self._train(todo, progress):
                     break
         return self.results()
 
@@ -147,21 +150,21 @@ class TrainingPlan(Plan):
         asked = dict.fromkeys(self.artefact.later(self.study))
         return [spec for spec in asked if not self.study.store.find(spec)]
 
-    def _train(self, specs: list[RunSpec]) -> int:
+    def _train(self, specs: list[RunSpec], progress: Progress) -> int:
         """Train some runs and return how many are stored. Raises RunFailed, after all other runs, if one failed."""
         predicted = self._estimator()
         bases = {self.study.baseline.arch} | {model.arch for model in self.models if model.method == "baseline"}
         todo = sorted(specs, key=lambda spec: (spec.arch not in bases, -predicted(spec)))
-        options = SweepOptions(self.workers, Execution(self.parameters.device), estimate=predicted)
+        options = SweepOptions(self.workers, Execution(self.parameters.device), say=progress, estimate=predicted)
         report = run_all(todo, queue.data_of(self.study), self.study.store, options)
         if report.failed:
             first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
             raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
         return len(report.stored)
 
-    def _decide(self) -> None:
+    def _decide(self, progress: Progress) -> None:
         """Train what baseline and learning rate are decided from, and plan again."""
-        queue.work(self.study, ["study"], SweepOptions(self.workers, Execution(self.parameters.device)))
+        queue.work(self.study, ["study"], SweepOptions(self.workers, Execution(self.parameters.device), say=progress))
         self.study = self.study.again()
         if not self.study.ready:
             raise RunFailed(

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from .evaluation import Paused, evaluate
 from .execution import Execution
 from .input_pipeline import Batch
 from .job import TrainingJob
+from .monitor import Monitor
 from .run_state import RunState
 
 KNOWN = {"augment": ("crop+flip", "crop+flip+autoaugment"), "precision": ("fp32", "bf16")}  # what the loop below does
@@ -35,19 +36,6 @@ class Trained:
     correct: np.ndarray
     result: dict[str, Any]
     weights: dict[str, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Monitor:
-    """Who watches a training.
-
-    Args:
-        deadline: time.monotonic() seconds; no step is begun that would pass it, save the first.
-        progress: called after each epoch with epochs done, epochs in all, seconds trained.
-    """
-
-    deadline: float = math.inf
-    progress: Callable[[int, int, float], None] = lambda done, epochs, seconds: None
 
 
 class _Run(RunState):
@@ -68,6 +56,7 @@ class _Run(RunState):
                 for batches in steps:
                     self._pause_or_save(monitor.deadline)
                     self._step(batches)
+                    monitor.watch(self.at, self.pipeline.steps)
             self._end_epoch()
             self._look_at_minival()
             monitor.progress(at.epoch, self.recipe.epochs, at.seconds)

@@ -156,7 +156,8 @@ def test_a_budget_that_ends_in_the_middle_tells_how_to_go_on(capsys, images, sto
     assert checkpoint.load(saved, saved.stem)["progress"]["step"] == 1
     assert cli.main(command) == 0
     (record,) = store.own()
-    assert capsys.readouterr().out == f"{record.key[:12]}: stored, top-1 {record.top1:.2f} %\n"
+    last = capsys.readouterr().out.splitlines()[-1]  # before it stands where it is, on a machine that takes long
+    assert last == f"{record.key[:12]}: stored, top-1 {record.top1:.2f} %"
     assert record.key == saved.stem and len(record.result["history"]) == 2 and not saved.exists()
     assert "processes" not in record.provenance
 

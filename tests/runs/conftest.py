@@ -11,6 +11,7 @@ from support.killing import SHORT, saved, session
 
 from effnet_lib.runs.worker import PAUSED, execute
 from effnet_lib.training import checkpoint
+from effnet_lib.training.monitor import Monitor
 
 torch.set_num_threads(1)  # as in a worker: the same bits
 
@@ -19,7 +20,7 @@ torch.set_num_threads(1)  # as in a worker: the same bits
 def stepped(store):
     """Two checkpoints of a run, after its first and its second step; returns where the newest is."""
     for _ in range(2):
-        assert execute(SHORT, killing.DATA, store, deadline=float("-inf")) == PAUSED
+        assert execute(SHORT, killing.DATA, store, monitor=Monitor(float("-inf"))) == PAUSED
     path = store.checkpoint(SHORT.key)
     assert checkpoint.previous(path).is_file() and saved(store, SHORT.key) == 2
     return path

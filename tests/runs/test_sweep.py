@@ -18,6 +18,7 @@ from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.sweep import Report, Sweep, SweepOptions, cost, estimator, run_all
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import trainer
+from effnet_lib.training.monitor import Monitor
 
 PATIENCE = 240.0  # seconds until a condition counts as never met
 
@@ -98,7 +99,7 @@ def test_a_run_that_does_not_fit_leaves_room_for_a_shorter_one(sweep, trained, t
 
 
 def test_a_paused_run_is_neither_stored_nor_failed_and_goes_on(sweep, store, tiny_data, tiny_spec):
-    assert execute(tiny_spec, tiny_data, store, deadline=-math.inf) == PAUSED
+    assert execute(tiny_spec, tiny_data, store, monitor=Monitor(-math.inf)) == PAUSED
     assert store.get(tiny_spec.key) is None and store.failure(tiny_spec.key) is None
     assert sweep([tiny_spec]).stored == [tiny_spec]
 

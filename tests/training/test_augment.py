@@ -17,6 +17,7 @@ from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.worker import execute
 from effnet_lib.training import augment, input_pipeline
+from effnet_lib.training.monitor import Monitor
 from effnet_lib.training.recipes import PAPER
 
 torch.set_num_threads(1)
@@ -41,7 +42,7 @@ def seen(monkeypatch, spec: RunSpec, dataset: DataSet, store: RunStore, deadline
 
     with monkeypatch.context() as patch:
         patch.setattr(input_pipeline.InputPipeline, "_finish", staticmethod(spy))
-        execute(spec, dataset, store, deadline=deadline)
+        execute(spec, dataset, store, monitor=Monitor(deadline))
     return seen
 
 

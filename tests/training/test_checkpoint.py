@@ -10,6 +10,7 @@ from support.recipes import PAST
 from effnet_lib.core.errors import RunFailed
 from effnet_lib.runs.worker import FAILED, STORED, execute
 from effnet_lib.training import checkpoint
+from effnet_lib.training.monitor import Monitor
 
 torch.set_num_threads(1)
 
@@ -24,7 +25,7 @@ class Evil:
 
 def test_checkpoint_of_another_run_or_damaged_is_refused(tiny_spec, tiny_data, store, tmp_path):
     assert checkpoint.load(tmp_path / "none.pt", "key") is None
-    execute(tiny_spec, tiny_data, store, deadline=PAST)
+    execute(tiny_spec, tiny_data, store, monitor=Monitor(PAST))
     path = store.checkpoint(tiny_spec.key)
     good = path.read_bytes()
     assert checkpoint.load(path, tiny_spec.key)["progress"]["step"] == 1

@@ -24,6 +24,7 @@ from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import checkpoint, trainer
 from effnet_lib.training import input_pipeline as feed
 from effnet_lib.training.execution import Execution
+from effnet_lib.training.monitor import Monitor
 from effnet_lib.training.recipes import PAPER
 
 torch.set_num_threads(1)
@@ -73,7 +74,7 @@ def test_the_weights_of_the_best_minival_epoch_are_the_ones_evaluated(monkeypatc
 
     monkeypatch.setattr(trainer, "evaluate", spy)
     for _ in range(4 if paused else 0):
-        assert execute(paper, tiny_data, store, deadline=PAST) == PAUSED
+        assert execute(paper, tiny_data, store, monitor=Monitor(PAST)) == PAUSED
     assert execute(paper, tiny_data, store) == STORED
     result = store.get(paper.key).result
     assert result["minival"] == pytest.approx([100 * hit / 6 for hit in hits]) and result["best_epoch"] == 2
@@ -155,7 +156,7 @@ def test_a_streamed_run_is_the_same_to_the_bit_wherever_it_was_paused(monkeypatc
     assert result["source_px"] == 32 and result["val_pictures"] == 18 and len(result["minival"]) == 2
     assert len(list((store.root / "cache").glob("*/*.npy"))) == 0  # nothing was decoded into memory
     other = RunStore(root=tmp_path / "other")
-    assert [execute(spec, tiny_data, other, deadline=PAST) for _ in range(2)] == [PAUSED, PAUSED]
+    assert [execute(spec, tiny_data, other, monitor=Monitor(PAST)) for _ in range(2)] == [PAUSED, PAUSED]
     assert checkpoint.load(other.checkpoint(spec.key), spec.key)["progress"]["step"] == 2
     torch.manual_seed(12345)
     assert execute(spec, tiny_data, other) == STORED

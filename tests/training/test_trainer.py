@@ -19,6 +19,7 @@ from effnet_lib.training import augment, input_pipeline, trainer
 from effnet_lib.training import optimizer as optim
 from effnet_lib.training import train_step as step
 from effnet_lib.training.execution import Execution
+from effnet_lib.training.monitor import Monitor
 
 torch.set_num_threads(1)
 
@@ -74,7 +75,9 @@ def test_trained_twice_is_the_same_to_the_bit(finished, store, name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_paused_and_resumed_is_the_same_to_the_bit(finished, store, name):
     spec, dataset, first, weights = finished[name]
-    hows = [execute(spec, dataset, store, deadline=PAST) for _ in range(6)]  # after every step, and before the tests
+    hows = [
+        execute(spec, dataset, store, monitor=Monitor(PAST)) for _ in range(6)
+    ]  # after every step, and before the tests
     assert hows == [PAUSED] * 6 and store.checkpoint(spec.key).is_file()
     assert store.get(spec.key) is None and store.failure(spec.key) is None
     torch.manual_seed(12345)

@@ -13,12 +13,12 @@ from ...core import forkserver, signals
 from ...core.errors import known
 from ...data.datasets import DataSet
 from ...training.execution import Execution
+from ...training.monitor import Monitor
 from ..run_spec import RunSpec
 from ..run_store import RunStore
 from ..sweep_state import Sweep
 from ..worker import BUSY, FAILED, PAUSED, STORED, execute
 
-HEARTBEAT = 10.0  # seconds between progress lines; papermill saves its output only when a cell prints
 GLANCE = 0.5  # seconds between two looks at whether somebody asked to stop
 GRACE = 60.0  # seconds for workers to finish a step and save it
 # glibc returns large blocks to the kernel at once and asks for zeroed ones in the next step; the page faults cost 5 to
@@ -52,7 +52,7 @@ def _child(spec: RunSpec, dataset: DataSet, store: RunStore, execution: Executio
     import torch
 
     torch.set_num_threads(1)
-    raise SystemExit(EXIT[execute(spec, dataset, store, execution, deadline)])
+    raise SystemExit(EXIT[execute(spec, dataset, store, execution, Monitor(deadline))])
 
 
 class _Pool:
@@ -63,7 +63,7 @@ class _Pool:
     def run(self) -> None:
         before = {name: os.environ.get(name) for name in ENVIRONMENT}
         os.environ.update(ENVIRONMENT)  # inherited by the server when it starts
-        pending, spoke = list(self.sweep.todo), time.monotonic()
+        pending = list(self.sweep.todo)
         try:
             context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer")
             while (pending or self.running) and not signals.asked():
@@ -75,9 +75,7 @@ class _Pool:
                 for sentinel in wait(list(self.running), timeout=GLANCE):
                     assert isinstance(sentinel, int)
                     self._finish(sentinel)
-                if time.monotonic() - spoke >= HEARTBEAT:
-                    spoke = time.monotonic()
-                    self.sweep.heartbeat([spec for _, spec, _ in self.running.values()], len(pending))
+                self.sweep.look({spec: fitted for _, spec, fitted in self.running.values()}, len(pending))
         finally:
             self._stop()
             for name, value in before.items():

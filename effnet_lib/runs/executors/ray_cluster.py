@@ -25,8 +25,9 @@ from ..run_store import RunStore, parse_record
 from ..sweep_state import Sweep
 from ..worker import BUSY, FAILED, PAUSED, STORED
 from . import ray_node
-from .processes import ENVIRONMENT, GLANCE, GRACE, HEARTBEAT
+from .processes import ENVIRONMENT, GLANCE, GRACE
 
+HEARTBEAT = 10.0  # seconds between two looks at the nodes that there are
 SURPLUS = 2  # runs submitted beyond the room that there is, so that no node waits for the driver
 TRIES = 6  # a run whose worker or node was lost so often may be what kills them
 ANSWER = 5.0  # seconds that a cluster has to answer; Ray itself would try for many minutes
@@ -101,7 +102,7 @@ class _Flight:
 
 class _Pool:
     def __init__(self, ray: ModuleType, sweep: Sweep):
-        self.ray, self.sweep, self.execution, self.say = ray, sweep, sweep.options.execution, sweep.options.say
+        self.ray, self.sweep, self.execution, self.say = ray, sweep, sweep.options.execution, sweep.progress
         self.flights: dict[object, _Flight] = {}
         self.stopped = False
         needs = {"num_gpus": self.execution.gpu_share} if self.execution.kind == "cuda" else {}
@@ -119,10 +120,10 @@ class _Pool:
                     break  # nothing fits any more: nothing to wait for
                 for ref in self.ray.wait(list(self.flights), timeout=GLANCE)[0]:
                     self._finish(ref)
+                specs = [flight.spec for flight in self.flights.values()]
+                sweep.look({spec: spec for spec in specs[:room]}, len(pending) + len(specs[room:]))
                 if time.monotonic() - spoke >= HEARTBEAT:
                     spoke, room = time.monotonic(), self._room()
-                    specs = [flight.spec for flight in self.flights.values()]
-                    sweep.heartbeat(specs[:room], len(pending) + len(specs[room:]))
                     if not room:
                         self.say(f"no node of the cluster can train on {self.execution.device}; waiting for one")
         finally:

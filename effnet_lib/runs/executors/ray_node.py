@@ -11,6 +11,7 @@ from ...core import paths, signals
 from ...core.errors import EffnetError, StoreError, one_line
 from ...data.datasets import DataSet
 from ...training.execution import Execution
+from ...training.monitor import Monitor
 from ..run_spec import RunSpec
 from ..run_store import RunStore
 from ..sweep_state import USABLE, Sweep, SweepOptions
@@ -59,10 +60,10 @@ def train(spec: RunSpec, dataset: DataSet, execution: Execution, seconds: float)
                 dataset = replace(dataset, folder=paths.data_root() / dataset.folder)
             options = SweepOptions(workers=1, execution=execution, say=said.append)
             fitted = Sweep([spec], lambda _: dataset, scratch, options).fitted(spec, _gpu_bytes(execution))
-            how, patience = execute(fitted, dataset, scratch, execution, deadline), time.monotonic() + GRACE
+            how, patience = execute(fitted, dataset, scratch, execution, Monitor(deadline)), time.monotonic() + GRACE
             while how == BUSY and time.monotonic() < patience and not signals.asked():
                 time.sleep(GLANCE)  # the worker that had it before is about to die
-                how = execute(fitted, dataset, scratch, execution, deadline)
+                how = execute(fitted, dataset, scratch, execution, Monitor(deadline))
             if how == STORED:
                 record, weights = _taken(scratch, fitted.key, said.append)
                 return Outcome(how, fitted.key, record, weights, said=tuple(said))
