@@ -38,10 +38,10 @@ def _study(args: Namespace) -> "Study":
 
 def list_all(args: Namespace) -> int:
     """Print the paper's figures and tables, the artefacts that make them, and the profiles."""
-    from ..artefacts import all_artefacts
+    from .described import descriptions
     from .listing import lines
 
-    for line in all_artefacts() if args.ids else lines():
+    for line in descriptions() if args.ids else lines():
         print(line)
     return 0
 

@@ -3,10 +3,10 @@
 import re
 from typing import NamedTuple
 
-from ..artefacts import all_artefacts
 from ..core import paths
 from ..study.profiles import PROFILES
-from ..study.registry import Artefact, Needs
+from ..study.registry import Needs
+from .described import Description, descriptions
 
 KINDS = ("Figure", "Table")  # those of the paper, in this order; what else there is comes after them
 
@@ -15,16 +15,16 @@ class Item(NamedTuple):
     """A figure or table, and the artefact that regenerates it."""
 
     name: str
-    artefact: Artefact
+    artefact: Description
 
 
 def items() -> list[Item]:
     """Return the paper's figures and tables by number, then what it describes without a number."""
-    found = [Item(name, one) for one in all_artefacts().values() for name in one.covers or (_name(one),)]
+    found = [Item(name, one) for one in descriptions().values() for name in one.covers or (_name(one),)]
     return sorted(found, key=lambda item: _place(item.name))
 
 
-def _name(artefact: Artefact) -> str:
+def _name(artefact: Description) -> str:
     return artefact.title.partition(":")[0]
 
 
@@ -41,7 +41,7 @@ def needs(wanted: Needs) -> str:
     return "; ".join(f"{name}: {value}" for name, value in words if value) or "nothing"
 
 
-def state(artefact: Artefact) -> str:
+def state(artefact: Description) -> str:
     """Say in which profiles an artefact is published, and in which it lies regenerated here."""
     said = []
     for words, root in (("published", paths.published_root()), ("yours", paths.figures_root())):
@@ -54,7 +54,7 @@ def lines() -> list[str]:
     """Return the listing: a line an item with its artefact and state, then a line an artefact, then the profiles."""
     made = [f"{item.name:20} {item.artefact.id:14} {state(item.artefact)}" for item in items()]
     made.append("")
-    for name, artefact in all_artefacts().items():
+    for name, artefact in descriptions().items():
         made.append(f"{name:14} {artefact.title} (notebooks/{artefact.notebook}.ipynb)")
         made.append(f"{'':14} needs {needs(artefact.needs)}")
     made.append("")

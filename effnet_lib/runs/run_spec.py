@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ..models.archs import Architecture, to_data
@@ -35,8 +35,10 @@ class RunSpec:
 
     def payload(self) -> dict[str, Any]:
         """Return the JSON-ready data that the key is made of."""
+        return {"arch": to_data(self.arch), **self._besides()}
+
+    def _besides(self) -> dict[str, Any]:
         return {
-            "arch": to_data(self.arch),
             "recipe": self.recipe.to_data(),
             "data": self.data,
             "seed": self.seed,
@@ -47,7 +49,7 @@ class RunSpec:
     @cached_property
     def key(self) -> str:
         """SHA-256 of the payload's canonical JSON, 64 hex digits."""
-        return payload_key(self.payload())
+        return self.split_keys[0]
 
     def splits(self) -> "Iterator[RunSpec]":
         """Yield the run itself, then the same one in smaller micro-batches that divide its own, the largest first.
@@ -64,14 +66,35 @@ class RunSpec:
 
     @cached_property
     def split_keys(self) -> tuple[str, ...]:
-        """The keys of `splits`, in that order: made of one payload, as plans look for those of thousands of runs."""
-        parts = {name: _canonical(value) for name, value in self.payload().items()}
+        """The keys of `splits`, in that order: plans look for those of up to 100,000 runs."""
+        texts = {name: _canonical(value) for name, value in self._besides().items()} | {
+            "arch": _network(_Same(self.arch))
+        }
+        names = sorted(texts)
+        place = names.index("micro_batch")
+        fields = [f'"{name}":{texts[name]}' for name in names]
+        before = "{" + "".join(f"{field}," for field in fields[:place])
+        after = "".join(f",{field}" for field in fields[place + 1 :]) + "}"
+        micro_batches = (self.micro_batch or self.recipe.batch, *self._smaller())
+        return tuple(_sha256(f'{before}"micro_batch":{_canonical(micro)}{after}') for micro in micro_batches)
 
-        def key(micro: int) -> str:
-            fields = sorted((parts | {"micro_batch": str(micro)}).items())
-            return _sha256("{" + ",".join(f'"{name}":{text}' for name, text in fields) + "}")
 
-        return (self.key, *map(key, self._smaller()))
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Stand for one object and no equal one: 1 and 1.0 are equal, and other texts."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=4096)  # it keeps the object, so that no other gets its id
+def _network(same: _Same) -> str:
+    return _canonical(to_data(same.value))
 
 
 def payload_key(payload: dict[str, Any]) -> str:

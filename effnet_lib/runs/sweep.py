@@ -37,7 +37,8 @@ def run_all(
         Stopped: SIGINT or SIGTERM came; every running run is saved.
     """
     options = _checked(options or SweepOptions())
-    records = {spec: store.find(spec) for spec in specs}
+    find = store.finder()
+    records = {spec: find(spec) for spec in specs}
     todo = [spec for spec, record in records.items() if record is None]
     for record in filter(None, records.values()):
         tidy(store, record.key)

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from ..data.datasets import DataSet
 from ..models.archs import Architecture
@@ -41,9 +41,10 @@ def estimator(
             work = 3.0 * result["madds"] * result["train_pictures"] * record.spec["recipe"]["epochs"]
             measured.append((math.log(result["madds"]), work / result["train_seconds"]))
 
-    def seconds(spec: RunSpec) -> float:
-        size = math.log(_madds(spec.arch))
+    @cache
+    def speed(madds: int) -> float:
+        size = math.log(madds)
         nearest = [speed for _, speed in sorted(measured, key=lambda pair: abs(pair[0] - size))[:5]]
-        return cost(spec, dataset_of(spec)) / (statistics.median(nearest) if nearest else fallback)
+        return statistics.median(nearest) if nearest else fallback
 
-    return seconds
+    return lambda spec: cost(spec, dataset_of(spec)) / speed(_madds(spec.arch))

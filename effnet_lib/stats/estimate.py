@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from math import hypot, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri, stdtrit
+import scipy
 
 from ..core.errors import known
 
@@ -69,7 +68,9 @@ class Estimate:
         sqrt((t * se_seed)^2 + (z * se_image)^2): each part with its own quantile, as the seed part knows its spread
         from `dof` degrees of freedom, the image part from thousands of images.
         """
-        return hypot(stdtrit(self.dof, alpha) * known(self.se_seed), ndtri(alpha) * self.se_image)
+        return hypot(
+            scipy.special.stdtrit(self.dof, alpha) * known(self.se_seed), scipy.special.ndtri(alpha) * self.se_image
+        )
 
     def interval(self, level: float = 0.95) -> tuple[float, float] | None:
         """Return the two-sided interval (low, high), or None where there is none."""
@@ -92,11 +93,11 @@ class Estimate:
         distance = abs(value - null)
         # Sought as a normal quantile: 1e-9 is p = 0.5; beyond 30, p = 5e-198, t quantiles overflow.
         low, high = 1e-9, 30.0
-        if self.half(ndtr(-low)) < distance < self.half(ndtr(-high)):
-            z = brentq(lambda z: self.half(ndtr(-z)) - distance, low, high, xtol=1e-12)
+        if self.half(scipy.special.ndtr(-low)) < distance < self.half(scipy.special.ndtr(-high)):
+            z = scipy.optimize.brentq(lambda z: self.half(scipy.special.ndtr(-z)) - distance, low, high, xtol=1e-12)
         else:
-            z = 0.0 if self.half(ndtr(-low)) >= distance else high
-        return float(ndtr(-z if value >= null else z))
+            z = 0.0 if self.half(scipy.special.ndtr(-low)) >= distance else high
+        return float(scipy.special.ndtr(-z if value >= null else z))
 
     def p_below(self, null: float) -> float:
         """Return the one-sided p of "the effect is below `null`"; mirrored, as 1 - p would lose all below 1e-16."""

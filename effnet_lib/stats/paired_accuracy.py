@@ -10,7 +10,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+import scipy
 
 from ..core.errors import ParameterError
 from .claims import JudgedClaim
@@ -25,7 +25,7 @@ def wilson(correct: int, images: int, level: float = 0.95) -> tuple[float, float
     """
     if images < 1:
         raise ParameterError("images", images, "at least 1")
-    found = binomtest(int(correct), int(images)).proportion_ci(level, method="wilson")
+    found = scipy.stats.binomtest(int(correct), int(images)).proportion_ci(level, method="wilson")
     return 100 * float(found.low), 100 * float(found.high)
 
 
@@ -67,7 +67,7 @@ def difference(one: Sequence[bool] | np.ndarray, other: Sequence[bool] | np.ndar
     if first.shape != second.shape or first.size < 2:
         raise ParameterError("other", f"{second.size} images", f"as many as the first, {first.size}, and at least 2")
     gained, lost, n = int((first & ~second).sum()), int((second & ~first).sum()), first.size
-    p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    p = float(scipy.stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     more, less, size = gained + 0.5, lost + 0.5, n + 2
     variance = ((more + less) - (more - less) ** 2 / size) / size**2
     return Difference(100 * (gained - lost) / n, 100 * sqrt(variance), gained, lost, p, n)

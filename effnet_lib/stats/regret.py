@@ -9,9 +9,7 @@ from functools import cache
 from math import floor, hypot, inf, isfinite, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr
-from scipy.stats import chi
+import scipy
 
 from ..core.errors import known
 from .intervals import PairedOutcomes, contrast
@@ -30,14 +28,14 @@ def dunnett(others: int, dof: float, level: float = 0.95, two_sided: bool = True
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     weights = weights / weights.sum()
     # s = chi / sqrt(dof) by midpoints of equal probability.
-    s = chi.ppf((np.arange(2000) + 0.5) / 2000, dof) / sqrt(dof) if isfinite(dof) else np.ones(1)
+    s = scipy.stats.chi.ppf((np.arange(2000) + 0.5) / 2000, dof) / sqrt(dof) if isfinite(dof) else np.ones(1)
 
     def inside(c: float) -> float:
         bound = sqrt(2) * c * s[:, None]
-        each = ndtr(nodes + bound) - (ndtr(nodes - bound) if two_sided else 0)
+        each = scipy.special.ndtr(nodes + bound) - (scipy.special.ndtr(nodes - bound) if two_sided else 0)
         return float((each**others @ weights).mean())
 
-    return brentq(lambda c: inside(c) - level, 0.0, 1000.0, xtol=1e-6)
+    return scipy.optimize.brentq(lambda c: inside(c) - level, 0.0, 1000.0, xtol=1e-6)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log, sqrt
 
 import numpy as np
-from scipy.stats import f as fisher
+import scipy
 
 from ..core.errors import ParameterError
 
@@ -81,7 +81,7 @@ class Surface:
         slope = slopes @ self.coefficients
         spread = slopes @ self.covariance @ np.swapaxes(slopes, -1, -2)
         size = np.einsum("...i,...i->...", slope, np.linalg.solve(spread, slope[..., None])[..., 0])
-        return size <= 2 * fisher.ppf(level, 2, self.n - 6)
+        return size <= 2 * scipy.stats.f.ppf(level, 2, self.n - 6)
 
 
 def _design(x: np.ndarray, z: np.ndarray) -> np.ndarray:

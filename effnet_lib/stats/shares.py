@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import beta
+import scipy
 
 from ..core.errors import ParameterError
 from .verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, PROTOCOL
@@ -26,8 +26,8 @@ def clopper_pearson(count: int, n: int, level: float = 0.95) -> tuple[float, flo
     if not 0 <= count <= n:
         raise ParameterError("count", count, f"a whole number from 0 to {n}")
     tail = (1 - level) / 2
-    low = float(beta.ppf(tail, count, n - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
+    low = float(scipy.stats.beta.ppf(tail, count, n - count + 1)) if count else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, count + 1, n - count)) if count < n else 1.0
     return low, high
 
 

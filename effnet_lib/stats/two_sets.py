@@ -5,8 +5,7 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import pearsonr, spearmanr
+import scipy
 
 
 class Correlation(NamedTuple):
@@ -21,13 +20,13 @@ class Correlation(NamedTuple):
 
 def correlation(one: Sequence[float], other: Sequence[float]) -> Correlation:
     """Correlate two accuracies over models; at least four."""
-    found = pearsonr(one, other)
+    found = scipy.stats.pearsonr(one, other)
     interval = found.confidence_interval(0.95)
     return Correlation(
         float(found.statistic),
         float(interval.low),
         float(interval.high),
-        float(spearmanr(one, other).statistic),
+        float(scipy.stats.spearmanr(one, other).statistic),
         len(one),
     )
 
@@ -42,7 +41,7 @@ def sampling_error(percent: float, images: int, others: int, level: float = 0.95
         images, others: sizes of the two independent sets.
     """
     p = percent / 100
-    return float(100 * ndtri((1 + level) / 2) * sqrt(p * (1 - p) * (1 / images + 1 / others)))
+    return float(100 * scipy.special.ndtri((1 + level) / 2) * sqrt(p * (1 - p) * (1 / images + 1 / others)))
 
 
 def within(differences: Sequence[float], margins: Sequence[float]) -> int:

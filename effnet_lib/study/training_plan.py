@@ -66,7 +66,8 @@ class TrainingPlan(Plan):
             raise
 
     def missing(self) -> list[RunSpec]:
-        return [spec for spec in self.specs.values() if not self.study.store.find(spec)]
+        find = self.study.store.finder()
+        return [spec for spec in self.specs.values() if not find(spec)]
 
     @property
     def workers(self) -> int:
@@ -109,9 +110,9 @@ class TrainingPlan(Plan):
     def overview(self) -> pd.DataFrame:
         """Return the plan as a table: a row a model, counted FLOPS, stored seeds."""
         unit = count(self.study.baseline.arch).madds if self.models else 1
-        rows = []
+        rows, find = [], self.study.store.finder()
         for model in self.models:
-            stored = sum(self.study.store.find(self.specs[model, seed]) is not None for seed in self.seeds)
+            stored = sum(find(self.specs[model, seed]) is not None for seed in self.seeds)
             rows.append(
                 {
                     "model": model.name,
@@ -147,8 +148,8 @@ class TrainingPlan(Plan):
         return self.results()
 
     def _asked_for_later(self) -> list[RunSpec]:
-        asked = dict.fromkeys(self.artefact.later(self.study))
-        return [spec for spec in asked if not self.study.store.find(spec)]
+        asked, find = dict.fromkeys(self.artefact.later(self.study)), self.study.store.finder()
+        return [spec for spec in asked if not find(spec)]
 
     def _train(self, specs: list[RunSpec], progress: Progress) -> int:
         """Train some runs and return how many are stored. Raises RunFailed, after all other runs, if one failed."""
@@ -181,9 +182,9 @@ class TrainingPlan(Plan):
         """
         records: Records = {}
         further = {} if self.parameters.seeds else self._further()
+        find = self.study.store.finder()
         for (model, seed), spec in (self.specs | further).items():
-            record = self.study.store.find(spec)
-            if record:
+            if record := find(spec):
                 records.setdefault(model, {})[seed] = record
         return records
 

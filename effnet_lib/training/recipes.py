@@ -1,6 +1,6 @@
 """Training recipes as data; a recipe is part of a run's key."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -49,10 +49,11 @@ class Recipe:
 
         A field younger than the first records is left out at its default, so that their keys stand.
         """
-        data = asdict(self)
-        return {name: value for name, value in data.items() if name not in YOUNGER or value != YOUNGER[name]}
+        values = ((name, getattr(self, name)) for name in NAMES)
+        return {name: value for name, value in values if name not in YOUNGER or value != YOUNGER[name]}
 
 
+NAMES = tuple(field.name for field in fields(Recipe))
 YOUNGER = {"minival": 0, "seen_px": 0}
 
 # The short recipe of the project's protocol: SGD with Nesterov momentum, warm-up, cosine, clipping, zero gamma.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+import scipy
 
 from ...core.errors import known
 from ...models import complexity
@@ -39,7 +39,7 @@ class SeedBand:
     @property
     def half(self) -> float:
         """t sd sqrt(2): 95 % of the differences between two seeds of one network are smaller."""
-        return float(stdtrit(self.dof, 0.975)) * self.sd * sqrt(2)
+        return float(scipy.special.stdtrit(self.dof, 0.975)) * self.sd * sqrt(2)
 
     @property
     def words(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, spearmanr
+import scipy
 
 from ... import paper
 from ...core import hardware
@@ -203,14 +203,14 @@ def against_flops(rows: pd.DataFrame, runtime: str) -> pd.DataFrame:
     part = part.assign(second=part["group"] != SURVEY).sort_values(["second", "flops"], kind="stable")
     part = part.drop_duplicates("model").sort_values("flops", kind="stable")
     part["speed"] = part["flops"] / part["seconds"] / 1e9
-    part["flops_rank"] = rankdata(part["flops"]).astype(int)
-    part["latency_rank"] = rankdata(part["seconds"]).astype(int)
+    part["flops_rank"] = scipy.stats.rankdata(part["flops"]).astype(int)
+    part["latency_rank"] = scipy.stats.rankdata(part["seconds"]).astype(int)
     return part.drop(columns="second").reset_index(drop=True)
 
 
 def rank_correlation(part: pd.DataFrame) -> float | None:
     """Return Spearman's rank correlation of latency with FLOPS, 1 where FLOPS order networks as latency does."""
-    return float(spearmanr(part["flops"], part["seconds"]).statistic) if len(part) > 2 else None
+    return float(scipy.stats.spearmanr(part["flops"], part["seconds"]).statistic) if len(part) > 2 else None
 
 
 def swapped(part: pd.DataFrame) -> list[tuple[str, str, float, float]]:
