@@ -155,9 +155,12 @@ class RecordStore(Generic[R]):
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{key}.lock")
 
+    def _parsed(self, text: str, published: bool) -> R:
+        return self.record.parse(text, published)
+
     def _read(self, path: Path, published: bool = False) -> R | None:
         try:
-            record = self.record.parse(read_text(path), published)
+            record = self._parsed(read_text(path), published)
             if record.key != path.stem:
                 raise StoreError(f"key={record.key[:12]} stands in the file of another {self.subject}")
             return record

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -112,13 +113,18 @@ def _typed(name: str, value: Any, hint: Any) -> None:
         for part, of in zip(value, items, strict=True):
             _typed(name, part, of)
     elif isinstance(hint, type) and is_dataclass(hint) and isinstance(value, hint):
-        hints = get_type_hints(hint)
+        hints = _hints(hint)
         for field in fields(hint):
             _typed(f"{name}.{field.name}", getattr(value, field.name), hints[field.name])
     elif hint is int:
         whole(name, value, 1, SIDE)
     elif hint is not str or not isinstance(value, str):
         raise refusal(name, value, "what its family declares")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def recipe(data: Any) -> Recipe:

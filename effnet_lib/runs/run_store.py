@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -99,6 +99,10 @@ def parse_record(text: str, published: bool = False) -> RunRecord:
     return RunRecord.parse(text, published)
 
 
+# A study asks for the same few hundred runs again and again, a millisecond each. The text is read every time.
+_parsed = lru_cache(maxsize=2048)(parse_record)
+
+
 class RunStore(RecordStore[RunRecord]):
     """Keep runs in two layers, your own under results/records and the published ones read-only.
 
@@ -125,6 +129,9 @@ class RunStore(RecordStore[RunRecord]):
     def find(self, spec: RunSpec) -> RunRecord | None:
         """Return the record of a run, or else of the same run in the largest micro-batches that are stored."""
         return next((record for key in spec.split_keys if (record := self.get(key))), None)
+
+    def _parsed(self, text: str, published: bool) -> RunRecord:
+        return _parsed(text, published)
 
     def finder(self) -> Callable[[RunSpec], RunRecord | None]:
         """Return `find` for many runs: both folders are listed now, and only what is there is looked at.

@@ -112,10 +112,9 @@ def seed_words(number: int) -> str:
     return "one seed" if number == 1 else f"{number} seeds"
 
 
-def _open(study: Study, spec: RunSpec) -> bool:
-    """Say whether a run still has to be done; a tuning trial that diverged has said what it had to say."""
-    diverged = spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key)
-    return not study.store.find(spec) and not diverged
+def _diverged(study: Study, spec: RunSpec) -> bool:
+    """Say whether a run is a tuning trial that diverged: it has said what it had to say."""
+    return spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key)
 
 
 def _too_short(spec: RunSpec, speed: Callable[[RunSpec], float], budget: float) -> str:
@@ -146,7 +145,9 @@ def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
                 options.say(f"decided: {line}")
         told |= set(words(study))
         planned = stages(study, chosen)
-        pending = [spec for stage in planned for spec in stage.specs if _open(study, spec) and spec not in total.failed]
+        find, failed = study.store.finder(), set(total.failed)
+        specs = (spec for stage in planned for spec in stage.specs if not find(spec) and spec not in failed)
+        pending = [spec for spec in specs if not _diverged(study, spec)]
         if not pending:
             return total
         options.say(f"{len(pending)} runs pending in {len(planned)} stages")

@@ -10,6 +10,7 @@ from ..core.hardware import cpu_count
 from ..models.complexity import count
 from ..runs.record_checks import json_body, read_text
 from ..runs.run_spec import RunSpec
+from ..runs.run_store import RunRecord
 from ..runs.sweep import cost, estimator
 from ..runs.value_checks import whole
 from .decided_study import Study
@@ -75,9 +76,9 @@ def _rates(rates: Mapping[str, float] | None) -> str:
     return ", ".join(f"{m} {r:g}" for m, r in rates.items()) if rates else "not decided yet"
 
 
-def state(study: Study, spec: RunSpec) -> str:
-    """Return done, running, failed or pending."""
-    if study.store.find(spec):
+def state(study: Study, spec: RunSpec, record: RunRecord | None) -> str:
+    """Return done (there is a record), running, failed or pending."""
+    if record:
         return "done"
     if study.store.is_running(spec.key):
         return "running"
@@ -89,7 +90,7 @@ def status(study: Study, workers: int | None = None) -> str:
 
     A unit is one run of the baseline on the whole training set, by counted FLOPS and epochs.
     """
-    data = data_of(study)
+    data, find = data_of(study), study.store.finder()
     predicted = estimator(study.store.own(), data)
     rows, unit = [], 0.0
     lines: dict[str, None] = {}  # dicts: one run may stand in two stages
@@ -99,7 +100,7 @@ def status(study: Study, workers: int | None = None) -> str:
             RunSpec(study.baseline.arch, study.recipe or study.profile.recipe, study.dataset.id, 0), study.dataset
         )
     for stage in stages(study):
-        states = {spec: state(study, spec) for spec in stage.specs}
+        states = {spec: state(study, spec, find(spec)) for spec in stage.specs}
         todo = {spec: predicted(spec) for spec, how in states.items() if how != "done"}
         left |= todo
         row = {"order": stage.number, "stage": stage.name}
