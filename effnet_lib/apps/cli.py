@@ -1,4 +1,4 @@
-"""The command line: effnet list | run | check | tune | queue | train | status | publish | export | gallery."""
+"""The command line: effnet list | run | check | tune | queue | pack | train | status | publish | export | gallery."""
 
 import argparse
 import io
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     top = argparse.ArgumentParser(prog="effnet", description="Regenerate the figures and tables of EfficientNet.")
     made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_list, _run, _check, _queue_and_tune, _train, _status, _publish, _export, _gallery):
+    for add in (_list, _run, _check, _queue_and_tune, _pack, _train, _status, _publish, _export, _gallery):
         add(made)
     return top
 
@@ -86,12 +86,28 @@ def _queue_and_tune(made: Commands) -> None:
         command = _command(made, name, action, words)
         _study_options(command, "photos")
         _workers_option(command)
+        command.set_defaults(pack=None)
         command.add_argument("--budget", type=float, required=True, help="seconds")
         _execution_options(command)
         command.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
         command.add_argument("--gpu-share", type=float, default=1.0, help="of a GPU that a run on a Ray cluster takes")
         if name == "queue":
-            command.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
+            _plans_option(command)
+            command.set_defaults(profile=None)  # photos, or a pack's
+            command.add_argument("--pack", metavar="DIR", help="work on what `effnet pack` wrote, once it is all there")
+
+
+def _plans_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
+
+
+def _pack(made) -> None:
+    words = "write code, records and images for the pending runs, in parts, for a host without network or data"
+    command = _command(made, "pack", commands.pack, words)
+    command.add_argument("out", metavar="OUT", help="a folder, new or empty")
+    _study_options(command, "photos")
+    _plans_option(command)
+    command.add_argument("--limit", default="60MB", help="the most that a part takes (default: 60MB)")
 
 
 def _train(made: Commands) -> None:

@@ -103,9 +103,48 @@ def check(args: Namespace) -> int:
     return checking.check(chosen, args.profile, wanted, args.dry_run, say)
 
 
-def queue(args: Namespace) -> int:
-    """Work through pending runs inside a budget."""
+def pack(args: Namespace) -> int:
+    """Write what another host needs for the pending runs, in parts."""
+    from .pack.contents import contents
+    from .pack.write import limit_of, write
+
+    args.workers = None
+    limit, folder = limit_of(args.limit), user_path("out", args.out)
+    _check_artefacts(args.artefact)
+    made = write(contents(_study(args), args.artefact), folder, limit, say)
+    say(f"{short(folder)}: {made.summary}; send manifest.json and every part, and see docs/running.md")
+    return 0
+
+
+def _check_artefacts(names: list[str]) -> None:
     from ..artefacts import all_artefacts
+
+    plans = [*all_artefacts(), "quintet", "study"]
+    for name in names:
+        if name not in plans:
+            raise ParameterError("artefact", name, nearest(name, plans))
+
+
+def queue(args: Namespace) -> int:
+    """Work through pending runs inside a budget, those of a pack where one is given."""
+    if args.pack is None:
+        args.profile = args.profile or "photos"
+        return _work(args)
+    from .pack.unpack import opened
+
+    if given := [name for name in ("profile", "dataset") if getattr(args, name) is not None]:
+        raise ParameterError(given[0], getattr(args, given[0]), "nothing beside --pack, which has its own")
+    if args.executor != "local":
+        raise ParameterError("executor", args.executor, "local with --pack")
+    with opened(user_path("pack", args.pack), say) as (manifest, dataset):
+        args.profile, args.dataset = manifest.profile, dataset
+        args.artefact = args.artefact or list(manifest.artefacts)
+        code = _work(args)
+    say(f"to send home for `effnet publish --from`: {short(paths.results_root() / 'records')}")
+    return code
+
+
+def _work(args: Namespace) -> int:
     from ..runs.progress.here import here
     from ..runs.sweep import SweepOptions
     from ..study.parameters import resolve
@@ -114,10 +153,7 @@ def queue(args: Namespace) -> int:
     from ..training.execution import Execution
 
     check_options({"budget": args.budget})
-    plans = [*all_artefacts(), "quintet", "study"]
-    for name in args.artefact:
-        if name not in plans:
-            raise ParameterError("artefact", name, nearest(name, plans))
+    _check_artefacts(args.artefact)
     device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
     execution = Execution(device, args.step, gpu_share=args.gpu_share)
     options = SweepOptions(args.workers, execution, args.budget, args.executor, here())

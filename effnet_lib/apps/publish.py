@@ -4,8 +4,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ def publish_decisions(profile: str) -> Path | None:
     """Write what a profile's published records decide beside them; return the file, None where nothing is decided."""
     if not PROFILES[profile].published:
         return None
-    with tempfile.TemporaryDirectory() as empty, environment(EFFNET_RESULTS=empty):
+    with tempfile.TemporaryDirectory() as empty, paths.environment(EFFNET_RESULTS=empty):
         study = Study.of(PROFILES[profile], RunStore())
         return decision_files.write(decision_files.collect(study), study.profile, study.dataset.id, study.store)
 
@@ -128,18 +127,6 @@ def _parameters(name: str, profile: str) -> Parameters:
     return resolve(_given(name, profile), name)
 
 
-@contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """Set environment variables for a while: those that move the roots of `paths`."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
 def redraw(profile: str, names: Iterable[str] = ()) -> list[Path]:
     """Execute the notebooks of artefacts (none: all) with records in a profile, into figures/published/<profile>/.
 
@@ -149,7 +136,7 @@ def redraw(profile: str, names: Iterable[str] = ()) -> list[Path]:
     with tempfile.TemporaryDirectory() as empty:
         own = str(paths.results_root()) if not PROFILES[profile].published else empty
         values = {"EFFNET_FIGURES": str(paths.published_root()), "EFFNET_RESULTS": own}
-        with environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
+        with paths.environment(**values, EFFNET_PUBLISHED=str(paths.published_root())):
             for name in names or all_artefacts():
                 planned = plan(name, _parameters(name, profile))
                 if not PROFILES[profile].published and planned.missing():

@@ -7,6 +7,8 @@ results and figures lie in the current folder, and notebooks and published evide
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import ParameterError
@@ -26,6 +28,18 @@ def _root(variable: str, default: str) -> Path:
     if value:
         return user_path(variable, value).resolve()
     return (ROOT if in_checkout() else current_folder()) / default
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Set environment variables for a while: those that move the folders below."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 def data_root() -> Path:

@@ -112,9 +112,11 @@ def seed_words(number: int) -> str:
     return "one seed" if number == 1 else f"{number} seeds"
 
 
-def _diverged(study: Study, spec: RunSpec) -> bool:
-    """Say whether a run is a tuning trial that diverged: it has said what it had to say."""
-    return spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key)
+def open_runs(study: Study, planned: Iterable[QueueStage]) -> list[RunSpec]:
+    """List what still has to be done of some stages; a tuning trial that diverged has said what it had to say."""
+    find = study.store.finder()
+    specs = [spec for stage in planned for spec in stage.specs if not find(spec)]
+    return [spec for spec in specs if not (spec.data.endswith(HOLDOUT) and study.store.diverged(spec.key))]
 
 
 def _too_short(spec: RunSpec, speed: Callable[[RunSpec], float], budget: float) -> str:
@@ -145,9 +147,8 @@ def work(study: Study, chosen: Iterable[str], options: SweepOptions) -> Report:
                 options.say(f"decided: {line}")
         told |= set(words(study))
         planned = stages(study, chosen)
-        find, failed = study.store.finder(), set(total.failed)
-        specs = (spec for stage in planned for spec in stage.specs if not find(spec) and spec not in failed)
-        pending = [spec for spec in specs if not _diverged(study, spec)]
+        failed = set(total.failed)
+        pending = [spec for spec in open_runs(study, planned) if spec not in failed]
         if not pending:
             return total
         options.say(f"{len(pending)} runs pending in {len(planned)} stages")
