@@ -10,6 +10,10 @@ from ..models.archs import Architecture
 from ..models.complexity import count
 from .run_spec import RunSpec
 
+# Where nothing was measured yet. A server core reaches 5 to 7 G; one of six processes that share an H200 reached 150 G
+# (docs/running.md). With a core's speed there, the last minutes of a GPU's budget would be left unused.
+SPEEDS = {"cpu": 5e9, "cuda": 150e9}
+
 
 @lru_cache(maxsize=4096)
 def _madds(arch: Architecture) -> int:
@@ -23,7 +27,7 @@ def cost(spec: RunSpec, dataset: DataSet) -> float:
 
 
 def estimator(
-    records: Iterable, dataset_of: Callable[[RunSpec], DataSet], device: str = "cpu", fallback: float = 5e9
+    records: Iterable, dataset_of: Callable[[RunSpec], DataSet], device: str = "cpu", fallback: float | None = None
 ) -> Callable[[RunSpec], float]:
     """Return a function that predicts a run's seconds from records on the same kind of device.
 
@@ -32,12 +36,13 @@ def estimator(
 
     Args:
         records: The run records at hand, those on other kinds of device included.
-        fallback: Multiply-adds a second where there is no record; a server core reaches 5 to 7 G.
+        fallback: Multiply-adds a second where there is no record (None: `SPEEDS` of the device).
     """
-    measured = []
+    kind, measured = device.split(":")[0], []
+    fallback = fallback or SPEEDS.get(kind, SPEEDS["cpu"])
     for record in records:
         result = record.result
-        if result["train_seconds"] > 0 and record.provenance.get("device_type", "cpu") == device.split(":")[0]:
+        if result["train_seconds"] > 0 and record.provenance.get("device_type", "cpu") == kind:
             work = 3.0 * result["madds"] * result["train_pictures"] * record.spec["recipe"]["epochs"]
             measured.append((math.log(result["madds"]), work / result["train_seconds"]))
 

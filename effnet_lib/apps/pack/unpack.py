@@ -38,11 +38,13 @@ def unpacked(folder: Path, manifest: Manifest, say: Callable[[str], None]) -> Pa
         PackError: a part or a file is not what the manifest says; there is no room.
     """
     home = paths.cache_root() / "packs" / manifest.pack
+    if home.is_dir():
+        return home
+    check(folder, manifest)
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(home.with_suffix(".lock")):
-            if not home.is_dir():
-                check(folder, manifest)
+            if not home.is_dir():  # another process may have been faster
                 with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
                     inside = Path(scratch) / "pack"
                     for number, part in enumerate(manifest.parts, 1):
@@ -87,8 +89,7 @@ def _check_code(manifest: Manifest) -> None:
         except OSError:
             same = False
         if not same:
-            parts = sorted({manifest.parts[f.part - 1].name for f in manifest.files if f.path.startswith(f"{CODE}/")})
             raise PackError(
                 f"the code that runs here is not the pack's ({relative} differs); start the pack's own: "
-                f"for each of {', '.join(parts)}, tar -xf PART {CODE}; cd {CODE}; python -m effnet_lib queue --pack ..."
+                f"tar -xf {manifest.parts[file.part - 1].name} {CODE}; cd {CODE}; python -m effnet_lib queue --pack ..."
             )

@@ -54,6 +54,8 @@ def _options(folders: list[str]) -> dict[str, st.SearchStrategy[list[str]]]:
         "--model": of("--model", st.sampled_from(["b0", "b3", "b7", "b8", "B0"]) | TEXT),
         "--from": of("--from", st.sampled_from(folders) | PATHS),
         "--to": of("--to", PATHS),
+        "--pack": of("--pack", st.sampled_from(folders) | PATHS),
+        "--limit": of("--limit", st.sampled_from(["60MB", "1kB", "1e3", "0"]) | TEXT),
         "--format": of("--format", st.sampled_from(["onnx", "safetensors", "pt"]) | TEXT),
         "-y": of("-y", st.sampled_from(YAML) | TEXT),
         "-p": st.tuples(st.just("-p"), st.sampled_from(PARAMETERS) | TEXT, TEXT | st.sampled_from(["1", "1e400"])).map(
@@ -74,7 +76,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "list": (),
     "run": ("--profile", "-p", "-y"),
     "check": ("--profile", "--runs", "--seed", "--budget", "--workers", "--device"),
-    "queue": (*QUEUED, "--artefact"),
+    "queue": (*QUEUED, "--artefact", "--pack"),
+    "pack": (*STUDY[:2], "--artefact", "--limit"),
     "tune": QUEUED,
     "train": (
         *STUDY[:2], "--device", "--step", "--model", "--depth", "--width", "--resolution", "--phi", "--seed",
@@ -90,6 +93,7 @@ NEEDED: dict[str, st.SearchStrategy[list[str]]] = {
     "check": st.sampled_from([*all_artefacts(), "fig33"]).map(lambda name: [name]) | TEXT.map(lambda name: [name]),
     "queue": numbers(0, 100, whole=False).map(lambda seconds: ["--budget", str(seconds)]),
     "tune": numbers(0, 100, whole=False).map(lambda seconds: ["--budget", str(seconds)]),
+    "pack": PATHS.map(lambda path: [path]),
     "export": st.tuples(TEXT | st.just("all"), PATHS).map(list),
 }
 JUNK = st.lists(TEXT | st.sampled_from([odd[:200] for odd in ODD if isinstance(odd, str)]), max_size=2)
