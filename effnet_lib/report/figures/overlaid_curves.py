@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
 from . import style
 from .accuracy_curves import CLOSE, join, marks, point, share_differences, single_seeds
 from .style import COLOURS, HALO, LINES, MARKERS
+
+PALE = (0.93885, 0.944, 0.95199)  # the width's hue at 95 % lightness and 15 % of its saturation (HSLuv)
 
 
 def together(
@@ -46,6 +48,13 @@ def together(
     _legend_above(axes)
 
 
+def tints(number: int) -> list[tuple[float, ...]]:
+    """Return so many tints of the width's colour, from pale to darker than itself."""
+    blend = LinearSegmentedColormap.from_list("tints", [PALE, COLOURS["width"]])
+    shades = [tuple(map(float, blend(place)[:3])) for place in np.linspace(0, 1, number + 2)[2:-1]]
+    return [*shades, tuple(0.45 * part for part in COLOURS["width"])]
+
+
 def lines(
     axes: Axes,
     shown: Mapping[str, Sequence],
@@ -62,8 +71,9 @@ def lines(
     """
     axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
     row_of, ends = _rows(records, rows), []
-    tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
-    for (words, archs), tint, marker, dash in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
+    for (words, archs), tint, marker, dash in zip(
+        shown.items(), tints(len(shown)), "osD^", ("-", "--", "-.", "-"), strict=True
+    ):
         part = list({arch: row_of[arch] for arch in archs if arch in row_of}.values())
         drawn = join(axes, part, dash, color=tint, lw=1.6)
         axes.plot([], [], linestyle=dash if drawn else "none", marker=marker, color=tint, label=words)
