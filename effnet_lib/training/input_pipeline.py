@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..data.array_cache import Part, load, make
+from ..data.array_cache import Look, Part, load, make
 from ..data.datasets import DataSet
 from ..data.splits import minival
 from ..data.streaming import Stream
@@ -159,12 +159,13 @@ class InputPipeline:
         size = job.recipe.seen_px or job.arch.px
         wanted = round(SOURCE_FACTOR * size)
         source = min(wanted, dataset.native_px or wanted)  # enlarged once, by the crop, and not twice
+        look = Look(dataset)
         streams = dataset.folder is not None and 3 * dataset.train_images * source**2 > MEMORY_LIMIT
 
         def opened(part: str, image_size: int) -> Memory | Streamed:
             if streams:
                 return Streamed(Stream.of(dataset, part, image_size), device)
-            return Memory.of(load(dataset, part, image_size), device)
+            return Memory.of(load(dataset, part, image_size, look=look), device)
 
         sizes = {
             "train": ("train", size if streams else source),
@@ -173,7 +174,7 @@ class InputPipeline:
             "train_eval": ("train_eval", size),
         }
         if not streams:
-            make(dataset, sizes.values())
+            make(dataset, sizes.values(), look)
         parts = {name: opened(*part_size) for name, part_size in sizes.items()}
         if job.recipe.minival:
             rows, reserved = minival(len(parts["train"]), job.recipe.minival)

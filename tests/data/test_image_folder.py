@@ -301,3 +301,16 @@ def test_a_damaged_cache_costs_time_only(folder, tmp_path, content):
     cache.write_bytes(content)
     assert image_folder.fingerprint(folder, cache) == first
     assert image_folder.fingerprint(folder, cache / "below a file") == first
+
+
+def test_names_and_order_are_those_of_the_standard_library(folder):
+    (folder / "train/blue/a b").mkdir()
+    for place in ("a b/9.jpg", "a.jpg", "a b.jpg", "A.jpg"):
+        (folder / "train/blue" / place).write_bytes((folder / "train/blue/00.jpg").read_bytes())
+    files = image_folder.list_images(folder, "train")[0]
+    blue = [path for path in files if path.is_relative_to(folder / "train/blue")]
+    assert blue == sorted(blue) and len(blue) == 16
+    for root in (folder, folder.parent, folder.parent / "."):
+        assert list(image_folder._relative(files, root)) == [str(path.relative_to(root)) for path in files]
+    with pytest.raises(ValueError, match="is not in the subpath"):
+        list(image_folder._relative(files, folder / "val"))

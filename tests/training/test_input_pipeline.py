@@ -6,6 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from effnet_lib.core.errors import DataError
+from effnet_lib.data import array_cache, image_folder
+from effnet_lib.data.datasets import declare
 from effnet_lib.training.input_pipeline import InputPipeline
 
 CPU = torch.device("cpu")
@@ -40,3 +43,22 @@ def test_its_own_size_changes_nothing(tiny_spec, tiny_data):
 
 def test_older_runs_keep_their_keys(tiny_spec, blurred):
     assert "seen_px" not in tiny_spec.payload()["recipe"] and blurred.payload()["recipe"]["seen_px"] == 32
+
+
+def test_a_run_looks_at_its_folder_once_and_a_later_one_again(tiny_spec, folder, monkeypatch):
+    looks, lists = [], []
+    fingerprint, listed = image_folder.fingerprint, image_folder.list_images
+    monkeypatch.setattr(image_folder, "fingerprint", lambda *given: looks.append(given) or fingerprint(*given))
+    dataset = declare(str(folder))
+    InputPipeline.of(tiny_spec, dataset, CPU)
+    assert len(looks) == 2  # one is `declare`'s
+    monkeypatch.setattr(
+        array_cache.image_folder, "list_images", lambda *given: lists.append(given[1]) or listed(*given)
+    )
+    array = array_cache.Look(dataset)
+    for part in ("train", "val", "train_eval"):
+        array_cache.load(dataset, part, 16, look=array)
+    assert sorted(lists) == ["train", "train", "val", "val"]  # the fingerprint's, and one each
+    (folder / "val/blue/00.jpg").write_bytes((folder / "val/red/00.jpg").read_bytes())
+    with pytest.raises(DataError, match="the folder's content has fingerprint"):
+        InputPipeline.of(tiny_spec, dataset, CPU)

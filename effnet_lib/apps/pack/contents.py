@@ -71,7 +71,7 @@ def _code() -> Iterator[Source]:
     files = [path for path in (paths.ROOT / "effnet_lib").rglob("*") if path.is_file()]
     files += [paths.ROOT / name for name in PROJECT if (paths.ROOT / name).is_file()]
     for path in sorted(files):
-        if "__pycache__" not in path.parts:
+        if "__pycache__" not in path.parts and not path.is_relative_to(paths.PACKED):
             yield Source(f"{CODE}/{path.relative_to(paths.ROOT).as_posix()}", path)
 
 
