@@ -79,6 +79,7 @@ def equal_cost(base: ProxyBaseline, classes: int, padding: str, between: tuple[f
 Counted = tuple[ScaledModel, float]  # with its FLOPS over the baseline's
 
 
+@cache  # for both levels
 def _networks(base: ProxyBaseline, classes: int, padding: str, method: str) -> list[list[Counted]]:
     """Return a method's distinct networks under the paper's rounding, and others under the fine one.
 

@@ -118,7 +118,7 @@ def at_stride(arch: Rounded, stride: int) -> Rounded:
     for stage in arch.stages:
         kept = stage.stride if total * stage.stride <= stride else 1
         total *= kept
-        stages.append(replace(stage, stride=kept))
+        stages.append(stage if kept == stage.stride else replace(stage, stride=kept))
     return replace(arch, stages=tuple(stages))
 
 
