@@ -67,10 +67,15 @@ def _candidate(profile: Profile, base: ProxyBaseline, classes: int, triple: Scal
     if profile.rounding not in ROUNDINGS:
         raise ParameterError("rounding", profile.rounding, nearest(profile.rounding, ROUNDINGS))
     if profile.rounding == "fine":
-        arch = fine(base.arch(classes, padding=profile.padding), scaling)
+        arch = fine(_unscaled(base, classes, profile.padding), scaling)
     else:
         arch = base.arch(classes, scaling, profile.padding)
     return Candidate("compound", phi, arch, triple=triple)
+
+
+@cache  # for a thousand triples
+def _unscaled(base: ProxyBaseline, classes: int, padding: str) -> EfficientNet:
+    return base.arch(classes, padding=padding)
 
 
 def points(study: Study) -> list[Point]:
