@@ -90,6 +90,15 @@ def test_a_part_that_did_not_arrive_whole_is_named(tmp_path, kind):
     assert words in line and "part-001.tar" not in line and "(2 parts in all)" in line
 
 
+def test_what_a_kill_left_half_unpacked_is_removed(tmp_path):
+    half = paths.cache_root() / "packs/unpacking-abc/pack/data/tiny"
+    half.mkdir(parents=True)
+    (half / "0.jpg").write_bytes(b"half")
+    with unpack.opened(packed(tmp_path / "pack"), print) as (manifest, dataset):
+        assert (Path(dataset) / "0.jpg").read_bytes() == CONTENT["data/tiny/0.jpg"]
+    assert {path.name for path in (paths.cache_root() / "packs").iterdir()} == {manifest.pack, "unpacking.lock"}
+
+
 def test_all_parts_that_are_wrong_stand_in_one_line(tmp_path):
     folder = packed(tmp_path / "pack")
     for path in folder.glob("*.tar"):

@@ -1,6 +1,8 @@
 """Open a pack on the host that it was sent to: checked and unpacked once, then found by every later call."""
 
 import hashlib
+import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,6 +15,9 @@ from ...core import paths
 from ...runs.value_checks import shown
 from .manifest import CODE, DATA, LABEL, PUBLISHED, Manifest, PackError, read
 from .parts import check
+
+
+UNPACKING = "unpacking-"
 
 
 @contextmanager
@@ -32,7 +37,7 @@ def opened(folder: Path, say: Callable[[str], None]) -> Iterator[tuple[Manifest,
 
 
 def unpacked(folder: Path, manifest: Manifest, say: Callable[[str], None]) -> Path:
-    """Return where a pack lies unpacked, below `paths.cache_root`; what a kill left is not used, and done again.
+    """Return where a pack lies unpacked, below `paths.cache_root`; what a kill left is removed, and done again.
 
     Raises:
         PackError: a part or a file is not what the manifest says; there is no room.
@@ -43,12 +48,15 @@ def unpacked(folder: Path, manifest: Manifest, say: Callable[[str], None]) -> Pa
     check(folder, manifest)
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.with_suffix(".lock")):
+        with FileLock(home.parent / "unpacking.lock"):
+            for left in home.parent.glob(f"{UNPACKING}*"):  # by a kill: who works in one holds the lock
+                shutil.rmtree(left)
             if not home.is_dir():  # another process may have been faster
-                with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
+                with tempfile.TemporaryDirectory(prefix=UNPACKING, dir=home.parent) as scratch:
                     inside = Path(scratch) / "pack"
                     for number, part in enumerate(manifest.parts, 1):
                         _extract(folder / part.name, manifest, number, inside)
+                    os.sync()  # a cut of the power must not leave half a file under its final name
                     inside.rename(home)
                 say(f"checked and unpacked: {manifest.summary}")
     except OSError as error:
