@@ -16,7 +16,6 @@ from ...runs.value_checks import shown
 from .manifest import CODE, DATA, LABEL, PUBLISHED, Manifest, PackError, read
 from .parts import check
 
-
 UNPACKING = "unpacking-"
 
 
