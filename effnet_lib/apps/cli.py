@@ -101,7 +101,7 @@ def _plans_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("--artefact", nargs="*", default=[], help="only these plans (default: all)")
 
 
-def _pack(made) -> None:
+def _pack(made: Commands) -> None:
     words = "write code, records and images for the pending runs, in parts, for a host without network or data"
     command = _command(made, "pack", commands.pack, words)
     command.add_argument("out", metavar="OUT", help="a folder, new or empty")

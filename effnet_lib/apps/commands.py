@@ -8,7 +8,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from ..core import paths
-from ..core.errors import EffnetError, ParameterError, nearest
+from ..core.errors import EffnetError, ParameterError
 from ..core.signals import interrupting
 from ..core.user_paths import short, user_path
 from ..study.profiles import PROFILES, profile
@@ -105,55 +105,30 @@ def check(args: Namespace) -> int:
 
 def pack(args: Namespace) -> int:
     """Write what another host needs for the pending runs, in parts."""
-    from .pack.contents import contents
-    from .pack.write import limit_of, write
+    from .pack.command import make
 
     args.workers = None
-    limit, folder = limit_of(args.limit), user_path("out", args.out)
-    _check_artefacts(args.artefact)
-    made = write(contents(_study(args), args.artefact), folder, limit, say)
-    say(f"{short(folder)}: {made.summary}; send manifest.json and every part, and see docs/running.md")
-    return 0
-
-
-def _check_artefacts(names: list[str]) -> None:
-    from ..artefacts import all_artefacts
-
-    plans = [*all_artefacts(), "quintet", "study"]
-    for name in names:
-        if name not in plans:
-            raise ParameterError("artefact", name, nearest(name, plans))
+    return make(args, _study, say)
 
 
 def queue(args: Namespace) -> int:
     """Work through pending runs inside a budget, those of a pack where one is given."""
-    if args.pack is None:
-        args.profile = args.profile or "photos"
-        return _work(args)
-    from .pack.unpack import opened
+    from .pack.command import within
 
-    if given := [name for name in ("profile", "dataset") if getattr(args, name) is not None]:
-        raise ParameterError(given[0], getattr(args, given[0]), "nothing beside --pack, which has its own")
-    if args.executor != "local":
-        raise ParameterError("executor", args.executor, "local with --pack")
-    with opened(user_path("pack", args.pack), say) as (manifest, dataset):
-        args.profile, args.dataset = manifest.profile, dataset
-        args.artefact = args.artefact or list(manifest.artefacts)
-        code = _work(args)
-    say(f"to send home for `effnet publish --from`: {short(paths.results_root() / 'records')}")
-    return code
+    return within(args, _work, say)
 
 
 def _work(args: Namespace) -> int:
+    from .. import artefacts  # noqa: F401 (fills the registry)
     from ..runs.progress.here import here
     from ..runs.sweep import SweepOptions
     from ..study.parameters import resolve
-    from ..study.queue import work
+    from ..study.queue import check_plans, work
     from ..study.ranges import check_options
     from ..training.execution import Execution
 
     check_options({"budget": args.budget})
-    _check_artefacts(args.artefact)
+    check_plans(args.artefact)
     device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
     execution = Execution(device, args.step, gpu_share=args.gpu_share)
     options = SweepOptions(args.workers, execution, args.budget, args.executor, here())

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import known
 from ..study.registry import Artefact, Needs
 
 PACKAGE = "effnet_lib.artefacts"
@@ -33,7 +34,7 @@ def descriptions() -> dict[str, Description]:
 
     What is written as constants is read; a module whose class computes them is imported and asked.
     """
-    folder = Path(find_spec(PACKAGE).submodule_search_locations[0])
+    folder = Path(known(known(find_spec(PACKAGE)).submodule_search_locations)[0])
     files = sorted(path for path in folder.glob("*.py") if path.stem != "__init__")
     return {one.id: one for path in files for one in _of_module(path)}
 
@@ -60,13 +61,15 @@ def _assigned(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _read(values: dict[str, ast.expr]) -> Description:
-    return Description(**{name: _constant(values[name]) for name in WORDS if name in values})
+    constants: dict[str, Any] = {name: _constant(values[name]) for name in WORDS if name in values}
+    return Description(**constants)
 
 
 def _constant(value: ast.expr) -> Any:
     """Return what an expression of constants, or Needs(...) of them, stands for; raise ValueError for any other."""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == Needs.__name__:
-        return Needs(*map(_constant, value.args), **{word.arg: _constant(word.value) for word in value.keywords})
+        named = {str(word.arg): _constant(word.value) for word in value.keywords}
+        return Needs(*map(_constant, value.args), **named)
     return ast.literal_eval(value)
 
 

@@ -112,7 +112,8 @@ def _without(module: str) -> Iterator[None]:
     if module in sys.modules:
         yield
         return
-    sys.modules[module] = None  # Python's own word for a module that cannot be imported
+    modules: dict[str, Any] = sys.modules
+    modules[module] = None  # Python's own word for a module that cannot be imported
     try:
         yield
     finally:

@@ -139,10 +139,12 @@ class RunStore(RecordStore[RunRecord]):
         A plan may ask for 100,000 runs, in two layers and in up to eight micro-batches each.
         """
         layers = [self.root / self.folder, *([self.published_folder] if self.published else [])]
-        listed = [_names(layer) for layer in layers]
-        if None in listed:  # a folder that cannot be listed may still give a file by name
-            return self.find
-        there = set().union(*listed)
+        there: set[str] = set()
+        for layer in layers:
+            names = _names(layer)
+            if names is None:  # a folder that cannot be listed may still give a file by name
+                return self.find
+            there |= names
         return lambda spec: self.find(spec) if any(f"{key}.json" in there for key in spec.split_keys) else None
 
     def put(self, record: RunRecord) -> None:

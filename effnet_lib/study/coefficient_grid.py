@@ -10,7 +10,7 @@ from math import dist, inf, log
 
 from ..core.errors import ParameterError, known, nearest
 from ..models import complexity
-from ..models.archs import Architecture
+from ..models.archs import Architecture, efficientnet
 from ..models.scaling import ALPHA, BETA, GAMMA, Scaling, compound
 from .decided_study import Study
 from .fine_rounding import fine
@@ -74,7 +74,7 @@ def _candidate(profile: Profile, base: ProxyBaseline, classes: int, triple: Scal
 
 
 @cache  # for a thousand triples
-def _unscaled(base: ProxyBaseline, classes: int, padding: str) -> EfficientNet:
+def _unscaled(base: ProxyBaseline, classes: int, padding: str) -> efficientnet.EfficientNet:
     return base.arch(classes, padding=padding)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from ..core.errors import known
+from ..core.errors import ParameterError, known, nearest
 from ..core.text import time_words
 from ..data.datasets import DataSet, declare
 from ..data.splits import HOLDOUT
@@ -110,6 +110,18 @@ def blocks(study: Study, models: Iterable[ScaledModel], seeds: Iterable[int]) ->
 def seed_words(number: int) -> str:
     """Return a number of seeds as a stage's name has it."""
     return "one seed" if number == 1 else f"{number} seeds"
+
+
+def check_plans(names: Iterable[str]) -> None:
+    """Refuse a name that is no plan of the queue.
+
+    Raises:
+        ParameterError: with the nearest one.
+    """
+    plans = [*registry.all_artefacts(), "quintet", "study"]
+    for name in names:
+        if name not in plans:
+            raise ParameterError("artefact", name, nearest(name, plans))
 
 
 def open_runs(study: Study, planned: Iterable[QueueStage]) -> list[RunSpec]:

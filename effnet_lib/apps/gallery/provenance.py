@@ -11,7 +11,6 @@ from ...runs.record_checks import json_body, read_text
 from ...runs.record_files import read_record
 from ...runs.run_spec import SEMANTICS
 from ...runs.value_checks import shown
-from ..publish import environment
 from .evidence import Evidence
 
 
@@ -58,7 +57,7 @@ def provenance(evidence: Evidence) -> dict[str, str]:
     """
     if not evidence.published:
         return evidence.about | _records(evidence)
-    with environment(EFFNET_RESULTS=str(paths.published_root() / "none of yours")):
+    with paths.environment(EFFNET_RESULTS=str(paths.published_root() / "none of yours")):
         return evidence.about | _records(evidence)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core import paths
-from ...core.errors import StoreError
+from ...core.errors import StoreError, known
 from ...data import image_folder
 from ...data.datasets import DataSet, content_fingerprint
 from ...data.splits import HOLDOUT
@@ -48,7 +48,7 @@ class Contents:
     def dataset(self) -> str:
         """What the manifest calls the study's data set."""
         named = self.study.dataset
-        return f"{DATA}/{named.folder.name}" if named.id.startswith("folder-") else named.id
+        return f"{DATA}/{known(named.folder).name}" if named.id.startswith("folder-") else named.id
 
 
 def contents(study: Study, artefacts: Sequence[str]) -> Contents:

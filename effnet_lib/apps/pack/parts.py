@@ -5,7 +5,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from ...core.errors import StoreError
+from ...core.errors import StoreError, known
 from ...runs.record_checks import json_body
 from ...runs.value_checks import string, whole
 from .manifest import LABEL, Manifest, PackError, Part
@@ -27,7 +27,7 @@ def labelled(path: Path) -> tuple[str, int]:
             member = tar.next()
             if member is None or member.name != LABEL or not member.isreg() or member.size > tarfile.BLOCKSIZE:
                 raise PackError(f"{path.name} is no part of a pack")
-            body = json_body(tar.extractfile(member).read().decode())
+            body = json_body(known(tar.extractfile(member)).read().decode())
         return string("pack", body.get("pack")), whole("part", body.get("part"))
     except (tarfile.TarError, StoreError, UnicodeDecodeError, EOFError):
         raise PackError(f"{path.name} is no part of a pack") from None

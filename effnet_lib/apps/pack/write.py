@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from ...core.atomic_write import write_aside
 from ...core.errors import EffnetError, ParameterError
@@ -103,7 +102,7 @@ def _closed(taken: int) -> int:
     return -(-(taken + 2 * tarfile.BLOCKSIZE) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
 
 
-def _open(source: Source) -> BinaryIO:
+def _open(source: Source) -> io.BytesIO | io.BufferedReader:
     return io.BytesIO(source.content) if isinstance(source.content, bytes) else open(source.content, "rb")
 
 
@@ -115,10 +114,10 @@ def _file(source: Source, part: int) -> File:
 class _Hashed:
     """Read a stream, and know the SHA-256 of what was read."""
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: io.BytesIO | io.BufferedReader):
         self.stream, self.hash = stream, hashlib.sha256()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         data = self.stream.read(size)
         self.hash.update(data)
         return data

@@ -210,7 +210,7 @@ def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> Non
         row, colour = rows.loc[method], COLOURS[method]
         x, y = [start["flops_billions"], row["flops_billions"]], [start["top1_percent"], row["top1_percent"]]
         axes.plot(x, y, LINES[method], color=colour, linewidth=1, alpha=0.6)
-        hollow = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
+        hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
         axes.plot(x[1], y[1], MARKERS[method], markersize=7, **hollow)
         label = f"{symbol}={row[method]:g}" if symbol else method
         rank = list(rows.loc[list(symbols), "top1_percent"].sort_values().index).index(method)

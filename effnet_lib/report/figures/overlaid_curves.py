@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
@@ -48,11 +48,12 @@ def together(
     _legend_above(axes)
 
 
-def tints(number: int) -> list[tuple[float, ...]]:
+def tints(number: int) -> list[tuple[float, float, float]]:
     """Return so many tints of the width's colour, from pale to darker than itself."""
     blend = LinearSegmentedColormap.from_list("tints", [PALE, COLOURS["width"]])
-    shades = [tuple(map(float, blend(place)[:3])) for place in np.linspace(0, 1, number + 2)[2:-1]]
-    return [*shades, tuple(0.45 * part for part in COLOURS["width"])]
+    red, green, blue = COLOURS["width"]
+    shades = [to_rgb(blend(place)) for place in np.linspace(0, 1, number + 2)[2:-1]]
+    return [*shades, (0.45 * red, 0.45 * green, 0.45 * blue)]
 
 
 def lines(

@@ -17,7 +17,7 @@ STYLE = Path(__file__).with_name("effnet.mplstyle")
 # Seaborn's "colorblind": https://seaborn.pydata.org/tutorial/color_palettes.html
 PALETTE = [to_rgb(colour) for colour in ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc")]
 # Distinct in colour, in lightness (so also in grey) and in marker; the same in every figure.
-COLOURS = {
+COLOURS: dict[str, tuple[float, float, float]] = {
     "width": PALETTE[0],
     "depth": PALETTE[1],
     "resolution": PALETTE[2],
