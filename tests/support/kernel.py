@@ -43,7 +43,9 @@ class Kernel:
 
     def reply(self) -> dict:
         """Wait for the end of a cell; return how it ended."""
-        content = self.client.get_shell_msg(timeout=60)["content"]
+        while (message := self.client.get_shell_msg(timeout=60))["msg_type"] != "execute_reply":
+            pass  # a kernel that starts slowly is asked more than once whether it is ready, and answers each time
+        content = message["content"]
         return {name: content.get(name) for name in ("status", "ename", "evalue")}
 
     def end(self) -> None:
