@@ -168,4 +168,4 @@ def _side(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
 
 
-KINDS = {"eager": Step, "compile": CompiledStep, "graph": GraphStep}
+KINDS = {"eager": Step, "fast": Step, "compile": CompiledStep, "graph": GraphStep}

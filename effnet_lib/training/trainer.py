@@ -43,8 +43,7 @@ class _Run(RunState):
 
     def __init__(self, job: TrainingJob, dataset: DataSet, path: Path, execution: Execution, group: Group):
         super().__init__(job, dataset, path, execution, group)
-        launch = execution.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
-        self.train_step = step.KINDS[launch](job, self.model, self.optimizer, self.device, group)
+        self.train_step = step.KINDS[self.launch](job, self.model, self.optimizer, self.device, group)
 
     def train(self, monitor: Monitor) -> None:
         """Train what is left of the epochs; raise Paused, with a checkpoint, for a signal or the deadline."""

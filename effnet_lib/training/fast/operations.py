@@ -1,0 +1,164 @@
+"""A network's norms, squeeze-excitations and depthwise convolutions on the kernels, where those win.
+
+The same weights and names, and the same results to rounding. In evaluation, in half precision and where torch is
+faster, torch's own operations compute.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from timm.layers import BatchNormAct2d
+from timm.models._efficientnet_blocks import SqueezeExcite
+from torch import nn
+from torch.nn import functional as F
+
+from .. import depthwise
+from .choice import Choice
+from .functions import (
+    NormAct,
+    Squeeze,
+    dense,
+    depthwise_input_gradient,
+    depthwise_weight_gradient,
+)
+
+
+def _suits(x: torch.Tensor) -> bool:
+    """Return whether a kernel may take an input: in training, in single precision, on a CPU."""
+    single = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return single and torch.is_grad_enabled() and x.device.type == "cpu" and x.numel() > 0
+
+
+def _backwards(output: torch.Tensor, leaves: list[torch.Tensor]) -> None:
+    torch.autograd.grad(output, leaves, output.detach())
+
+
+class FastNorm(nn.BatchNorm2d):
+    """A batch norm and its activation, if it has one."""
+
+    def __init__(self, norm: nn.BatchNorm2d, choice: Choice):
+        super().__init__(norm.num_features, norm.eps, norm.momentum, device="meta")
+        self.weight, self.bias, self.choice = norm.weight, norm.bias, choice
+        for name, buffer in norm.named_buffers():
+            setattr(self, name, buffer)
+        self.act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
+        self.active = type(self.act) is nn.SiLU
+        self.train(norm.training)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or not _suits(x) or not self._wins(x):
+            return self.act(super().forward(x))
+        self.num_batches_tracked.add_(1)
+        y = self._normalised(x, (self.running_mean, self.running_var))
+        return y if self.active else self.act(y)
+
+    def _normalised(self, x: torch.Tensor, running: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return NormAct.apply(dense(x), self.weight, self.bias, running, (self.active, self.eps, self.momentum))
+
+    def _wins(self, x: torch.Tensor) -> bool:
+        def timed(way: Callable[[torch.Tensor, tuple[torch.Tensor, ...]], torch.Tensor]) -> None:
+            given, running = x.detach().requires_grad_(), (self.running_mean.clone(), self.running_var.clone())
+            _backwards(way(given, running), [given, self.weight, self.bias])
+
+        key = ("norm", "silu" if self.active else "plain", *x.shape)
+        return self.choice.kernel(key, lambda: timed(self._normalised), lambda: timed(self._by_torch))
+
+    def _by_torch(self, x: torch.Tensor, running: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        y = F.batch_norm(x, *running, self.weight, self.bias, True, self.momentum, self.eps)
+        return F.silu(y) if self.active else y
+
+
+class FastSqueeze(nn.Module):
+    """timm's squeeze-and-excitation."""
+
+    def __init__(self, squeeze: SqueezeExcite, choice: Choice):
+        super().__init__()
+        self.conv_reduce, self.act1 = squeeze.conv_reduce, squeeze.act1
+        self.conv_expand, self.gate, self.choice = squeeze.conv_expand, squeeze.gate, choice
+        self.train(squeeze.training)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not _suits(x) or not self._wins(x):
+            return SqueezeExcite.forward(self, x)
+        return self._squeezed(x)
+
+    def _squeezed(self, x: torch.Tensor) -> torch.Tensor:
+        reduce, expand = self.conv_reduce, self.conv_expand
+        return Squeeze.apply(dense(x), reduce.weight, reduce.bias, expand.weight, expand.bias)
+
+    def _wins(self, x: torch.Tensor) -> bool:
+        def timed(way) -> None:
+            given = x.detach().requires_grad_()
+            _backwards(way(given), [given, *self.parameters()])
+
+        key = ("squeeze", *x.shape, self.conv_reduce.out_channels)
+        return self.choice.kernel(
+            key, lambda: timed(self._squeezed), lambda: timed(lambda given: SqueezeExcite.forward(self, given))
+        )
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, stride: int, choice: Choice):
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.choice = stride, choice
+        return depthwise.convolve(x, weight, stride)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, weight = ctx.saved_tensors
+        kernel, stride, choice, g = weight.shape[-1], ctx.stride, ctx.choice, dense(g)
+        shape, dx = (*x.shape, kernel, stride), None
+        if ctx.needs_input_grad[0]:
+            ways = (
+                lambda: depthwise_input_gradient(g, x, weight, stride),
+                lambda: depthwise.input_gradient_by_torch(g, x, weight, stride),
+            )
+            dx = ways[0 if choice.kernel(("depthwise input", *shape), *ways) else 1]()
+        ways = (
+            lambda: depthwise_weight_gradient(g, x, kernel, stride),
+            lambda: depthwise.best_weight_gradient(g, x, weight, stride),
+        )
+        return dx, ways[0 if choice.kernel(("depthwise weight", *shape), *ways) else 1](), None, None
+
+
+class FastDepthwise(depthwise.DepthwiseConv2d):
+    """A depthwise convolution whose two gradients are chosen apart."""
+
+    choice: Choice
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not _suits(x):
+            return super().forward(x)
+        return _Depthwise.apply(dense(x), self.weight, self.stride[0], self.choice)
+
+
+def use_kernels(model: nn.Module, choice: Choice) -> nn.Module:
+    """Let a network's operations that have a kernel ask which way is faster.
+
+    Returns:
+        The network itself, with other modules around the same weights.
+    """
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if (made := _swapped(child, choice)) is not None:
+                setattr(parent, name, made)
+    return model
+
+
+def _swapped(module: nn.Module, choice: Choice) -> nn.Module | None:
+    if type(module) in (nn.BatchNorm2d, BatchNormAct2d) and _is_usual(module):
+        return FastNorm(module, choice)
+    if type(module) is SqueezeExcite and type(module.act1) is nn.SiLU and type(module.gate) is nn.Sigmoid:
+        return FastSqueeze(module, choice)
+    if type(module) is depthwise.DepthwiseConv2d and module.stride[0] in (1, 2):
+        made: Any = depthwise.with_weight_of(module, FastDepthwise)
+        made.choice = choice
+        return made
+    return None
+
+
+def _is_usual(norm: nn.BatchNorm2d) -> bool:
+    learnt = norm.affine and norm.track_running_stats and norm.momentum is not None
+    return learnt and type(getattr(norm, "drop", nn.Identity())) is nn.Identity
