@@ -77,6 +77,8 @@ class RunState:
         self.launch = execution.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
         stored = self._stored()
         self.choice = _choice(self.launch, stored)
+        if self.launch == "fast" and self.choice is None:
+            self.launch = "eager"  # as the run began
         self.pipeline = InputPipeline.of(job, dataset, self.device, group)
         self.pipeline.choice = self.choice
         self.model = _built(job, self.device, self.choice)

@@ -42,7 +42,7 @@ class Step:
 
     def _update(self) -> None:
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=True)
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=self.device.type == "cuda")
         self.optimizer.step()
 
     def __call__(self, batches: Iterable[Batch], images: int) -> torch.Tensor:
@@ -59,6 +59,22 @@ class Step:
 def criterion(model: nn.Module, x: torch.Tensor, y: torch.Tensor, smoothing: float) -> torch.Tensor:
     """Return the mean cross entropy of a batch."""
     return F.cross_entropy(model(x), y, label_smoothing=smoothing)
+
+
+class FastStep(Step):
+    """A step whose network asks for kernels, and whose update is one where the optimiser is SGD."""
+
+    def __init__(self, *args):
+        from .fast.update import ClippedSgd
+
+        super().__init__(*args)
+        self.update = ClippedSgd.of(self.optimizer, self.recipe.clip)
+
+    def _update(self) -> None:
+        if self.update is None:
+            super()._update()
+        else:
+            self.update()
 
 
 class CompiledStep(Step):
@@ -168,4 +184,4 @@ def _side(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
 
 
-KINDS = {"eager": Step, "fast": Step, "compile": CompiledStep, "graph": GraphStep}
+KINDS = {"eager": Step, "fast": FastStep, "compile": CompiledStep, "graph": GraphStep}

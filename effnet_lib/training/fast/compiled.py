@@ -31,7 +31,9 @@ class Kernels(NamedTuple):
     crop: ModuleType
     depthwise: ModuleType
     norm: ModuleType
+    pointwise: ModuleType
     squeeze: ModuleType
+    update: ModuleType
 
 
 def numba_version() -> str | None:

@@ -9,8 +9,8 @@ BLOCK = 256  # floats that a tap of a depthwise gradient adds up at once
 
 
 def empty_as(x: torch.Tensor) -> torch.Tensor:
-    """Return an uninitialised channels_last tensor of the same shape."""
-    return torch.empty_like(x, memory_format=torch.channels_last)
+    """Return an uninitialised tensor of the shape and strides of x, which is channels_last."""
+    return torch.empty_like(x)  # preserves strides
 
 
 def dense(x: torch.Tensor) -> torch.Tensor:
@@ -22,12 +22,17 @@ def _addresses(*tensors: torch.Tensor) -> tuple[int, ...]:
     return tuple([tensor.data_ptr() for tensor in tensors])
 
 
-def _norm_rows(x: torch.Tensor) -> tuple[int, int, int]:
-    images, channels, height, width = x.shape
-    pixels, together = images * height * width, 1
+def _rows(pixels: int, channels: int) -> tuple[int, int, int]:
+    """Return how many rows of how many floats hold so many pixels."""
+    together = 1
     while pixels % (2 * together) == 0 and 2 * together * channels <= ROW:
         together *= 2
     return pixels // together, together * channels, channels
+
+
+def _norm_rows(x: torch.Tensor) -> tuple[int, int, int]:
+    images, channels, height, width = x.shape
+    return _rows(images * height * width, channels)
 
 
 class NormAct(torch.autograd.Function):
@@ -63,7 +68,7 @@ class Squeeze(torch.autograd.Function):
         y, mean, gate = empty_as(x), x.new_empty((images, channels)), x.new_empty((images, channels))
         hidden = x.new_empty((images, squeezed))
         tensors = _addresses(x, y, reduce, reduce_bias, expand, expand_bias, mean, hidden, gate)
-        load().squeeze.forward(tensors, (images, height * width, channels, squeezed))
+        load().squeeze.forward(tensors, (images, *_rows(height * width, channels), squeezed))
         ctx.save_for_backward(x, reduce, expand, mean, hidden, gate)
         return y
 
@@ -77,8 +82,28 @@ class Squeeze(torch.autograd.Function):
         dreduce_bias, dexpand_bias = x.new_empty(squeezed), x.new_empty(channels)
         tensors = _addresses(x, g, dx, reduce, expand, mean, hidden, gate)
         tensors += _addresses(dreduce, dreduce_bias, dexpand, dexpand_bias, scratch)
-        load().squeeze.backward(tensors, (images, height * width, channels, squeezed))
+        load().squeeze.backward(tensors, (images, *_rows(height * width, channels), squeezed))
         return dx, dreduce, dreduce_bias, dexpand, dexpand_bias
+
+
+class Pointwise(torch.autograd.Function):
+    """A 1 x 1 convolution without a bias."""
+
+    @staticmethod
+    def forward(ctx, x, weight):
+        images, inputs, height, width = x.shape
+        y = torch.empty((images, len(weight), height, width), memory_format=torch.channels_last)
+        ctx.sizes = images * height * width, inputs, len(weight)
+        load().pointwise.forward(_addresses(x, weight, y), ctx.sizes)
+        ctx.save_for_backward(x, weight)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        x, weight = ctx.saved_tensors
+        g, dx, dweight = dense(g), empty_as(x), torch.empty_like(weight)
+        load().pointwise.backward(_addresses(x, g, weight, dx, dweight), ctx.sizes)
+        return dx, dweight
 
 
 def _depthwise_sizes(x: torch.Tensor, kernel: int, stride: int) -> tuple[int, ...]:

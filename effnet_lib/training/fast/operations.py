@@ -17,6 +17,7 @@ from .. import depthwise
 from .choice import Choice
 from .functions import (
     NormAct,
+    Pointwise,
     Squeeze,
     dense,
     depthwise_input_gradient,
@@ -34,6 +35,14 @@ def _backwards(output: torch.Tensor, leaves: list[torch.Tensor]) -> None:
     torch.autograd.grad(output, leaves, output.detach())
 
 
+def _taken(module: "FastNorm | FastSqueeze | FastPointwise", x: torch.Tensor) -> bool:
+    """Return what a module's choice for this shape is, which it has looked up once."""
+    taken = module.taken.get(x.shape)
+    if taken is None:
+        taken = module.taken[x.shape] = module.wins(x)
+    return taken
+
+
 class FastNorm(nn.BatchNorm2d):
     """A batch norm and its activation, if it has one."""
 
@@ -43,11 +52,11 @@ class FastNorm(nn.BatchNorm2d):
         for name, buffer in norm.named_buffers():
             setattr(self, name, buffer)
         self.act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
-        self.active = type(self.act) is nn.SiLU
+        self.active, self.taken = type(self.act) is nn.SiLU, {}
         self.train(norm.training)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or not _suits(x) or not self._wins(x):
+        if not self.training or not _suits(x) or not _taken(self, x):
             return self.act(super().forward(x))
         self.num_batches_tracked.add_(1)
         y = self._normalised(x, (self.running_mean, self.running_var))
@@ -56,7 +65,9 @@ class FastNorm(nn.BatchNorm2d):
     def _normalised(self, x: torch.Tensor, running: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return NormAct.apply(dense(x), self.weight, self.bias, running, (self.active, self.eps, self.momentum))
 
-    def _wins(self, x: torch.Tensor) -> bool:
+    def wins(self, x: torch.Tensor) -> bool:
+        """Return whether the kernel computes an input of this shape."""
+
         def timed(way: Callable[[torch.Tensor, tuple[torch.Tensor, ...]], torch.Tensor]) -> None:
             given, running = x.detach().requires_grad_(), (self.running_mean.clone(), self.running_var.clone())
             _backwards(way(given, running), [given, self.weight, self.bias])
@@ -75,11 +86,12 @@ class FastSqueeze(nn.Module):
     def __init__(self, squeeze: SqueezeExcite, choice: Choice):
         super().__init__()
         self.conv_reduce, self.act1 = squeeze.conv_reduce, squeeze.act1
-        self.conv_expand, self.gate, self.choice = squeeze.conv_expand, squeeze.gate, choice
+        self.conv_expand, self.gate = squeeze.conv_expand, squeeze.gate
+        self.choice, self.taken = choice, {}
         self.train(squeeze.training)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not _suits(x) or not self._wins(x):
+        if not _suits(x) or not _taken(self, x):
             return SqueezeExcite.forward(self, x)
         return self._squeezed(x)
 
@@ -87,7 +99,9 @@ class FastSqueeze(nn.Module):
         reduce, expand = self.conv_reduce, self.conv_expand
         return Squeeze.apply(dense(x), reduce.weight, reduce.bias, expand.weight, expand.bias)
 
-    def _wins(self, x: torch.Tensor) -> bool:
+    def wins(self, x: torch.Tensor) -> bool:
+        """Return whether the kernel computes an input of this shape."""
+
         def timed(way) -> None:
             given = x.detach().requires_grad_()
             _backwards(way(given), [given, *self.parameters()])
@@ -95,6 +109,31 @@ class FastSqueeze(nn.Module):
         key = ("squeeze", *x.shape, self.conv_reduce.out_channels)
         return self.choice.kernel(
             key, lambda: timed(self._squeezed), lambda: timed(lambda given: SqueezeExcite.forward(self, given))
+        )
+
+
+class FastPointwise(nn.Conv2d):
+    """A 1 x 1 convolution without a bias."""
+
+    def __init__(self, conv: nn.Conv2d, choice: Choice):
+        super().__init__(conv.in_channels, conv.out_channels, 1, bias=False, device="meta")
+        self.weight, self.choice, self.taken = conv.weight, choice, {}
+        self.train(conv.training)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not _suits(x) or not _taken(self, x):
+            return super().forward(x)
+        return Pointwise.apply(dense(x), self.weight)
+
+    def wins(self, x: torch.Tensor) -> bool:
+        """Return whether the kernel computes an input of this shape."""
+
+        def timed(way: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+            given = x.detach().requires_grad_()
+            _backwards(way(given, self.weight), [given, self.weight])
+
+        return self.choice.kernel(
+            ("pointwise", *x.shape, self.out_channels), lambda: timed(Pointwise.apply), lambda: timed(F.conv2d)
         )
 
 
@@ -152,11 +191,18 @@ def _swapped(module: nn.Module, choice: Choice) -> nn.Module | None:
         return FastNorm(module, choice)
     if type(module) is SqueezeExcite and type(module.act1) is nn.SiLU and type(module.gate) is nn.Sigmoid:
         return FastSqueeze(module, choice)
+    if type(module) is nn.Conv2d and _is_pointwise(module):
+        return FastPointwise(module, choice)
     if type(module) is depthwise.DepthwiseConv2d and module.stride[0] in (1, 2):
         made: Any = depthwise.with_weight_of(module, FastDepthwise)
         made.choice = choice
         return made
     return None
+
+
+def _is_pointwise(conv: nn.Conv2d) -> bool:
+    alone = conv.kernel_size == conv.stride == (1, 1) and conv.padding == (0, 0)
+    return alone and conv.groups == 1 and conv.bias is None
 
 
 def _is_usual(norm: nn.BatchNorm2d) -> bool:

@@ -49,6 +49,18 @@ def pixels(address, count):
 
 
 @inlined
+def whole_numbers(address, count):
+    """Return `count` whole numbers of 64 bits at an address."""
+    return carray(_pointer(address), (count,), np.int64)
+
+
+@inlined
+def doubles(address, count):
+    """Return `count` floats of double precision at an address."""
+    return carray(_pointer(address), (count,), np.float64)
+
+
+@inlined
 def clear(to, count):
     """Write zeros."""
     out = floats(to, count)
