@@ -9,10 +9,11 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ...core.atomic_write import write_aside
 from ...core.paths import cache_root
-from .compiled import kept_for
+from .compiled import kept_for, numba_version
 
 Key = tuple[str | int, ...]
 TIMES = 3  # each way, by turns, after once to warm up
@@ -49,6 +50,10 @@ class Choice:
         if self.measured:
             self.measured = False
             _store(_measured[str(cache_root())])
+
+    def to_data(self) -> dict[str, Any]:
+        """Return what a record says: numba's version, and which operations and shapes were left to torch."""
+        return {"numba": numba_version(), "left_to_torch": self.left_to_torch()}
 
     def left_to_torch(self) -> list[str]:
         """Return the operations and shapes that torch computes, though there is a kernel."""

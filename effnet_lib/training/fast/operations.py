@@ -25,10 +25,10 @@ from .functions import (
 )
 
 
-def _suits(x: torch.Tensor) -> bool:
+def _suits(module: nn.Module, x: torch.Tensor) -> bool:
     """Return whether a kernel may take an input: in training, in single precision, on a CPU."""
     single = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return single and torch.is_grad_enabled() and x.device.type == "cpu" and x.numel() > 0
+    return module.training and single and torch.is_grad_enabled() and x.device.type == "cpu" and x.numel() > 0
 
 
 def _backwards(output: torch.Tensor, leaves: list[torch.Tensor]) -> None:
@@ -56,7 +56,7 @@ class FastNorm(nn.BatchNorm2d):
         self.train(norm.training)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or not _suits(x) or not _taken(self, x):
+        if not _suits(self, x) or not _taken(self, x):
             return self.act(super().forward(x))
         self.num_batches_tracked.add_(1)
         y = self._normalised(x, (self.running_mean, self.running_var))
@@ -91,7 +91,7 @@ class FastSqueeze(nn.Module):
         self.train(squeeze.training)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not _suits(x) or not _taken(self, x):
+        if not _suits(self, x) or not _taken(self, x):
             return SqueezeExcite.forward(self, x)
         return self._squeezed(x)
 
@@ -121,7 +121,7 @@ class FastPointwise(nn.Conv2d):
         self.train(conv.training)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not _suits(x) or not _taken(self, x):
+        if not _suits(self, x) or not _taken(self, x):
             return super().forward(x)
         return Pointwise.apply(dense(x), self.weight)
 
@@ -168,7 +168,7 @@ class FastDepthwise(depthwise.DepthwiseConv2d):
     choice: Choice
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not _suits(x):
+        if not _suits(self, x):
             return super().forward(x)
         return _Depthwise.apply(dense(x), self.weight, self.stride[0], self.choice)
 
