@@ -64,7 +64,7 @@ def criterion(model: nn.Module, x: torch.Tensor, y: torch.Tensor, smoothing: flo
 class FastStep(Step):
     """A step whose network asks for kernels, and whose update is one where the optimiser is SGD."""
 
-    def __init__(self, *args):
+    def __init__(self, *args: Any):
         from .fast.update import ClippedSgd
 
         super().__init__(*args)

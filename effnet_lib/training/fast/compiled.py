@@ -67,14 +67,26 @@ def load() -> Kernels | None:
         kept = None
     with tempfile.TemporaryDirectory(prefix=".kernels-", dir=home) as aside:
         fresh = Path(aside) / "fresh"
-        kernels = _imported(fresh)
+        loaded = _imported(fresh)
         if kept:
             (fresh / LIST).write_text(json.dumps(_content(fresh)), encoding="utf-8")
             try:
                 fresh.rename(kept)
             except OSError:  # another process was faster
-                return kernels
-    return kernels
+                return loaded
+    return loaded
+
+
+def kernels() -> Kernels:
+    """Return the kernels, which are there wherever a run was told to use them.
+
+    Raises:
+        RuntimeError: numba is not installed.
+    """
+    loaded = load()
+    if loaded is None:
+        raise RuntimeError("there are no kernels without numba (the extra `fast`)")
+    return loaded
 
 
 def _home() -> Path | None:

@@ -5,18 +5,19 @@ faster, torch's own operations compute.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from timm.layers import BatchNormAct2d
 from timm.models._efficientnet_blocks import SqueezeExcite
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import depthwise
 from .choice import Choice
 from .functions import (
     NormAct,
+    Pair,
     Pointwise,
     Squeeze,
     dense,
@@ -24,18 +25,21 @@ from .functions import (
     depthwise_weight_gradient,
 )
 
+Taken = dict[torch.Size, bool]
+Way = Callable[[Tensor], Tensor]
 
-def _suits(module: nn.Module, x: torch.Tensor) -> bool:
+
+def _suits(module: nn.Module, x: Tensor) -> bool:
     """Return whether a kernel may take an input: in training, in single precision, on a CPU."""
     single = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     return module.training and single and torch.is_grad_enabled() and x.device.type == "cpu" and x.numel() > 0
 
 
-def _backwards(output: torch.Tensor, leaves: list[torch.Tensor]) -> None:
+def _backwards(output: Tensor, leaves: list[Tensor]) -> None:
     torch.autograd.grad(output, leaves, output.detach())
 
 
-def _taken(module: "FastNorm | FastSqueeze | FastPointwise", x: torch.Tensor) -> bool:
+def _taken(module: "FastNorm | FastSqueeze | FastPointwise", x: Tensor) -> bool:
     """Return what a module's choice for this shape is, which it has looked up once."""
     taken = module.taken.get(x.shape)
     if taken is None:
@@ -52,32 +56,37 @@ class FastNorm(nn.BatchNorm2d):
         for name, buffer in norm.named_buffers():
             setattr(self, name, buffer)
         self.act = norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity()
-        self.active, self.taken = type(self.act) is nn.SiLU, {}
+        self.active = type(self.act) is nn.SiLU
+        self.taken: Taken = {}
         self.train(norm.training)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not _suits(self, x) or not _taken(self, x):
             return self.act(super().forward(x))
-        self.num_batches_tracked.add_(1)
-        y = self._normalised(x, (self.running_mean, self.running_var))
+        cast(Tensor, self.num_batches_tracked).add_(1)
+        y = self._normalised(x, self._running())
         return y if self.active else self.act(y)
 
-    def _normalised(self, x: torch.Tensor, running: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    def _running(self) -> Pair:
+        return cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
+
+    def _normalised(self, x: Tensor, running: Pair) -> Tensor:
         return NormAct.apply(dense(x), self.weight, self.bias, running, (self.active, self.eps, self.momentum))
 
-    def wins(self, x: torch.Tensor) -> bool:
+    def _by_torch(self, x: Tensor, running: Pair) -> Tensor:
+        y = F.batch_norm(x, *running, self.weight, self.bias, True, self.momentum or 0.0, self.eps)
+        return F.silu(y) if self.active else y
+
+    def wins(self, x: Tensor) -> bool:
         """Return whether the kernel computes an input of this shape."""
 
-        def timed(way: Callable[[torch.Tensor, tuple[torch.Tensor, ...]], torch.Tensor]) -> None:
-            given, running = x.detach().requires_grad_(), (self.running_mean.clone(), self.running_var.clone())
-            _backwards(way(given, running), [given, self.weight, self.bias])
+        def timed(way: Callable[[Tensor, Pair], Tensor]) -> None:
+            mean, variance = (value.clone() for value in self._running())
+            given = x.detach().requires_grad_()
+            _backwards(way(given, (mean, variance)), [given, self.weight, self.bias])
 
         key = ("norm", "silu" if self.active else "plain", *x.shape)
         return self.choice.kernel(key, lambda: timed(self._normalised), lambda: timed(self._by_torch))
-
-    def _by_torch(self, x: torch.Tensor, running: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        y = F.batch_norm(x, *running, self.weight, self.bias, True, self.momentum, self.eps)
-        return F.silu(y) if self.active else y
 
 
 class FastSqueeze(nn.Module):
@@ -87,29 +96,32 @@ class FastSqueeze(nn.Module):
         super().__init__()
         self.conv_reduce, self.act1 = squeeze.conv_reduce, squeeze.act1
         self.conv_expand, self.gate = squeeze.conv_expand, squeeze.gate
-        self.choice, self.taken = choice, {}
+        self.choice = choice
+        self.taken: Taken = {}
         self.train(squeeze.training)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not _suits(self, x) or not _taken(self, x):
-            return SqueezeExcite.forward(self, x)
+            return self._by_torch(x)
         return self._squeezed(x)
 
-    def _squeezed(self, x: torch.Tensor) -> torch.Tensor:
+    def _by_torch(self, x: Tensor) -> Tensor:
+        inner = self.act1(self.conv_reduce(x.mean((2, 3), keepdim=True)))
+        return x * self.gate(self.conv_expand(inner))
+
+    def _squeezed(self, x: Tensor) -> Tensor:
         reduce, expand = self.conv_reduce, self.conv_expand
         return Squeeze.apply(dense(x), reduce.weight, reduce.bias, expand.weight, expand.bias)
 
-    def wins(self, x: torch.Tensor) -> bool:
+    def wins(self, x: Tensor) -> bool:
         """Return whether the kernel computes an input of this shape."""
 
-        def timed(way) -> None:
+        def timed(way: Way) -> None:
             given = x.detach().requires_grad_()
             _backwards(way(given), [given, *self.parameters()])
 
         key = ("squeeze", *x.shape, self.conv_reduce.out_channels)
-        return self.choice.kernel(
-            key, lambda: timed(self._squeezed), lambda: timed(lambda given: SqueezeExcite.forward(self, given))
-        )
+        return self.choice.kernel(key, lambda: timed(self._squeezed), lambda: timed(self._by_torch))
 
 
 class FastPointwise(nn.Conv2d):
@@ -117,18 +129,19 @@ class FastPointwise(nn.Conv2d):
 
     def __init__(self, conv: nn.Conv2d, choice: Choice):
         super().__init__(conv.in_channels, conv.out_channels, 1, bias=False, device="meta")
-        self.weight, self.choice, self.taken = conv.weight, choice, {}
+        self.weight, self.choice = conv.weight, choice
+        self.taken: Taken = {}
         self.train(conv.training)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not _suits(self, x) or not _taken(self, x):
             return super().forward(x)
         return Pointwise.apply(dense(x), self.weight)
 
-    def wins(self, x: torch.Tensor) -> bool:
+    def wins(self, x: Tensor) -> bool:
         """Return whether the kernel computes an input of this shape."""
 
-        def timed(way: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        def timed(way: Callable[[Tensor, Tensor], Tensor]) -> None:
             given = x.detach().requires_grad_()
             _backwards(way(given, self.weight), [given, self.weight])
 
@@ -139,13 +152,13 @@ class FastPointwise(nn.Conv2d):
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, stride: int, choice: Choice):
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, choice: Choice) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.choice = stride, choice
         return depthwise.convolve(x, weight, stride)
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         kernel, stride, choice, g = weight.shape[-1], ctx.stride, ctx.choice, dense(g)
         shape, dx = (*x.shape, kernel, stride), None
@@ -167,7 +180,7 @@ class FastDepthwise(depthwise.DepthwiseConv2d):
 
     choice: Choice
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not _suits(self, x):
             return super().forward(x)
         return _Depthwise.apply(dense(x), self.weight, self.stride[0], self.choice)
@@ -187,7 +200,7 @@ def use_kernels(model: nn.Module, choice: Choice) -> nn.Module:
 
 
 def _swapped(module: nn.Module, choice: Choice) -> nn.Module | None:
-    if type(module) in (nn.BatchNorm2d, BatchNormAct2d) and _is_usual(module):
+    if isinstance(module, nn.BatchNorm2d) and _is_usual(module):
         return FastNorm(module, choice)
     if type(module) is SqueezeExcite and type(module.act1) is nn.SiLU and type(module.gate) is nn.Sigmoid:
         return FastSqueeze(module, choice)
@@ -206,5 +219,7 @@ def _is_pointwise(conv: nn.Conv2d) -> bool:
 
 
 def _is_usual(norm: nn.BatchNorm2d) -> bool:
+    if type(norm) not in (nn.BatchNorm2d, BatchNormAct2d):
+        return False
     learnt = norm.affine and norm.track_running_stats and norm.momentum is not None
     return learnt and type(getattr(norm, "drop", nn.Identity())) is nn.Identity

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.optim import SGD, Optimizer
 
-from .compiled import load
+from .compiled import kernels
 
 
 class ClippedSgd:
@@ -33,7 +33,9 @@ class ClippedSgd:
     @classmethod
     def of(cls, optimizer: Optimizer, clip: float) -> "ClippedSgd | None":
         """Return the update of an optimiser; None where it is another than SGD with Nesterov's momentum, on a CPU."""
-        usual = type(optimizer) is SGD and all(
+        if type(optimizer) is not SGD:
+            return None
+        usual = all(
             group["nesterov"] and not group["maximize"] and weight.dtype == torch.float32 and not weight.is_cuda
             for group in optimizer.param_groups
             for weight in group["params"]
@@ -56,7 +58,7 @@ class ClippedSgd:
             stop = start + len(group["params"])
             self.rates[start:stop] = group["lr"], group["weight_decay"]
             start = stop
-        load().update.clipped_sgd(
+        kernels().update.clipped_sgd(
             self.tables, (len(gradients),), (self.clip, self.optimizer.param_groups[0]["momentum"])
         )
 
