@@ -1,7 +1,7 @@
 """Which of two ways computes an operation of a shape: measured when it is first met, and kept.
 
 A run has its choices in its checkpoint, so that it goes on with them to the same bit, and what was left to torch in its
-record. Other runs of this process, and of this folder of results, take over what was measured.
+record. Later runs on this machine take over what was measured: the file lies beside the compiled kernels.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ from typing import Any
 
 from ...core.atomic_write import write_aside
 from ...core.paths import cache_root
-from .compiled import kept_for, numba_version
+from .compiled import kept_for, kept_in, numba_version
 
 Key = tuple[str | int, ...]
 TIMES = 3  # each way, by turns, after once to warm up
 MARGIN = 1.05  # a kernel is taken unless torch is faster by so much: what is equal shall not depend on the noise
 
-_measured: dict[str, dict[Key, bool]] = {}  # of this process, by the folder of results
+_measured: dict[Key, bool] = {}  # by this process, or read by it
 
 
 class Choice:
@@ -37,19 +37,18 @@ class Choice:
         """Return whether the kernel computes an operation; both ways are timed where nobody knows yet."""
         taken = self.chosen.get(key)
         if taken is None:
-            known = _measured.setdefault(str(cache_root()), {})
-            if key not in known and not self.measured:
-                known |= {stored: was for stored, was in _stored() if stored not in known}
-            if key not in known:
-                known[key], self.measured = faster(kernel, torch), True
-            taken = self.chosen[key] = known[key]
+            if key not in _measured and not self.measured:
+                _measured.update((stored, was) for stored, was in _stored() if stored not in _measured)
+            if key not in _measured:
+                _measured[key], self.measured = faster(kernel, torch), True
+            taken = self.chosen[key] = _measured[key]
         return taken
 
     def keep(self) -> None:
         """Leave what was measured to the runs that come."""
         if self.measured:
             self.measured = False
-            _store(_measured[str(cache_root())])
+            _store(_measured)
 
     def to_data(self) -> dict[str, Any]:
         """Return what a record says: numba's version, and which operations and shapes were left to torch."""
@@ -73,7 +72,7 @@ def faster(kernel: Callable[[], object], torch: Callable[[], object]) -> bool:
 
 
 def _path() -> Path:
-    return cache_root() / "kernel-choices.json"
+    return (kept_in() or cache_root()) / "kernel-choices.json"
 
 
 def _stored() -> Iterator[tuple[Key, bool]]:

@@ -58,7 +58,7 @@ def load() -> Kernels | None:
     """Import the kernels, from where they are kept or compiled anew (15 s); None where numba is not installed."""
     if numba_version() is None:
         return None
-    home = _home()
+    home = kept_in()
     kept = home / f"kernels-{kept_for()}" if home else None
     if kept and kept.is_dir():
         if _sound(kept):
@@ -89,7 +89,8 @@ def kernels() -> Kernels:
     return loaded
 
 
-def _home() -> Path | None:
+def kept_in() -> Path | None:
+    """Return the folder in which compiled kernels are kept; None where none can be written."""
     for folder in (SOURCES / "__pycache__", cache_root()):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ def timed(monkeypatch) -> list[bool]:
     """Stand in for the clock: the kernel wins; every measurement is noted."""
     seen: list[bool] = []
     monkeypatch.setattr(choice, "_measured", {})
+    monkeypatch.setattr(choice, "kept_in", lambda: None)
     monkeypatch.setattr(choice, "faster", lambda kernel, torch: seen.append(True) or True)
     return seen
 

@@ -11,7 +11,7 @@ from effnet_lib.training.fast import compiled
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A folder of compiled kernels; what is "compiled" is a file. A second process is a cleared cache."""
-    monkeypatch.setattr(compiled, "_home", lambda: tmp_path)
+    monkeypatch.setattr(compiled, "kept_in", lambda: tmp_path)
     monkeypatch.setattr(compiled, "numba_version", lambda: "1.2.3")
     monkeypatch.setattr(compiled, "_imported", imported)
     compiled.load.cache_clear()
@@ -68,9 +68,9 @@ def test_a_place_that_cannot_be_written_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "no folder").write_text("")
     monkeypatch.setattr(compiled, "SOURCES", tmp_path / "no folder")
     monkeypatch.setattr(compiled, "cache_root", lambda: tmp_path / "cache")
-    assert compiled._home() == tmp_path / "cache"
+    assert compiled.kept_in() == tmp_path / "cache"
     monkeypatch.setattr(compiled, "cache_root", lambda: tmp_path / "no folder")
-    assert compiled._home() is None
+    assert compiled.kept_in() is None
 
 
 def test_without_numba_steps_are_torchs(monkeypatch):

@@ -35,6 +35,7 @@ def clock(monkeypatch):
         (choice.cache_root() / "kernel-choices.json").unlink(missing_ok=True)
 
     monkeypatch.setattr(choice, "_measured", {})
+    monkeypatch.setattr(choice, "kept_in", lambda: None)
     monkeypatch.setattr(choice, "faster", faster)
     return turned
 
@@ -56,7 +57,6 @@ def test_a_stopped_run_goes_on_with_its_choices_to_the_same_bit(
     expected, left = outcome(whole, spec.key), whole.get(spec.key).provenance["kernels"]["left_to_torch"]
     assert left
     monkeypatch.setenv("EFFNET_RESULTS", str(tmp_path / "stopped"))
-    choice._measured[str(choice.cache_root())] = dict(choice._measured[str(tmp_path / "results/cache")])
     store = RunStore()
     for _ in range(4):
         assert execute(spec, tiny_data, store, fast, deadline=PAST) == PAUSED

@@ -6,7 +6,7 @@ A map is taken as `count` rows of `length` floats an image, as in `norm`.
 
 import numpy as np
 
-from .memory import FLOAT, ONE, clear, floats, kernel, rows, sigmoid
+from .memory import FLOAT, ONE, clear, floats, inlined, kernel, rows, sigmoid
 
 
 @kernel(9, 5)
@@ -51,6 +51,18 @@ def forward(tensors, sizes):
                 out[j] = given[j] * line[j]
 
 
+@inlined
+def _products(x, g, count, line):
+    """Write the sum over an image's rows of x times g."""
+    length = len(line)
+    for j in range(length):
+        line[j] = 0
+    for i in range(count):
+        given, coming = floats(x + FLOAT * i * length, length), floats(g + FLOAT * i * length, length)
+        for j in range(length):
+            line[j] += given[j] * coming[j]
+
+
 @kernel(13, 5)
 def backward(tensors, sizes):
     """Write the gradients of input, weights and biases; g is the output's, scratch: room for a mean."""
@@ -66,13 +78,8 @@ def backward(tensors, sizes):
     clear(dexpand_bias, channels)
     line, all_over = np.empty(length, np.float32), np.empty(length, np.float32)
     for n in range(images):
-        for j in range(length):
-            line[j] = 0
-        for i in range(count):
-            place = FLOAT * (n * count + i) * length
-            given, coming = floats(x + place, length), floats(g + place, length)
-            for j in range(length):
-                line[j] += given[j] * coming[j]
+        start = FLOAT * n * count * length
+        _products(x + start, g + start, count, line)
         for c in range(channels):
             for j in range(c, length, channels):
                 wide[n, c] += line[j]
