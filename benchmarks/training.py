@@ -1,6 +1,6 @@
 """Compare training with a plain timm loop and with the least that a step can cost, and two workers with one.
 
-    .venv/bin/python benchmarks/training.py                # two minutes; --batch 32 64, --no-workers
+    .venv/bin/python benchmarks/training.py                # three minutes; --batch 32, --scaled, --no-workers
 
 Ours includes the crop and flip of every batch, clipping, the schedule and, where the profile's recipe has it, the
 average of weights; the plain loop sees one fixed batch. All run in turn in one process on one core (channels_last), so
@@ -38,13 +38,21 @@ from effnet_lib.training import train_step as step
 from effnet_lib.training.fast import choice, compiled
 from effnet_lib.training.recipes import SHORT, Recipe
 
-STEPS, ROUNDS = 6, 9
+STEPS, ROUNDS = 6, 7
 PHOTOS = replace(SHORT, ema=0.99, min_area=0.6)  # what protocol 2 chose: figures/published/decisions/photos.json
 CASES = {
     "photos": (ProxyBaseline(0.15, 0.25, 112, 16), PHOTOS),
     "cpu": (PROFILES["cpu"].candidates[0], PROFILES["cpu"].recipe),
     "w 0.5, d 0.5, 48 px": (ProxyBaseline(0.5, 0.5, 48), SHORT),
     "w 0.25, d 0.5, 96 px": (ProxyBaseline(0.25, 0.5, 96), SHORT),
+}
+SCALED = {  # the baseline of `photos`, in one dimension at a time
+    "photos, w 1.8": (ProxyBaseline(0.27, 0.25, 112, 16), PHOTOS),
+    "photos, w 2.6": (ProxyBaseline(0.39, 0.25, 112, 16), PHOTOS),
+    "photos, d 4": (ProxyBaseline(0.15, 1.0, 112, 16), PHOTOS),
+    "photos, d 6": (ProxyBaseline(0.15, 1.5, 112, 16), PHOTOS),
+    "photos, r 1.7": (ProxyBaseline(0.15, 0.25, 190, 16), PHOTOS),
+    "photos, r 2.2": (ProxyBaseline(0.15, 0.25, 246, 16), PHOTOS),
 }
 WORKERS_CASE = "photos"
 
@@ -140,16 +148,17 @@ def together(case, kernels: bool, workers: int) -> float:
     return total
 
 
-def compare(name: str, batch: int, kernels: bool, rates: tuple[float, float]) -> None:
+def compare(name: str, batch: int, kernels: bool, rates: tuple[float, float], turns: int) -> None:
     """Print one line of the table, and the share of multiply-adds and traffic in the plain step."""
-    base, recipe = CASES[name][0], replace(CASES[name][1], batch=batch)
+    base, recipe = (CASES | SCALED)[name]
+    recipe = replace(recipe, batch=batch)
     calls = [ours(base, recipe, True)] if kernels else []
     calls += [ours(base, recipe, False), plain(base, recipe)]
-    for call in calls * 2:
+    for call in calls:
         call()
-    turns = [[milliseconds(call) for call in calls] for _ in range(ROUNDS)]
-    middle = [statistics.median(side) for side in zip(*turns, strict=True)]
-    ratio = statistics.median(turn[-1] / turn[0] for turn in turns)
+    timed = [[milliseconds(call) for call in calls] for _ in range(turns)]
+    middle = [statistics.median(side) for side in zip(*timed, strict=True)]
+    ratio = statistics.median(turn[-1] / turn[0] for turn in timed)
     cells = "".join(f"{value:9.1f}" for value in [*middle, *least(base, recipe, *rates)])
     print(f"{name:22} {batch:5}{cells}{ratio:13.2f}", flush=True)
 
@@ -158,17 +167,19 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", type=int, nargs="+", default=[32, 64])
+    parser.add_argument("--turns", type=int, default=9, help="how often each way is timed")
+    parser.add_argument("--scaled", action="store_true", help="the baseline of photos, scaled, instead of the cases")
     parser.add_argument("--no-workers", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     kernels, rates = compiled.load() is not None, machine()
-    print(f"torch {torch.__version__}, numba {compiled.numba_version()}, one thread; medians of {ROUNDS} turns")
+    print(f"torch {torch.__version__}, numba {compiled.numba_version()}, one thread; medians of {options.turns} turns")
     print(f"this core: {rates[0] / 1e6:.0f} billion multiply-adds a second, a copy moves {rates[1] / 1e6:.1f} GB/s")
     columns = ["kernels"] * kernels + ["torch", "plain", "madds", "traffic"]
     print(f"{'ms a step':22} batch{''.join(f'{column:>9}' for column in columns)}{'plain / first':>13}")
-    for name in CASES:
+    for name in SCALED if options.scaled else CASES:
         for batch in options.batch:
-            compare(name, batch, kernels, rates)
+            compare(name, batch, kernels, rates, options.turns)
     if not options.no_workers:
         one, two = (together(CASES[WORKERS_CASE], kernels, workers) for workers in (1, 2))
         print(f"workers, {WORKERS_CASE}: one {one:.0f} images/s, two {two:.0f}, ratio {two / one:.2f}")
