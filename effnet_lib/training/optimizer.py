@@ -15,12 +15,13 @@ from .recipes import Recipe
 
 
 def optimiser(recipe: Recipe, model: nn.Module) -> Optimizer:
-    """Build the optimiser, fused where it can be; weight decay acts on matrices only (no biases, no norms).
+    """Build the optimiser, fused on a GPU where it can be; weight decay acts on matrices only (no biases, no norms).
 
     It is launched so for good: a checkpoint of another kind of device, which would change that, changes numbers only.
     """
     # eps and alpha of RMSProp are the reference implementation's: epsilon 1e-3 inside the root, decay 0.9.
-    extra = {"eps": 1e-3, "alpha": 0.9} if recipe.optimiser == "rmsproptf" else {"fused": True}
+    fast = "fused" if next(model.parameters()).is_cuda else "foreach"
+    extra = {"eps": 1e-3, "alpha": 0.9} if recipe.optimiser == "rmsproptf" else {fast: True}
     optimizer = create_optimizer_v2(
         model,
         opt=recipe.optimiser,

@@ -42,7 +42,7 @@ class Step:
 
     def _update(self) -> None:
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=self.device.type == "cuda")
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=True)
         self.optimizer.step()
 
     def __call__(self, batches: Iterable[Batch], images: int) -> torch.Tensor:

@@ -14,6 +14,7 @@ from effnet_lib.training import build_model, execution
 from effnet_lib.training.execution import Execution
 from effnet_lib.training.fast import choice
 from effnet_lib.training.fast.choice import Choice
+from effnet_lib.training.monitor import Monitor
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
@@ -59,7 +60,7 @@ def test_a_stopped_run_goes_on_with_its_choices_to_the_same_bit(
     monkeypatch.setenv("EFFNET_RESULTS", str(tmp_path / "stopped"))
     store = RunStore()
     for _ in range(4):
-        assert execute(spec, tiny_data, store, fast, deadline=PAST) == PAUSED
+        assert execute(spec, tiny_data, store, fast, monitor=Monitor(PAST)) == PAUSED
         clock()
     assert execute(spec, tiny_data, store, fast) == STORED
     assert outcome(store, spec.key) == expected
@@ -84,7 +85,7 @@ def test_with_and_without_kernels_train_the_same_network(clock, tiny_arch, tiny_
 @pytest.mark.parametrize("began", ["fast", "eager"])
 def test_a_run_that_changes_machines_goes_on_as_it_can(clock, tiny_arch, tiny_data, monkeypatch, began):
     spec, store = RunSpec(tiny_arch, RECIPES["short"], tiny_data.id, seed=3), RunStore()
-    assert execute(spec, tiny_data, store, Execution(step=began), deadline=PAST) == PAUSED
+    assert execute(spec, tiny_data, store, Execution(step=began), monitor=Monitor(PAST)) == PAUSED
     if began == "fast":  # to where numba is missing
         monkeypatch.setattr(execution, "numba_version", lambda: None)
         with pytest.warns(UserWarning, match="began with compiled kernels goes on without"):
