@@ -47,7 +47,7 @@ def _workers_option(command: argparse.ArgumentParser) -> None:
 
 def _execution_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
-    command.add_argument("--step", default="auto", help="how a step is launched: auto, eager, compile or graph")
+    command.add_argument("--step", default="auto", help="how a step is launched: auto, eager, fast, compile or graph")
 
 
 def _list(made: Commands) -> None:

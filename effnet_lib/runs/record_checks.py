@@ -17,7 +17,7 @@ from ..core.errors import EffnetError, StoreError, one_line
 from ..models.archs import Architecture, from_data
 from ..models.archs.timm_blocks import PAD_TYPES
 from ..training.recipes import YOUNGER, Recipe
-from .value_checks import SIDE, WHOLE, line, mapping, number, refusal, shown, text, true_or_false, whole
+from .value_checks import SIDE, WHOLE, line, lists, mapping, number, refusal, shown, text, true_or_false, whole
 
 DEPTH = 32  # of lists and mappings in each other
 
@@ -182,6 +182,11 @@ def provenance(made: Mapping[str, Any], needed: tuple[str, ...]) -> None:
     for name in ("threads", "processes"):
         if name in made:
             whole(name, made[name])
+    if "kernels" in made:
+        kernels = mapping("kernels", made["kernels"])
+        text("numba", kernels.get("numba"))
+        for place in lists("left_to_torch", kernels.get("left_to_torch")):
+            text("left_to_torch", place)
     fingerprint = made.get("data_fingerprint", "")
     if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]*", fingerprint):
         raise refusal("data_fingerprint", fingerprint, "hexadecimal digits")

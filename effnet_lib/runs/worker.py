@@ -130,6 +130,8 @@ def _locked(
         store.keep_weights(spec.key, trained.weights)
         result = trained.result | {"correct": pack_bits(trained.correct)}
         made = provenance(execution.device, torch.get_num_threads(), fingerprint)
+        if trained.kernels:
+            made["kernels"] = trained.kernels
         if group.world > 1:
             made["processes"] = group.world
         store.put(RunRecord(spec.key, spec.payload(), result, made))

@@ -47,13 +47,13 @@ def crop_matrices(draw: np.random.Generator, batch: int, min_area: float, flip: 
 
 def standardise(images: torch.Tensor) -> torch.Tensor:
     """Turn (n, 3, h, w) float32 of 0 to 255 into ImageNet-standardised values: (x / 255 - mean) / std in one pass."""
-    shift, scale = _standard(images.device)
+    shift, scale = standard(images.device)
     return torch.addcmul(shift, images, scale)
 
 
 @cache
-def _standard(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the constants of a device, sent once: from ordinary memory a copy waits for all that is queued there."""
+def standard(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return shift and scale (3, 1, 1) on a device, sent once: other copies wait for what is queued."""
     std = torch.tensor(STD).view(3, 1, 1)
     shift, scale = -torch.tensor(MEAN).view(3, 1, 1) / std, 1 / (255 * std)
     return shift.to(device), scale.to(device)

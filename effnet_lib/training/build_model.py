@@ -4,10 +4,11 @@ import torch
 from torch import nn
 
 from .depthwise import use_fast_depthwise
+from .fast.choice import Choice
 from .job import TrainingJob
 
 
-def build(job: TrainingJob, device: torch.device | None = None) -> nn.Module:
+def build(job: TrainingJob, device: torch.device | None = None, choice: Choice | None = None) -> nn.Module:
     """Build the seeded network of a run.
 
     Residual branches start at zero where the recipe asks for it. A job may have a method `prepare(model)`, which
@@ -15,6 +16,7 @@ def build(job: TrainingJob, device: torch.device | None = None) -> nn.Module:
 
     Args:
         device: where to, then channels_last; None: nowhere, as the architecture makes it.
+        choice: of compiled kernels, on a CPU; None: torch's own operations.
     """
     torch.manual_seed(job.seed)
     model = job.arch.build(job.recipe.dropout, job.recipe.drop_path)
@@ -32,4 +34,8 @@ def build(job: TrainingJob, device: torch.device | None = None) -> nn.Module:
         model = model.to(device).to(memory_format=torch.channels_last)
         if device.type == "cpu":
             model = use_fast_depthwise(model)
+        if choice is not None:
+            from .fast.operations import use_kernels
+
+            model = use_kernels(model, choice)
     return model

@@ -28,6 +28,24 @@ def _native(
     )
 
 
+def convolve(x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
+    """Convolve each channel of x with its own kernel (C, 1, k, k), padded by k // 2."""
+    return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, 1, x.shape[1])
+
+
+def input_gradient_by_torch(g: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
+    """Return the input's gradient as torch computes it."""
+    return _native(g, x, weight, stride, weight.shape[-1] // 2, [True, False, False])[0]
+
+
+def best_weight_gradient(g: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
+    """Return the weight's gradient by the way that wins at this map's size."""
+    kernel = weight.shape[-1]
+    if max(g.shape[2:]) <= WINS_UP_TO_PX.get(kernel, 0):
+        return weight_gradient(g, x, kernel, stride)
+    return _native(g, x, weight, stride, kernel // 2, [False, True, False])[1]
+
+
 def weight_gradient(g: torch.Tensor, x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
     """Return the weight gradient (C, 1, k, k) of a depthwise convolution padded by k // 2.
 
@@ -57,20 +75,14 @@ class _Depthwise(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
-        return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, 1, x.shape[1])
+        return convolve(x, weight, stride)
 
     @staticmethod
     def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, None]:
         x, weight = ctx.saved_tensors
-        kernel, stride = weight.shape[-1], ctx.stride
-        pad = kernel // 2
         g = g.contiguous(memory_format=torch.channels_last)
-        dx = _native(g, x, weight, stride, pad, [True, False, False])[0] if ctx.needs_input_grad[0] else None
-        if max(g.shape[2:]) <= WINS_UP_TO_PX.get(kernel, 0):
-            dw = weight_gradient(g, x, kernel, stride)
-        else:
-            dw = _native(g, x, weight, stride, pad, [False, True, False])[1]
-        return dx, dw, None
+        dx = input_gradient_by_torch(g, x, weight, ctx.stride) if ctx.needs_input_grad[0] else None
+        return dx, best_weight_gradient(g, x, weight, ctx.stride), None
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -93,11 +105,11 @@ def use_fast_depthwise(model: nn.Module) -> nn.Module:
         The network itself, with other modules around the same weights; of a single convolution, another module.
     """
     if _gains(model):
-        return _fast(model)
+        return with_weight_of(model, DepthwiseConv2d)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if _gains(child):
-                setattr(parent, name, _fast(child))
+                setattr(parent, name, with_weight_of(child, DepthwiseConv2d))
     return model
 
 
@@ -113,9 +125,10 @@ def _gains(module: nn.Module) -> TypeGuard[nn.Conv2d]:
     )
 
 
-def _fast(conv: nn.Conv2d) -> DepthwiseConv2d:
+def with_weight_of(conv: nn.Conv2d, kind: type[DepthwiseConv2d]) -> DepthwiseConv2d:
+    """Return a module of another kind around a depthwise convolution's weight."""
     kernel, stride = conv.kernel_size[0], conv.stride[0]  # square, see `_gains`
     shape = conv.in_channels, conv.out_channels, kernel, stride, kernel // 2
-    made = DepthwiseConv2d(*shape, groups=conv.groups, bias=False, device="meta")  # nothing is drawn for its weights
+    made = kind(*shape, groups=conv.groups, bias=False, device="meta")  # nothing is drawn for its weights
     made.weight = conv.weight
     return made.train(conv.training)

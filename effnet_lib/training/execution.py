@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ..core.errors import ParameterError
+from .fast.compiled import numba_version
 
-STEPS = ("auto", "eager", "compile", "graph")
+STEPS = ("auto", "eager", "fast", "compile", "graph")
 
 
 @dataclass(frozen=True)
@@ -13,10 +14,11 @@ class Execution:
 
     Args:
         device: cpu, cuda or cuda:<number>.
-        step: eager launches operation by operation; compile is torch.compile; graph captures forward and backward
-            pass, clipping and update in one CUDA graph (a GPU only); auto is eager on a CPU (torch.compile gains
-            nothing there and takes a minute a network) and graph on a GPU, where small networks are bound by launches
-            and 50 different networks by compilation.
+        step: eager launches torch's operations one by one; fast does so too, with compiled ones in the place of those
+            that are slow on a core (a CPU with numba only: `training.fast`); compile is torch.compile; graph captures
+            forward and backward pass, clipping and update in one CUDA graph (a GPU only). auto is fast on a CPU, or
+            eager without numba (torch.compile gains nothing there and takes a minute a network), and graph on a GPU,
+            where small networks are bound by launches and 50 different networks by compilation.
         every: seconds between two checkpoints; 0: after each step.
         gpu_share: how much of a GPU a run on a cluster takes, in (0, 1].
     """
@@ -32,10 +34,11 @@ class Execution:
         return self.device.split(":")[0]
 
     def launch(self) -> str:
-        """Return how steps are launched here: eager, compile or graph.
+        """Return how steps are launched here: eager, fast, compile or graph.
 
         Raises:
-            ParameterError: an unknown way, a graph without a GPU, or a share of a GPU out of range.
+            ParameterError: an unknown way, a graph without a GPU, kernels where there are none, or a share out of
+                range.
         """
         if not 0 < self.gpu_share <= 1:
             raise ParameterError("gpu_share", self.gpu_share, "a number above 0 and at most 1")
@@ -43,6 +46,8 @@ class Execution:
             raise ParameterError("step", self.step, ", ".join(STEPS))
         if self.step == "graph" and self.kind != "cuda":
             raise ParameterError("step", self.step, f"auto, eager or compile on {self.kind}; graph needs cuda")
+        if self.step == "fast" and (self.kind != "cpu" or not numba_version()):
+            raise ParameterError("step", self.step, "auto or eager here; fast needs a CPU and numba (the extra `fast`)")
         if self.step == "auto":
-            return "graph" if self.kind == "cuda" else "eager"
+            return {"cuda": "graph", "cpu": "fast" if numba_version() else "eager"}.get(self.kind, "eager")
         return self.step

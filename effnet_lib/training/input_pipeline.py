@@ -6,7 +6,7 @@ take their shares of one batch.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -20,6 +20,7 @@ from ..data.splits import minival
 from ..data.streaming import Stream
 from . import augment, autoaugment
 from .distributed import Group
+from .fast.choice import Choice
 from .job import TrainingJob
 
 SOURCE_FACTOR = 1.7  # images are held at 1.7 x the input size: sqrt(0.35) x 1.7 = 1.006, so no crop is enlarged
@@ -28,6 +29,7 @@ LARGER_TEST = 1.15  # the second test size (train / test size mismatch), without
 TEST_BATCH = 64
 
 Batch = tuple[torch.Tensor, torch.Tensor]
+Sampler = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,11 @@ class Memory:
             return self.held.index_select(0, to_device(torch.from_numpy(rows), self.device)), labels
         return to_device(torch.from_numpy(self.part.pixels[rows]), self.device), labels
 
-    def crops(self, draws: Iterable[Draw], image_size: int) -> Iterator[Batch]:
-        """Yield crops (n, 3, size, size) of values 0 to 255, and labels (n,), for each draw."""
+    def crops(self, draws: Iterable[Draw], image_size: int, sample: Sampler = augment.sample) -> Iterator[Batch]:
+        """Yield crops (n, 3, size, size) of values 0 to 255 (or what `sample` makes), and labels, for each draw."""
         for draw in draws:
             pixels, labels = self._take(draw.chosen)
-            yield augment.sample(pixels, to_device(draw.matrices, self.device), image_size), labels
+            yield sample(pixels, to_device(draw.matrices, self.device), image_size), labels
 
     def whole(self, batch: int) -> Iterator[Batch]:
         """Yield whole images (n, 3, size, size) of values 0 to 255, and labels (n,), in order."""
@@ -150,6 +152,7 @@ class InputPipeline:
         self.images = len(parts["train"])
         self.group.share(min(job.recipe.batch, self.images))  # gradients are averaged as of equal shares
         self.steps = max(1, self.images // job.recipe.batch)
+        self.choice: Choice | None = None  # of compiled kernels, on a CPU
 
     @classmethod
     def of(
@@ -205,11 +208,23 @@ class InputPipeline:
                     ahead.append(share.part(start, start + self.micro))
                     yield ahead[-1]
 
-        crops = self.parts["train"].crops(cuts(), self.job.recipe.seen_px or self.job.arch.px)
-        batches = (self._finish(self._enlarged(images), labels, ahead.popleft()) for images, labels in crops)
+        batches = self._finished(cuts(), ahead)
         share = self.group.shard(min(self.job.recipe.batch, self.images))
         for _ in range(first, self.steps):
             yield islice(batches, -(-(share.stop - share.start) // self.micro))
+
+    def _finished(self, cuts: Iterator[Draw], ahead: deque[Draw]) -> Iterator[Batch]:
+        recipe, train = self.job.recipe, self.parts["train"]
+        plain = "autoaugment" not in recipe.augment and not recipe.seen_px
+        if self.choice is not None and plain and isinstance(train, Memory):
+            from .fast.cropping import Cropping
+
+            for batch in train.crops(cuts, self.job.arch.px, Cropping(self.choice)):
+                ahead.popleft()
+                yield batch
+            return
+        for images, labels in train.crops(cuts, recipe.seen_px or self.job.arch.px):
+            yield self._finish(self._enlarged(images), labels, ahead.popleft())
 
     @staticmethod
     def _finish(images: torch.Tensor, labels: torch.Tensor, draw: Draw) -> Batch:

@@ -1,5 +1,6 @@
 """A run with everything that its checkpoint holds: weights, optimiser, schedule, average, noise, progress."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from .build_model import build
 from .distributed import Group
 from .evaluation import Paused
 from .execution import Execution
+from .fast.choice import Choice
 from .input_pipeline import InputPipeline
 from .job import TrainingJob
 from .memory_check import check_memory
@@ -42,11 +44,24 @@ class Progress:
     best: dict[str, torch.Tensor] | None = None
 
 
-def _built(job: TrainingJob, device: torch.device) -> nn.Module:
+def _choice(launch: str, stored: dict[str, Any] | None) -> Choice | None:
+    """Return the choices that a run begins or goes on with; None: torch's own operations in all."""
+    if not stored:
+        return Choice() if launch == "fast" else None
+    chosen = stored.get("kernels")  # earlier checkpoints know of none
+    if chosen is None or launch == "fast":
+        return None if chosen is None else Choice(chosen)
+    warnings.warn(
+        "a run that began with compiled kernels goes on without: its numbers change by rounding", stacklevel=3
+    )
+    return None
+
+
+def _built(job: TrainingJob, device: torch.device, choice: Choice | None) -> nn.Module:
     """Build a network. Raises Paused where a signal comes: a large one takes minutes, in which no step ends."""
     try:
         with signals.at_once():
-            return build(job, device)
+            return build(job, device, choice)
     except signals.Stopped:
         raise Paused from None
 
@@ -59,13 +74,20 @@ class RunState:
         self.device, self.recipe = torch.device(execution.device), job.recipe
         if self.device.type == "cpu":
             check_memory(job, dataset.train_images, group.world)
+        self.launch = execution.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
+        stored = self._stored()
+        self.choice = _choice(self.launch, stored)
+        if self.launch == "fast" and self.choice is None:
+            self.launch = "eager"  # as the run began
         self.pipeline = InputPipeline.of(job, dataset, self.device, group)
-        self.model = _built(job, self.device)
+        self.pipeline.choice = self.choice
+        self.model = _built(job, self.device, self.choice)
         self.optimizer = optimizer.optimiser(self.recipe, self.model)
         self.scheduler = optimizer.schedule(self.recipe, self.optimizer, self.pipeline.steps)
         self.ema = optimizer.average(self.recipe, self.model)
         self.at = Progress(total=torch.zeros((), device=self.device))
-        self._load()
+        if stored:
+            self._restore(stored)
 
     @property
     def final(self) -> nn.Module:
@@ -76,6 +98,8 @@ class RunState:
         """Write a checkpoint; of a group, the leader does."""
         if self.group.leads:
             checkpoint.save(self.path, self._state())
+        if self.choice:
+            self.choice.keep()
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = {
@@ -85,15 +109,17 @@ class RunState:
         }
         state |= {"schedule": self.scheduler.state_dict(), "progress": vars(self.at)}
         state |= {"ema": self.ema.state_dict() if self.ema else None, "rng": torch.get_rng_state()}
+        state |= {"kernels": self.choice.chosen if self.choice else None}
         return state | {"cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None}
 
-    def _load(self) -> None:
+    def _stored(self) -> dict[str, Any] | None:
         state = checkpoint.load(self.path, self.job.key) if self.group.leads else None
         if self.group.world > 1:  # the others may be on machines without the file
             content = self.group.bytes(checkpoint.pack(state) if state else None)
             state = checkpoint.unpack(content, self.job.key, "of the leader") if content else None
-        if not state:
-            return
+        return state
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["schedule"])

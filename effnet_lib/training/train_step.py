@@ -61,6 +61,22 @@ def criterion(model: nn.Module, x: torch.Tensor, y: torch.Tensor, smoothing: flo
     return F.cross_entropy(model(x), y, label_smoothing=smoothing)
 
 
+class FastStep(Step):
+    """A step whose network asks for kernels, and whose update is one where the optimiser is SGD."""
+
+    def __init__(self, *args: Any):
+        from .fast.update import ClippedSgd
+
+        super().__init__(*args)
+        self.update = ClippedSgd.of(self.optimizer, self.recipe.clip)
+
+    def _update(self) -> None:
+        if self.update is None:
+            super()._update()
+        else:
+            self.update()
+
+
 class CompiledStep(Step):
     """A step whose network and loss torch.compile has fused."""
 
@@ -168,4 +184,4 @@ def _side(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)
 
 
-KINDS = {"eager": Step, "compile": CompiledStep, "graph": GraphStep}
+KINDS = {"eager": Step, "fast": FastStep, "compile": CompiledStep, "graph": GraphStep}

@@ -31,11 +31,15 @@ TEST_SHARE = 0.5  # of an epoch's time: testing 1.5 times as many images, forwar
 
 @dataclass
 class Trained:
-    """What a run measured: `correct` (n,) bool a validation image, other results, the weights that were evaluated."""
+    """What a run measured: `correct` (n,) bool a validation image, other results, the weights that were evaluated.
+
+    `kernels`: the compiled operations that it ended with, for its provenance; None of a run on torch's own.
+    """
 
     correct: np.ndarray
     result: dict[str, Any]
     weights: dict[str, torch.Tensor]
+    kernels: dict[str, Any] | None = None
 
 
 class _Run(RunState):
@@ -43,8 +47,7 @@ class _Run(RunState):
 
     def __init__(self, job: TrainingJob, dataset: DataSet, path: Path, execution: Execution, group: Group):
         super().__init__(job, dataset, path, execution, group)
-        launch = execution.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
-        self.train_step = step.KINDS[launch](job, self.model, self.optimizer, self.device, group)
+        self.train_step = step.KINDS[self.launch](job, self.model, self.optimizer, self.device, group)
 
     def train(self, monitor: Monitor) -> None:
         """Train what is left of the epochs; raise Paused, with a checkpoint, for a signal or the deadline."""
@@ -154,7 +157,8 @@ class _Run(RunState):
         }
         if at.minival:
             result |= {"minival": at.minival, "best_epoch": 1 + at.minival.index(max(at.minival))}
-        return Trained(correct, result, {name: value.cpu() for name, value in final.state_dict().items()})
+        weights = {name: value.cpu() for name, value in final.state_dict().items()}
+        return Trained(correct, result, weights, self.choice.to_data() if self.choice else None)
 
 
 def train(

@@ -17,6 +17,7 @@ from effnet_lib.runs.run_spec import RunSpec
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.worker import execute
 from effnet_lib.training import augment, input_pipeline
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.monitor import Monitor
 from effnet_lib.training.recipes import PAPER
 
@@ -42,7 +43,7 @@ def seen(monkeypatch, spec: RunSpec, dataset: DataSet, store: RunStore, deadline
 
     with monkeypatch.context() as patch:
         patch.setattr(input_pipeline.InputPipeline, "_finish", staticmethod(spy))
-        execute(spec, dataset, store, monitor=Monitor(deadline))
+        execute(spec, dataset, store, Execution(step="eager"), Monitor(deadline))
     return seen
 
 

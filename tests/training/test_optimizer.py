@@ -13,6 +13,7 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.runs.worker import PAUSED, STORED, execute
 from effnet_lib.training import build_model
 from effnet_lib.training import optimizer as optim
+from effnet_lib.training.execution import Execution
 from effnet_lib.training.monitor import Monitor
 from effnet_lib.training.recipes import PAPER, Recipe
 
@@ -49,7 +50,10 @@ def test_every_step_of_a_run_has_its_rate(monkeypatch, tiny_spec, tiny_data, sto
     with monkeypatch.context() as patch:
         patch.setattr(optim, "optimiser", spied)
         spec = replace(tiny_spec, recipe=recipe)
-        hows = [execute(spec, tiny_data, store, monitor=Monitor(deadline)) for deadline in (PAST, PAST, PAST, math.inf)]
+        hows = [
+            execute(spec, tiny_data, store, Execution(step="eager"), Monitor(deadline))
+            for deadline in (PAST, PAST, PAST, math.inf)
+        ]
     assert hows == [PAUSED, PAUSED, PAUSED, STORED] and taken == rates(recipe, 2)
 
 

@@ -155,7 +155,7 @@ def test_what_the_loop_cannot_do_is_refused(tiny_spec, tiny_data, store):
         with pytest.raises(ParameterError, match=message):
             trainer.train(replace(tiny_spec, recipe=recipe), tiny_data, store.checkpoint("x"))
     for execution, message in (
-        (Execution(step="fast"), r"step='fast' .* eager"),
+        (Execution(step="slow"), r"step='slow' .* eager"),
         (Execution(step="graph"), "graph needs cuda"),
     ):
         with pytest.raises(ParameterError, match=message):

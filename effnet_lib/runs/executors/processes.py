@@ -65,7 +65,8 @@ class _Pool:
         os.environ.update(ENVIRONMENT)  # inherited by the server when it starts
         pending = list(self.sweep.todo)
         try:
-            context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer")
+            kernels = ["effnet_lib.training.fast.ready"] * (self.sweep.options.execution.launch() == "fast")
+            context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer", *kernels)
             while (pending or self.running) and not signals.asked():
                 while pending and len(self.running) < self.workers:
                     if spec := self.sweep.take(pending):
