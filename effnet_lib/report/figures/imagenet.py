@@ -19,7 +19,7 @@ DENSE = 400  # places along the curve that no name may cover
 APART = 4.5  # points of accuracy between the names of two lines
 FAR = 0.05  # share of the print, from which a count is tied to it
 LINES = {"ReaL": ("P", "-"), "V2": ("o", "-"), "R": ("s", "--"), "Sketch": ("^", "-."), "A": ("D", ":")}
-SHADES = dict(zip(LINES, [*style.PALETTE[:4], (0.15, 0.15, 0.15)], strict=True))
+SHADES = dict(zip(LINES, [*style.sns.color_palette("colorblind", 8)[:4], (0.15, 0.15, 0.15)], strict=True))
 FOOT = (
     "Above, hollow: accuracy as printed, cost as counted here; where the print differs by more than 5 %, a grey line "
     "leads to it. GPipe (557 M, 299 B) lies outside. Below left: measured by others.\n"

@@ -5,16 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
 from . import style
 from .accuracy_curves import CLOSE, join, marks, point, share_differences, single_seeds
 from .style import COLOURS, HALO, LINES, MARKERS
-
-PALE = (0.93885, 0.944, 0.95199)  # the width's hue at 95 % lightness and 15 % of its saturation (HSLuv)
 
 
 def together(
@@ -48,14 +46,6 @@ def together(
     _legend_above(axes)
 
 
-def tints(number: int) -> list[tuple[float, float, float]]:
-    """Return so many tints of the width's colour, from pale to darker than itself."""
-    blend = LinearSegmentedColormap.from_list("tints", [PALE, COLOURS["width"]])
-    red, green, blue = COLOURS["width"]
-    shades = [to_rgb(blend(place)) for place in np.linspace(0, 1, number + 2)[2:-1]]
-    return [*shades, (0.45 * red, 0.45 * green, 0.45 * blue)]
-
-
 def lines(
     axes: Axes,
     shown: Mapping[str, Sequence],
@@ -72,9 +62,8 @@ def lines(
     """
     axes.axhline(0, color=COLOURS["baseline"], linewidth=0.8, zorder=1)
     row_of, ends = _rows(records, rows), []
-    for (words, archs), tint, marker, dash in zip(
-        shown.items(), tints(len(shown)), "osD^", ("-", "--", "-.", "-"), strict=True
-    ):
+    tints = [*sns.light_palette(COLOURS["width"], len(shown) + 2)[2:-1], tuple(0.45 * c for c in COLOURS["width"])]
+    for (words, archs), tint, marker, dash in zip(shown.items(), tints, "osD^", ("-", "--", "-.", "-"), strict=True):
         part = list({arch: row_of[arch] for arch in archs if arch in row_of}.values())
         drawn = join(axes, part, dash, color=tint, lw=1.6)
         axes.plot([], [], linestyle=dash if drawn else "none", marker=marker, color=tint, label=words)

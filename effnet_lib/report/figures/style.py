@@ -1,28 +1,25 @@
 """The look of every figure: theme, a colour and a marker for each scaling method, words at the margin."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+import seaborn as sns
 from matplotlib import patheffects
-from matplotlib import style as styles
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecBase, SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.typing import ColorType
 
-STYLE = Path(__file__).with_name("effnet.mplstyle")
-# Seaborn's "colorblind": https://seaborn.pydata.org/tutorial/color_palettes.html
-PALETTE = [to_rgb(colour) for colour in ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc")]
+_PALETTE = sns.color_palette("colorblind")
 # Distinct in colour, in lightness (so also in grey) and in marker; the same in every figure.
 COLOURS: dict[str, tuple[float, float, float]] = {
-    "width": PALETTE[0],
-    "depth": PALETTE[1],
-    "resolution": PALETTE[2],
-    "compound": PALETTE[3],
-    "published": PALETTE[4],
+    "width": _PALETTE[0],
+    "depth": _PALETTE[1],
+    "resolution": _PALETTE[2],
+    "compound": _PALETTE[3],
+    "published": _PALETTE[4],
     "baseline": (0.15, 0.15, 0.15),
 }
 MARKERS = {"width": "o", "depth": "s", "resolution": "^", "compound": "D", "published": "P", "baseline": "*"}
@@ -42,8 +39,22 @@ FLOPS_RATIO = "FLOPS (multiply-adds) / baseline"
 
 
 def theme() -> None:
-    """Set the theme of every figure, with fonts that stay text in PDF and SVG."""
-    styles.use(STYLE)
+    """Set seaborn's theme and fonts that stay text in PDF and SVG."""
+    sns.set_theme(context="notebook", style="ticks", font_scale=0.85)
+    mpl.rcParams.update(
+        {
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.35,
+            "grid.linewidth": 0.6,
+            "pdf.fonttype": 42,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "effnet",  # the same figure is the same file
+            "figure.constrained_layout.use": True,
+            "savefig.facecolor": "white",
+        }
+    )
 
 
 def margins(figure: Figure, **room: Any) -> None:
