@@ -16,7 +16,8 @@ from ..stats import regret as regrets
 from ..stats import response_surface
 from ..stats.claims import DELTA, Claim, JudgedClaim, judge
 from ..stats.intervals import Estimate, PairedOutcomes, contrast
-from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
+from ..study.coefficient_grid import PAPER, candidate, points
+from ..study.coefficient_search import Candidate, Point, label, spread
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
 from ..study.queue import blocks, seed_words

@@ -15,7 +15,8 @@ from ...stats.claims import DELTA
 from ...stats.intervals import Estimate
 from ...stats.regret import Regret
 from ...stats.response_surface import Surface
-from ...study.coefficient_grid import PAPER, Candidate, Point
+from ...study.coefficient_grid import PAPER
+from ...study.coefficient_search import Candidate, Point
 from ...study.decided_study import Study
 from . import style
 from .forest import effect as draw_effect
