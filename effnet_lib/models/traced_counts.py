@@ -18,8 +18,8 @@ class Traced:
     """What a forward pass shows of a network, for one image.
 
     Args:
-        final_px: height = width of the last feature map, the output of the last convolution of more than 1 x 1: those of
-            a squeeze-excitation or of a head after pooling have 1 x 1.
+        final_px: height = width of the last feature map, the output of the last convolution that is no 1 x 1, as
+            those of a squeeze-excitation or of a head after pooling are.
         outputs: shape of its answer to one image; None where that is no tensor.
     """
 

@@ -45,16 +45,18 @@ class UserFamily:
         names = (function.name, function.source, digest, depth, width, function.where)
         return UserNetwork(px, self.classes, *self._counted[digest, px], *names)
 
-    def check(self) -> None:
-        """Refuse a function whose depth or width changes nothing.
+    def check(self, px: int) -> None:
+        """Refuse a function whose depth or width changes nothing, for images of `px` pixels.
 
         Raises:
             ParameterError: it names which.
         """
-        plain = self.network(Scaling(), 64).structure
+        plain = self.network(Scaling(), px).structure
         for name in ("depth", "width"):
-            if self.network(Scaling(**{name: 2.0}), 64).structure == plain:
-                words = f"a function whose {name} changes the network: {self.function.name} makes the same at 1 and at 2"
+            if self.network(Scaling(**{name: 2.0}), px).structure == plain:
+                words = (
+                    f"a function whose {name} changes the network: {self.function.name} makes the same at 1 and at 2"
+                )
                 raise ParameterError("network", self.function.where, words)
 
     def _shapes(self, depth: float, width: float) -> "nn.Module":

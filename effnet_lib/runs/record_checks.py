@@ -118,6 +118,8 @@ def _typed(name: str, value: Any, hint: Any) -> None:
             _typed(f"{name}.{field.name}", getattr(value, field.name), hints[field.name])
     elif hint is int:
         whole(name, value, 1, SIDE)
+    elif hint is float:
+        number(name, value, 0, SIDE)
     elif hint is not str or not isinstance(value, str):
         raise refusal(name, value, "what its family declares")
 

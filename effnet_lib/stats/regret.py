@@ -14,6 +14,8 @@ import scipy
 from ..core.errors import known
 from .intervals import PairedOutcomes, contrast
 
+MOST_SEEDS = 1000
+
 
 @cache
 def dunnett(others: int, dof: float, level: float = 0.95, two_sided: bool = True) -> float:
@@ -88,3 +90,30 @@ def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret |
     value = max(0.0, values[best])
     interval = (max(lows), max(highs)) if testable else None
     return Regret(value, interval, best if value > 0 else name, differences)
+
+
+def seeds_for(others: int, sd: float, images: int, half: float = 1.0, disagreement: float = 0.1) -> int | None:
+    """Return the seeds a network with which the differences to one of many have a half width of at most `half` points.
+
+    Args:
+        others: networks that it is compared with.
+        sd: of the seeds, in points.
+        images: of the validation set.
+        disagreement: share of images on which two networks differ (their paired image error is its square root over
+            that of the images).
+
+    Returns:
+        None where the images alone leave more than `half`, or more than 1,000 seeds would be needed.
+    """
+    image = dunnett(others, inf) * 100 * sqrt(disagreement / max(1, images))
+
+    def wide(n: int) -> bool:
+        return hypot(dunnett(others, 2.0 * (n - 1)) * sd * sqrt(2 / n), image) > half
+
+    if image >= half or wide(MOST_SEEDS):
+        return None
+    low, high = 1, MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if wide(middle) else (low, middle)
+    return high

@@ -1,4 +1,4 @@
-"""Step 1 of the paper's method for any network and any cost: distinct networks of one cost, and some that stand for all.
+"""Step 1 of the paper's method for any network and cost: distinct networks of one cost, and some that stand for all.
 
 Section 3.3 fixes phi = 1 and searches (alpha, beta, gamma) at twice the FLOPS. Rounding merges coefficients, so the
 search is over distinct networks, and what must be met is a network's own counted cost. The paper's own grid is the

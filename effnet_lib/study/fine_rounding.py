@@ -26,7 +26,7 @@ def add_blocks(repeats: tuple[int, ...], depth: float) -> tuple[int, ...]:
     return tuple(blocks)
 
 
-def fine(base: Any, scaling: Scaling) -> Any:
+def fine(base: Any, scaling: Scaling, px_step: int = FINE.resolution) -> Any:
     """Scale a rounded network by the finest steps that count exactly: single blocks, 4 channels, 4 px.
 
     Unlike the paper's rule this starts from the baseline as it stands: B0's table at depth 0.5 is 8 blocks where the
@@ -35,6 +35,7 @@ def fine(base: Any, scaling: Scaling) -> Any:
 
     Args:
         base: a network of a family with `px`, `stages` of `channels` and `repeats`, and perhaps `stem`, `last`, `head`.
+        px_step: multiple of the input size in pixels.
 
     Returns:
         A network of the same family.
@@ -42,7 +43,7 @@ def fine(base: Any, scaling: Scaling) -> Any:
     Raises:
         ParameterError: a channel count or size that `RoundingRule` refuses.
     """
-    rule = replace(FINE, divisor=getattr(base, "channel_step", FINE.divisor))
+    rule = replace(FINE, divisor=getattr(base, "channel_step", FINE.divisor), resolution=px_step)
     blocks = add_blocks(tuple(stage.repeats for stage in base.stages), scaling.depth)
     ends = {name: getattr(base, name) for name in ("stem", "last", "head") if hasattr(base, name)}
     return replace(

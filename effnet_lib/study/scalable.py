@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..core.errors import ParameterError, nearest
-from ..models.archs import Architecture
+from ..models.archs import Architecture, efficientnet
 from ..models.families import SCALABLE
 from ..models.scaling import Scaling
 from ..models.user_module import maker
@@ -32,13 +32,23 @@ class Scalable:
     rounding: str
     scaled: Callable[[Scaling], Architecture] = field(compare=False)
 
+    stride: int = 32
+
     def __str__(self) -> str:
-        plain = f"{self.name} at {self.px} px"
-        return plain if self.base == Scaling() else f"{self.name} x (w {self.base.width:g}, d {self.base.depth:g}) at {self.px} px"
+        name = self.name
+        if self.base != Scaling():
+            name += f" x (w {self.base.width:g}, d {self.base.depth:g})"
+        return f"{name} at {self.px} px" + (f", stride {self.stride}" if self.stride != 32 else "")
 
 
-def built_in(family: str, base: Scaling, px: int, classes: int) -> Scalable:
+def built_in(
+    family: str, depth: float = 1.0, width: float = 1.0, px: int = 224, classes: int = 1000, stride: int = 32
+) -> Scalable:
     """Return a family of `models.families.SCALABLE`; capitals do not matter.
+
+    Args:
+        depth, width, px: of the baseline; its depth and width multiply the family's own network.
+        stride: of the last map, EfficientNet's alone (`efficientnet.at_stride`).
 
     Raises:
         ParameterError: an unknown family, with the nearest; a baseline that `RoundingRule` refuses.
@@ -46,24 +56,26 @@ def built_in(family: str, base: Scaling, px: int, classes: int) -> Scalable:
     known = {name.casefold(): name for name in SCALABLE}
     if not isinstance(family, str) or family.casefold() not in known:
         raise ParameterError("family", family, nearest(family, SCALABLE))
-    name = known[family.casefold()]
+    name, base = known[family.casefold()], Scaling(depth, width)
     start = SCALABLE[name](base, px, classes)
-    return Scalable(name, base, px, FINE_WORDS, lambda scaling: fine(start, scaling))
+    if stride != 32:
+        if not isinstance(start, efficientnet.EfficientNet):
+            raise ParameterError("stride", stride, "32, but for EfficientNet")
+        start = efficientnet.at_stride(start, stride)
+    return Scalable(name, base, px, FINE_WORDS, lambda scaling: fine(start, scaling), stride)
 
 
-def user(where: str, base: Scaling, px: int, classes: int) -> Scalable:
-    """Return a user's own network, FILE.py:FUNCTION or package.module:FUNCTION.
+def user(where: str, depth: float, width: float, px: int, classes: int) -> Scalable:
+    """Return a user's own network, FILE.py:FUNCTION or package.module:FUNCTION; its baseline as in `built_in`.
 
     Raises:
         ParameterError: it cannot be imported or called, or depth or width changes nothing in it.
     """
-    made = UserFamily(maker(where), classes)
-    made.check()
+    made, base = UserFamily(maker(where), classes), Scaling(depth, width)
+    made.check(px)
 
     def scaled(scaling: Scaling) -> Architecture:
-        return made.network(Scaling(base.depth, base.width) * Scaling(scaling.depth, scaling.width), _px(scaling))
-
-    def _px(scaling: Scaling) -> int:
-        return FINE.image_size(px, scaling.resolution)
+        depth_and_width = base * Scaling(scaling.depth, scaling.width)
+        return made.network(depth_and_width, FINE.image_size(px, scaling.resolution))
 
     return Scalable(where, base, px, USER_WORDS, scaled)

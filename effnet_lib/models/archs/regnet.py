@@ -97,9 +97,7 @@ class RegNet:
         return [block.conv3.bn for block in blocks if isinstance(block.downsample, nn.Identity)]
 
 
-def scale(
-    scaling: Scaling, base_image_size: int = 224, classes: int = 1000, rule: RoundingRule = REFERENCE
-) -> RegNet:
+def scale(scaling: Scaling, base_image_size: int = 224, classes: int = 1000, rule: RoundingRule = REFERENCE) -> RegNet:
     """Scale RegNetX-200MF by depth, width and resolution multipliers; coefficients round once.
 
     Args:
