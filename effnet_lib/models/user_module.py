@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -149,8 +150,11 @@ def _reason(error: BaseException) -> str:
 
 
 def structure(model: "nn.Module") -> str:
-    """Return the SHA-256 of a network's modules by name and class, and of its parameters' and buffers' shapes."""
-    lines = [f"{name} {type(module).__qualname__}" for name, module in model.named_modules()]
+    """Return the SHA-256 of a network's modules by name, class and settings, and of the shapes of all its values.
+
+    Settings are what a module prints of itself, strides and dropout rates among them, without memory addresses.
+    """
+    lines = [f"{name} {type(part).__qualname__} {part.extra_repr()}" for name, part in model.named_modules()]
     for values in (model.named_parameters(), model.named_buffers()):
         lines += [f"{name} {tuple(value.shape)}" for name, value in values]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256(re.sub(" at 0x[0-9a-f]+", "", "\n".join(lines)).encode()).hexdigest()

@@ -58,6 +58,7 @@ def matched(
     ratio: Callable[[Architecture], float],
     at: float,
     tolerance: float,
+    shares: tuple[float, float, float] = (1, 2, 2),
 ) -> tuple[Point, ...]:
     """Return the distinct networks that cost `at` times the baseline, the first one whatever it costs.
 
@@ -66,6 +67,7 @@ def matched(
     Args:
         ratio: a network's cost over the baseline's.
         tolerance: how far a ratio may be from `at`, as a share of it.
+        shares: powers of alpha, beta and gamma with which another cost grows.
 
     Raises:
         ParameterError: none of the others meets the tolerance (named so), with the nearest.
@@ -87,9 +89,14 @@ def matched(
     merged = tuple(dict.fromkeys([first.triple, *(one.triple for one in found.get(first.arch, []))]))
     listed = [Point(first, ratios[first.arch], merged)]
     for arch, group in kept.items():
-        shown = min(group, key=lambda one: abs(log(one.triple.flops_factor / at)))
+        shown = min(group, key=lambda one: abs(_log_cost(one.triple, shares) - log(at)))
         listed.append(Point(shown, ratios[arch], tuple(one.triple for one in group)))
     return tuple(listed)
+
+
+def _log_cost(triple: Scaling, shares: tuple[float, float, float]) -> float:
+    each = (triple.depth, triple.width, triple.resolution)
+    return sum(share * log(value) for share, value in zip(shares, each, strict=True))
 
 
 def spread(listed: Sequence[Point], most: int) -> list[Point]:

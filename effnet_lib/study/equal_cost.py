@@ -153,7 +153,7 @@ def _moves(shares: Shares) -> list[tuple[float, float]]:
 
 
 def search(matcher: Matcher, shares: Shares, wanted: int) -> tuple[Reached, list[Reached]]:
-    """Return the paper's triple, and distinct networks of a lattice that meet the cost.
+    """Return the paper's triple, and the networks of a lattice that meet the cost, some of them alike.
 
     Args:
         wanted: how many are enough; a finer lattice is tried until there are so many.
@@ -161,14 +161,13 @@ def search(matcher: Matcher, shares: Shares, wanted: int) -> tuple[Reached, list
     Raises:
         ParameterError: no network comes within the tolerance (named at), with the nearest that is reached.
     """
-    paper, distinct = matcher.papers(shares), {}
+    paper, found = matcher.papers(shares), []
     for parts in PARTS:
-        for point in shared_out(matcher.at, shares, parts):
-            if found := matcher.moved(point, shares):
-                distinct.setdefault(found.candidate.arch, found)
-        if len(distinct) >= wanted:
+        moved = (matcher.moved(point, shares) for point in shared_out(matcher.at, shares, parts))
+        found += [one for one in moved if one]
+        if len({one.candidate.arch for one in found}) > wanted:
             break
-    if not distinct:
+    if not found:
         near = matcher.nearest
         raise ParameterError(
             "at",
@@ -176,4 +175,4 @@ def search(matcher: Matcher, shares: Shares, wanted: int) -> tuple[Reached, list
             f"a cost that a network of this family has within {100 * matcher.tolerance:g} %; the nearest reachable is "
             f"{near.ratio:.3f}x, {near.candidate.name}",
         )
-    return paper, list(distinct.values())
+    return paper, found

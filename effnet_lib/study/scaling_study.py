@@ -57,7 +57,8 @@ class Question:
         matcher = Matcher(self.network.scaled, self.ratio, self.at, TOLERANCE, self.most)
         paper, found = search(matcher, self.cost.shares, self.networks)
         known = {one.candidate.arch: one.ratio for one in (paper, *found)}
-        return matched(paper.candidate, [one.candidate for one in found], known.__getitem__, self.at, TOLERANCE)
+        candidates = [one.candidate for one in found]
+        return matched(paper.candidate, candidates, known.__getitem__, self.at, TOLERANCE, self.cost.shares)
 
     @property
     def paper(self) -> Candidate:

@@ -38,7 +38,8 @@ class Architecture(Protocol):
 
     `px` and `final_px` are the height = width of the input and of the last feature map. A family may also offer
     `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is estimated. A network
-    that is known from running it, not by its layers, offers `counted()` instead of them (`user_network`).
+    that is known from running it, not by its layers, offers `counted()` instead of them (`user_network`), and
+    `not_stored` names the fields that are no part of what it is.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]

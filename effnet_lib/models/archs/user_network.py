@@ -25,12 +25,13 @@ class UserNetwork:
         params, madds, activations: as `complexity.Counts`, by torch's own counter.
         saved: values that autograd saves of an image, every tensor once.
         function: the function's name; `source`: SHA-256 of its file; `structure`: that of the built modules.
-        depth, width: the multipliers that the function was given.
+        depth, width: multipliers that make it: whichever round to this structure, it is this network.
         where: file and function, or module and function; "" where it was read from a record.
     """
 
     family: ClassVar[str] = "user"
-    not_stored: ClassVar[tuple[str, ...]] = ("where",)
+    not_stored: ClassVar[tuple[str, ...]] = ("depth", "width", "where")
+    large: ClassVar[tuple[str, ...]] = ("params", "madds", "activations", "saved")
 
     px: int
     classes: int
@@ -42,8 +43,8 @@ class UserNetwork:
     function: str
     source: str
     structure: str
-    depth: float
-    width: float
+    depth: float = field(default=0.0, compare=False)
+    width: float = field(default=0.0, compare=False)
     where: str = field(default="", compare=False)
 
     @classmethod
@@ -51,10 +52,11 @@ class UserNetwork:
         """Return the network of a record.
 
         Raises:
-            ParameterError: it says where code is, which no record may.
+            ParameterError: it says where code is or how to call it, which no record may.
         """
-        if "where" in data:
-            raise ParameterError("where", data["where"], "no value: a record names no code")
+        for name in cls.not_stored:
+            if name in data:
+                raise ParameterError(name, data[name], "no value: a record names no code")
         return cls(**data)
 
     def counted(self) -> tuple[int, int, int]:

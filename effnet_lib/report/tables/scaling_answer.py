@@ -26,6 +26,7 @@ from .coefficient_search import Search, by_accuracy, regret_of, surface_of
 
 PHIS = (1, 2, 3, 4)
 DIGITS = 6  # of multipliers in what is written
+WHOLE = 100.0  # points of top-1
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,11 @@ class Answer:
 
     def lines(self) -> list[str]:
         """Return the answer in sentences."""
-        asked, best = self.study.question, self.best
-        lost, loses = _interval(self.choice), _interval(self.papers)
+        asked, best, paper = self.study.question, self.best.scaling, self.study.question.paper
         said = [
-            f"best of {len(self.found)} at {asked.at:g}x the {asked.cost.words}: depth x {best.scaling.depth:.3g}, "
-            f"width x {best.scaling.width:.3g}, resolution x {best.scaling.resolution:.3g}; taking it loses{lost}",
-            f"{label(PAPER)} instead, as {asked.paper.name} at the same cost, loses {_value(self.papers)}{loses}",
+            f"best of {len(self.found)} at {asked.at:g}x the {asked.cost.words}: depth x {best.depth:.3g}, width x "
+            f"{best.width:.3g}, resolution x {best.resolution:.3g}; regret {_value(self.choice)}",
+            f"{label(PAPER)} instead, as {paper.name} at {asked.ratio(paper.arch):.2f}x: loses {_value(self.papers)}",
             f"response surface: {surface_words(self.surface)}",
             self.premise.line().replace("FLOPS", asked.cost.words),
         ]
@@ -220,13 +220,14 @@ def _upper(regret: Regret | None) -> float | None:
 
 
 def _value(regret: Regret | None) -> str:
-    return f"{regret.value:.2f} points" if regret else "what is not known yet"
-
-
-def _interval(regret: Regret | None) -> str:
-    if regret is None or regret.interval is None:
-        return " (no interval: one seed)"
-    return f" {regret.interval[0]:.2f} to {regret.interval[1]:.2f} points (95 %, all together)"
+    if regret is None:
+        return "not known yet"
+    if regret.interval is None:
+        return f"{regret.value:.2f} points (no interval: one seed)"
+    low, high = regret.interval
+    if high >= WHOLE:
+        return f"{regret.value:.2f} points (too few seeds for an interval)"
+    return f"{regret.value:.2f} points (95 % interval {low:.2f} to {high:.2f}, all networks together)"
 
 
 def _regret(regret: Regret | None) -> dict[str, Any] | None:
