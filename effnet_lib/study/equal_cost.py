@@ -20,11 +20,11 @@ Scaled = Callable[[Scaling], Architecture]
 Shares = tuple[float, float, float]  # powers of depth, width and resolution with which a cost grows
 # Into how many parts the cost is shared out: 15, 28, 45 or 91 points on three dimensions, the corners among them.
 PARTS = (4, 6, 8, 12)
-SLACK = 0.05  # by how much rounding may move a network off its exact cost; beyond it nothing is counted
-MOVES = tuple(0.01 * i for i in range(-15, 16))  # of log width and log resolution
+SLACK = 0.07  # by how much rounding may move a network off its exact cost; beyond it nothing is counted
+MOVES = tuple(0.01 * i for i in range(-25, 26))  # of log width and log resolution
 NEAR = 20  # hundredths of phi that the paper's triple is moved along its ray
 DIGITS = 3  # of coefficients
-TRIES = 40  # networks that are counted for one point
+TRIES, LOOKS = 40, 400  # networks that are counted for one point, and multipliers that are looked at
 
 
 class Reached(NamedTuple):
@@ -67,7 +67,7 @@ class Matcher:
     Args:
         scaled: returns the network under multipliers over the baseline.
         ratio: its cost over the baseline's.
-        most: networks that are counted in all; and for one point at the most TRIES.
+        most: networks that are counted in all, about.
     """
 
     def __init__(self, scaled: Scaled, ratio: Ratio, at: float, tolerance: float, most: int = 2_000):
@@ -90,7 +90,7 @@ class Matcher:
 
     def moved(self, point: Scaling, shares: Shares) -> Reached | None:
         """Return the network of the cost that is nearest to a point of the lattice; None where none is found."""
-        start, counted = None, 0
+        start, looked, counted = None, 0, len(self._known)
         for wider, larger in _moves(shares):
             if start is not None and abs(log(start / self.at) + shares[1] * wider + shares[2] * larger) > SLACK:
                 continue
@@ -106,10 +106,10 @@ class Matcher:
                 if error.name == "network":  # the user's function fails
                     raise
                 return None  # smaller than any network of the family, or larger
-            start, counted = found.ratio if start is None else start, counted + 1
+            start, looked = found.ratio if start is None else start, looked + 1
             if self.off(found.ratio) <= self.tolerance:
                 return found
-            if counted == TRIES or len(self._known) >= self.most:
+            if looked == LOOKS or len(self._known) - counted >= TRIES or len(self._known) >= self.most:
                 break
         return None
 

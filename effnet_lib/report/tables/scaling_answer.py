@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
 from pathlib import Path
@@ -70,7 +70,7 @@ class Answer:
             method: {"baseline": 0.0, names.get(model.arch, model.name): log2(asked.ratio(model.arch))}
             for method, model in asked.singles.items()
         }
-        return premise(outcomes(self.results), points)
+        return replace(premise(outcomes(self.results), points), cost=asked.cost.words)
 
     @cached_property
     def seed_sd(self) -> float:
@@ -142,7 +142,7 @@ class Answer:
             f"{best.width:.3g}, resolution x {best.resolution:.3g}; regret {_value(self.choice)}",
             f"{label(PAPER)} instead, as {paper.name} at {asked.ratio(paper.arch):.2f}x: loses {_value(self.papers)}",
             f"response surface: {surface_words(self.surface)}",
-            self.premise.line().replace("FLOPS", asked.cost.words),
+            self.premise.line(),
         ]
         needed = self.seeds_needed
         if needed:
