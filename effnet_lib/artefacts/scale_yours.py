@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from ..core.errors import DataError, ParameterError, nearest
+from ..core.errors import ParameterError, nearest
 from ..data.datasets import DataSet
 from ..models.archs import Architecture
 from ..models.costs import COSTS, Cost, cost
@@ -88,14 +88,15 @@ class ScaleYours(Artefact):
         """Open the study of the network that the parameters name.
 
         Raises:
-            ParameterError: network and family both; either cannot be had; no candidate of the cost.
-            DataError: a data set of fewer than two classes.
+            ParameterError: network and family both, or budget and seeds; a network that cannot be had; no candidate of
+                the cost.
+            RunFailed: latencies are asked for on a busy machine.
         """
         own = parameters.own
         if own["network"] and own["family"]:
             raise ParameterError("family", own["family"], "no value where network is given: either says what is scaled")
-        if dataset.classes < 2:
-            raise DataError(f"dataset={dataset.id}: it has {dataset.classes} class, and a comparison takes two or more")
+        if own["budget"] and parameters.seeds:
+            raise ParameterError("seeds", parameters.seeds, "no value where budget is given: the seeds follow from it")
         network = _network(profile, dataset, parameters)
         base = network.scaled(UNSCALED)
         ratio, kind = _ratio(own["cost"], base), "user" if own["network"] else "closed form"

@@ -23,6 +23,7 @@ PARTS = (4, 6, 8, 12)
 SLACK = 0.07  # by how much rounding may move a network off its exact cost; beyond it nothing is counted
 MOVES = tuple(0.01 * i for i in range(-25, 26))  # of log width and log resolution
 NEAR = 20  # hundredths of phi that the paper's triple is moved along its ray
+AS_GOOD = 0.1  # of log width and log resolution, by which the paper's triple is still itself
 DIGITS = 3  # of coefficients
 TRIES, LOOKS = 40, 400  # networks that are counted for one point, and multipliers that are looked at
 
@@ -88,10 +89,12 @@ class Matcher:
             self.nearest = found
         return found
 
-    def moved(self, point: Scaling, shares: Shares) -> Reached | None:
+    def moved(self, point: Scaling, shares: Shares, farthest: float = MOVES[-1]) -> Reached | None:
         """Return the network of the cost that is nearest to a point of the lattice; None where none is found."""
         start, looked, counted = None, 0, len(self._known)
         for wider, larger in _moves(shares):
+            if max(abs(wider), abs(larger)) > farthest:
+                continue
             if start is not None and abs(log(start / self.at) + shares[1] * wider + shares[2] * larger) > SLACK:
                 continue
             width, size = (
@@ -133,7 +136,7 @@ class Matcher:
                 return best
         if best is None:
             raise ParameterError("at", self.at, "a multiple of the cost that a network can have from this baseline on")
-        return self.moved(power(PAPER, phi), shares) or best
+        return self.moved(power(PAPER, phi), shares, AS_GOOD) or best
 
     def _on_ray(self, phi: float) -> Reached | None:
         try:

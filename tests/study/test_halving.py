@@ -35,7 +35,7 @@ def test_the_rungs_fit_the_budget_or_it_is_said(most, each, fixed, budget):
 
 
 def test_a_budget_that_is_too_small_says_what_it_takes():
-    with pytest.raises(ParameterError, match="budget='60 s' .* at least about 2 min: 6 networks and the paper's"):
+    with pytest.raises(ParameterError, match=r"budget='60 s' .* at least about 2 min: 6 networks and the paper's"):
         schedule(12, 10.0, 5.0, 60.0)
 
 
