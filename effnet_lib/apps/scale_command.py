@@ -2,14 +2,11 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..core import paths
 from ..core.atomic_write import write_aside
 from ..core.user_paths import short, user_path
-
-if TYPE_CHECKING:
-    from ..study.scaling_plan import ScalingPlan
 
 GIVEN = ("network", "family", "cost", "at", "networks", "depth", "width", "px", "budget", "executor")  # the artefact's
 COMMON = ("profile", "dataset", "seeds", "device", "workers")
@@ -41,11 +38,14 @@ def options(command: ArgumentParser) -> None:
 def scale(args: Namespace) -> int:
     """Plan, train, and answer; `--dry-run` stops after the plan, `--explain` before it."""
     from ..artefacts import plan, resolve
+    from ..report.tables.scaling_answer import Answer
+    from ..study.scaling_plan import ScalingPlan
 
     given: dict[str, Any] = {name: getattr(args, name) for name in (*COMMON, *GIVEN)}
     if args.family is None and args.network is None:
         given["family"] = "EfficientNet"
-    made: ScalingPlan = plan("scale", resolve(given | {"dry_run": args.dry_run, "train": True}, "scale"))
+    made = plan("scale", resolve(given | {"dry_run": args.dry_run, "train": True}, "scale"))
+    assert isinstance(made, ScalingPlan)
     if args.explain:
         from ..report.tables.stage_changes import stage_changes
 
@@ -59,7 +59,7 @@ def scale(args: Namespace) -> int:
     if not made.artefact.drawable(results):
         print("nothing is trained yet: the budget ended before; the same command goes on")
         return 1
-    answer = made.artefact.answer(made.study, results)
+    answer = Answer(made.study, results)
     for line in answer.lines():
         print(line)
     folder = user_path("to", args.to) if args.to else paths.figures_root() / args.profile

@@ -1,6 +1,6 @@
 """How should my network grow: a scaling search of any network, at any cost, as an artefact."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,9 +17,10 @@ from ..report.tables.scaling_answer import Answer
 from ..runs.run_store import RunStore
 from ..runs.sweep import EXECUTORS
 from ..stats.claims import Claim, JudgedClaim, judge
-from ..stats.intervals import contrast
+from ..stats.intervals import PairedOutcomes, contrast
 from ..study import scalable
 from ..study.coefficient_search import label
+from ..study.decided_study import Study
 from ..study.durations import duration
 from ..study.parameters import Parameters, text
 from ..study.profiles import UNSCALED, Profile
@@ -106,28 +107,30 @@ class ScaleYours(Artefact):
         question.points  # noqa: B018 (refused here, before anything is planned)
         return ScalingStudy(profile, dataset, store, parameters, question=question)
 
-    def plan(self, study: ScalingStudy) -> list[ScaledModel]:
+    def plan(self, study: Study) -> list[ScaledModel]:
         """List the baseline, the candidates with the paper's triple first, and each dimension alone."""
-        asked = study.question
+        asked = _scaling(study).question
         return [study.baseline, *(point.candidate for point in asked.candidates), *asked.singles.values()]
 
     def drawable(self, results: Records) -> bool:
         """Say whether any candidate has a record."""
         return any(model.method == "compound" for model in results)
 
-    def answer(self, study: ScalingStudy, results: Records) -> Answer:
+    def answer(self, study: Study, results: Records) -> Answer:
         """Return what the records say of the question."""
-        return Answer(study, results)
+        return Answer(_scaling(study), results)
 
-    def table(self, study: ScalingStudy, results: Records) -> pd.DataFrame:
+    def table(self, study: Study, results: Records) -> pd.DataFrame:
         """Return `scaling_table.table`'s row a network."""
-        return scaling_table.table(Answer(study, results))
+        return scaling_table.table(Answer(_scaling(study), results))
 
-    def claims(self, study: ScalingStudy, results: Records) -> list[JudgedClaim]:
+    def claims(self, study: Study, results: Records) -> list[JudgedClaim]:
         """Judge "(1.2, 1.1, 1.15) beats each single dimension" on this network; no run chose either side."""
-        answer, bits = Answer(study, results), accuracy.outcomes(results) or {}
+        answer = Answer(_scaling(study), results)
+        bits: PairedOutcomes | Mapping = accuracy.outcomes(results) or {}
         names = {model.arch: model.name for model in results}
-        paper, asked = study.question.paper, study.question
+        asked = answer.study.question
+        paper = asked.paper
         listed = []
         for method, model in asked.singles.items():
             effect = contrast(bits, {names.get(paper.arch, paper.name): 1.0, names.get(model.arch, model.name): -1.0})
@@ -136,11 +139,12 @@ class ScaleYours(Artefact):
             listed.append(Claim(text, effect, method, premise=answer.premise))
         return judge(listed)
 
-    def draw(self, study: ScalingStudy, results: Records, rows: pd.DataFrame) -> "Figure":
+    def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw the candidates over depth and resolution, and each one's difference to the paper's triple."""
         from ..report.figures import accuracy_curves, grid_plane, style
 
-        answer, asked = Answer(study, results), study.question
+        answer = Answer(_scaling(study), results)
+        asked = answer.study.question
         figure, panels = accuracy_curves.panels(self.title, accuracy_curves.subtitle(study, results), widths=[1.35, 1])
         winner = answer.best if answer.best != asked.paper else None
         plane = grid_plane.Search(asked.paper, winner, asked.points, asked.at, asked.cost.shares)
@@ -153,6 +157,12 @@ class ScaleYours(Artefact):
             figure, 0.018, "; ".join(answer.lines()[2:3]) + f"; {asked.network.rounding}", fontsize=7.5, color="0.35"
         )
         return figure
+
+
+def _scaling(study: Study) -> ScalingStudy:
+    """Return the study as what `ScaleYours.study` opened."""
+    assert isinstance(study, ScalingStudy)
+    return study
 
 
 def _network(profile: Profile, dataset: DataSet, parameters: Parameters) -> scalable.Scalable:
@@ -173,5 +183,6 @@ def _ratio(cost: Cost, base: Architecture) -> Callable[[Architecture], float]:
     """Return a function of a network that says its cost over the baseline's."""
     if cost.of is None:
         return latency_ratios.Ratios(base)
-    unit = cost.of(base)
-    return cache(lambda arch: cost.of(arch) / unit)
+    of = cost.of
+    unit = of(base)
+    return cache(lambda arch: of(arch) / unit)

@@ -37,7 +37,7 @@ def trace(model: "nn.Module", px: int) -> Traced:
 
     def look(module: "nn.Module", given: tuple, output: "torch.Tensor") -> None:
         elements.append(output.numel())
-        if output.dim() == 4 and max(module.kernel_size) > 1:
+        if isinstance(module, torch.nn.Conv2d) and max(module.kernel_size) > 1:
             sizes.append(max(output.shape[2:]))
 
     watched = [module for module in model.modules() if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear))]

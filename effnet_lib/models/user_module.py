@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ParameterError, nearest, one_line
+from ..core.errors import ParameterError, known, nearest, one_line
 from ..core.user_paths import current_folder, user_path
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _maker(where: str, source: str) -> Maker:
         raise ParameterError("network", where, f"a file that can be imported; it raised {_reason(error)}") from None
     function = getattr(module, name, None)
     if not callable(function):
-        there = [known for known, value in vars(module).items() if inspect.isfunction(value)]
+        there = [one for one, value in vars(module).items() if inspect.isfunction(value)]
         raise ParameterError("network", where, f"a function of that file: {nearest(name, there) if there else 'none'}")
     try:
         inspect.signature(function).bind(1.0, 1.0, 10)
@@ -98,11 +98,11 @@ def _imported(place: str, source: str) -> ModuleType:
         with _importing(str(current_folder())):
             return importlib.import_module(place)
     name = f"effnet_user_{source[:16]}"
-    found = importlib.util.spec_from_file_location(name, place)
+    found = known(importlib.util.spec_from_file_location(name, place))
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # dataclasses and pickles of the user's look there
     with _importing(str(Path(place).parent)):
-        found.loader.exec_module(module)
+        known(found.loader).exec_module(module)
     return module
 
 

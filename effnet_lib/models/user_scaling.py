@@ -42,8 +42,23 @@ class UserFamily:
         if (digest, px) not in self._counted:
             self._counted[digest, px] = self._count(model or self._shapes(depth, width), scaling, px)
         function = self.function
-        names = (function.name, function.source, digest, depth, width, function.where)
-        return UserNetwork(px, self.classes, *self._counted[digest, px], *names)
+        counted = self._counted[digest, px]
+        final_px, params, madds, activations, saved = counted
+        return UserNetwork(
+            px=px,
+            classes=self.classes,
+            final_px=final_px,
+            params=params,
+            madds=madds,
+            activations=activations,
+            saved=saved,
+            function=function.name,
+            source=function.source,
+            structure=digest,
+            depth=depth,
+            width=width,
+            where=function.where,
+        )
 
     def check(self, px: int) -> None:
         """Refuse a function whose depth or width changes nothing, for images of `px` pixels.

@@ -77,7 +77,7 @@ def matched(
         found.setdefault(one.arch, []).append(one)
     ratios = {arch: ratio(arch) for arch in (first.arch, *found)}
     off = {arch: abs(ratios[arch] / at - 1) for arch in found}
-    closest = min(off, key=off.get)
+    closest = min(off, key=off.__getitem__)
     if off[closest] > tolerance:
         raise ParameterError(
             "tolerance",

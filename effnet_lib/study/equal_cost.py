@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from math import exp, log
 from typing import NamedTuple
 
-from ..core.errors import ParameterError
+from ..core.errors import ParameterError, known
 from ..models.archs import Architecture
 from ..models.scaling import Scaling
 from .coefficient_grid import PAPER
@@ -80,11 +80,11 @@ class Matcher:
         """Return how far a ratio is from the cost asked for, as a share of it."""
         return abs(ratio / self.at - 1)
 
-    def _reach(self, candidate_of: Callable[[Architecture], Candidate], scaling: Scaling) -> Reached:
-        arch = self.scaled(scaling)
+    def _reach(self, triple: Scaling, phi: float = 1.0) -> Reached:
+        arch = self.scaled(power(triple, phi))
         if arch not in self._known:
             self._known[arch] = self.ratio(arch)
-        found = Reached(candidate_of(arch), self._known[arch])
+        found = Reached(Candidate("compound", phi, arch, triple=triple), self._known[arch])
         if self.nearest is None or self.off(found.ratio) < self.off(self.nearest.ratio):
             self.nearest = found
         return found
@@ -104,7 +104,7 @@ class Matcher:
                 continue
             triple = Scaling(round(point.depth, DIGITS), width, size)
             try:
-                found = self._reach(lambda arch, t=triple: Candidate("compound", 1.0, arch, triple=t), triple)
+                found = self._reach(triple)
             except ParameterError as error:
                 if error.name == "network":  # the user's function fails
                     raise
@@ -140,7 +140,7 @@ class Matcher:
 
     def _on_ray(self, phi: float) -> Reached | None:
         try:
-            return self._reach(lambda arch: Candidate("compound", phi, arch, triple=PAPER), power(PAPER, phi))
+            return self._reach(PAPER, phi)
         except ParameterError as error:
             if error.name == "network":
                 raise
@@ -171,7 +171,7 @@ def search(matcher: Matcher, shares: Shares, wanted: int) -> tuple[Reached, list
         if len({one.candidate.arch for one in found}) > wanted:
             break
     if not found:
-        near = matcher.nearest
+        near = known(matcher.nearest)
         raise ParameterError(
             "at",
             matcher.at,

@@ -5,7 +5,10 @@ from typing import Any
 
 from ..models.scaling import RoundingRule, Scaling
 
-FINE = RoundingRule(divisor=4, round_limit=None, resolution=4)  # for channels and px; blocks are added by `add_blocks`
+PX_STEP = 4
+FINE = RoundingRule(
+    divisor=4, round_limit=None, resolution=PX_STEP
+)  # for channels and px; blocks are added by `add_blocks`
 
 
 def add_blocks(repeats: tuple[int, ...], depth: float) -> tuple[int, ...]:
@@ -26,7 +29,7 @@ def add_blocks(repeats: tuple[int, ...], depth: float) -> tuple[int, ...]:
     return tuple(blocks)
 
 
-def fine(base: Any, scaling: Scaling, px_step: int = FINE.resolution) -> Any:
+def fine(base: Any, scaling: Scaling, px_step: int = PX_STEP) -> Any:
     """Scale a rounded network by the finest steps that count exactly: single blocks, 4 channels, 4 px.
 
     Unlike the paper's rule this starts from the baseline as it stands: B0's table at depth 0.5 is 8 blocks where the

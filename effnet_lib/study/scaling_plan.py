@@ -3,12 +3,14 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
-from ..core.errors import RunFailed
+from ..core.errors import RunFailed, known
 from ..core.text import time_words
 from ..runs.run_spec import RunSpec
 from ..runs.sweep import SweepOptions, run_all
@@ -16,6 +18,7 @@ from ..runs.time_estimate import cost as work_of
 from ..stats.regret import seeds_for
 from ..training.execution import Execution
 from . import queue
+from .coefficient_search import Candidate
 from .halving import Rung, schedule, survivors
 from .ranges import check_runs
 from .scaled_model import ScaledModel
@@ -70,7 +73,7 @@ class ScalingPlan(TrainingPlan):
         return schedule(len(self.question.candidates) - 1, each, fixed, budget)
 
     @property
-    def racing(self) -> list[ScaledModel]:
+    def racing(self) -> list[Candidate]:
         """The candidates that are trained, the paper's triple not among them."""
         listed = [point.candidate for point in self.question.candidates[1:]]
         return listed[: self.rungs[0].networks] if self.rungs else listed
@@ -91,7 +94,7 @@ class ScalingPlan(TrainingPlan):
     def missing(self) -> list[RunSpec]:
         return [spec for spec in self.specs.values() if not self.study.store.find(spec)]
 
-    def bill(self) -> dict[str, float]:
+    def bill(self) -> dict[str, Any]:
         """Return the plan in numbers: runs to do, hours here and on a GPU, seeds for a regret within +- 1 point."""
         todo = [model for model in self.models for seed in self.seeds if not self._stored(model, seed)]
         trials = self.trials_left()
@@ -136,15 +139,14 @@ class ScalingPlan(TrainingPlan):
     def overview(self) -> pd.DataFrame:
         """Return the plan as a table: a row a network, its counted cost, seconds a run, stored seeds."""
         asked = self.question
-        base = asked.cost.of(self.study.baseline.arch) if asked.cost.of else math.nan
-        rows = []
+        of, rows = asked.cost.of, []
         for model in self.models:
             ratio = asked.ratio(model.arch)
             rows.append(
                 {
                     "network": model.name,
                     "px": model.arch.px,
-                    asked.cost.name: asked.cost.written(asked.cost.of(model.arch)) if base == base else "measured",
+                    asked.cost.name: asked.cost.written(of(model.arch)) if of else "measured",
                     "x baseline": round(ratio, 3),
                     "seconds a run": round(self.seconds(model) * max(1, self.workers), 1),
                     "stored": f"{sum(self._stored(model, seed) for seed in self.seeds)} of {len(self.seeds)}",
@@ -166,7 +168,7 @@ class ScalingPlan(TrainingPlan):
         """Try learning rates on the baseline until the optimum is bracketed, and plan again."""
         while asked := self.study.asked():
             report = run_all(asked, queue.data_of(self.study), self.study.store, self._options(self._estimator()))
-            self.study = self.study.again()
+            self.study = replace(self.study)  # takes anew what it has decided from records
             if failed := [s for s in report.failed if not self.study.store.diverged(s.key)]:
                 raise RunFailed(
                     f"a trial failed: {self.study.store.failure(failed[0].key) or 'its reason stands above'}"
@@ -177,7 +179,8 @@ class ScalingPlan(TrainingPlan):
         self._list()
         self.deadline = deadline
         print(
-            f"learning rate {self.study.recipe.lr:g}, " + ("bracketed" if self.study.bracket.inside else "on an edge")
+            f"learning rate {known(self.study.recipe).lr:g}, "
+            + ("bracketed" if self.study.bracket.inside else "on an edge")
         )
 
     def _asked_for_later(self) -> list[RunSpec]:
@@ -193,9 +196,9 @@ class ScalingPlan(TrainingPlan):
         for model in self.racing:
             runs = {seed: self.study.store.find(self.study.spec(model, seed)) for seed in most}
             found[kept[model.arch]] = {seed: record.top1 for seed, record in runs.items() if record}
-        further = {}
+        further: dict[tuple[ScaledModel, int], RunSpec] = {}
         for (last, rung), alive in zip(pairwise(self.rungs), survivors(found, self.rungs)[1:], strict=False):
             for seed in range(last.seeds, rung.seeds):
-                for model in (*alive, kept[self.question.paper.arch]):
-                    further[model, seed] = self.study.spec(model, seed)
+                for one in (*alive, kept[self.question.paper.arch]):
+                    further[one, seed] = self.study.spec(one, seed)
         return further

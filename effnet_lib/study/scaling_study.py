@@ -87,10 +87,10 @@ class Question:
 class ScalingStudy(Study):
     """A profile's study of one network's scaling instead of B0's proxy."""
 
-    question: Question | None = None
+    question: Question = field(kw_only=True)
 
-    @property
-    def base(self) -> Scalable:
+    @cached_property
+    def base(self) -> Scalable:  # type: ignore[override]  # another network than B0's proxy, which names itself, too
         return self.question.network
 
     @property
@@ -134,7 +134,7 @@ class ScalingStudy(Study):
     @cached_property
     def learning_rates(self) -> dict[str, float] | None:
         """The baseline's rate for every method, or None while it is not bracketed."""
-        return self.recipe and dict.fromkeys(("baseline", *METHODS), self.recipe.lr)
+        return None if self.recipe is None else dict.fromkeys(("baseline", *METHODS), self.recipe.lr)
 
     @cached_property
     def baseline(self) -> ScaledModel:

@@ -48,7 +48,7 @@ def relative(base: Architecture, arch: Architecture, rounds: int = ROUNDS) -> tu
     return ratio(times.cpu[1], times.cpu[0]), float(np.median(times.cpu[0]))
 
 
-def _call(arch: Architecture) -> Callable[[], object]:
+def _call(arch: Architecture) -> Callable[[], np.ndarray]:
     import torch
 
     torch.manual_seed(0)
@@ -56,8 +56,8 @@ def _call(arch: Architecture) -> Callable[[], object]:
     calibrate(model, arch.px)
     x = image(arch.px)
 
-    def call() -> object:
+    def call() -> np.ndarray:
         with torch.inference_mode():
-            return model(x)
+            return model(x).numpy()
 
     return call

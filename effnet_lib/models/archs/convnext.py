@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..scaling import REFERENCE, RoundingRule, Scaling
 from .layers import Layer
@@ -47,7 +47,7 @@ class ConvNeXt:
                 size //= 2
                 yield Layer(in_channels, stage.channels, 4, size, bias=True, norm=False, before=True)
             in_channels, mid = stage.channels, EXPANSION * stage.channels
-            each = {"size": size, "bias": True, "repeats": stage.repeats}
+            each: dict[str, Any] = {"size": size, "bias": True, "repeats": stage.repeats}
             yield Layer(in_channels, in_channels, KERNEL**2, groups=in_channels, **each)
             yield Layer(in_channels, mid, norm=False, **each)
             yield Layer(mid, in_channels, norm=False, scaled=True, **each)

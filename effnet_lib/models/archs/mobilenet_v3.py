@@ -134,8 +134,9 @@ class MobileNetV3(BlockRows):
     @staticmethod
     def residual_norms(model: "nn.Module") -> list["nn.Module"]:
         """Return the last batch norm of each block that has an identity skip (to start at gamma = 0)."""
-        blocks = [block for stage in model.blocks for block in stage if getattr(block, "has_skip", False)]
-        return [block.bn3 if hasattr(block, "bn3") else block.bn2 for block in blocks]
+        stages = model.get_submodule("blocks").children()
+        blocks = [block for stage in stages for block in stage.children() if getattr(block, "has_skip", False)]
+        return [block.get_submodule("bn3" if hasattr(block, "bn3") else "bn2") for block in blocks]
 
 
 def scale(

@@ -73,11 +73,19 @@ class RegNet:
         stages = self.stages
 
         class Staged(Network):
-            def _get_stage_args(self, cfg: Any, **given: Any) -> tuple[list[dict], dict]:
+            def _get_stage_args(
+                self, cfg: Any, default_stride: int = 2, output_stride: int = 32, drop_path_rate: float = 0.0
+            ) -> tuple[list[dict], dict]:
                 depths = [stage.repeats for stage in stages]
-                rates = calculate_drop_path_rates(given["drop_path_rate"], depths, stagewise=True)
+                rates = calculate_drop_path_rates(drop_path_rate, depths, stagewise=True)
                 each = [
-                    {"out_chs": s.channels, "stride": 2, "dilation": 1, "depth": s.repeats, "bottle_ratio": 1.0}
+                    {
+                        "out_chs": s.channels,
+                        "stride": default_stride,
+                        "dilation": 1,
+                        "depth": s.repeats,
+                        "bottle_ratio": 1.0,
+                    }
                     | {"group_size": GROUP, "drop_path_rates": rate}
                     for s, rate in zip(stages, rates, strict=True)
                 ]
@@ -85,7 +93,7 @@ class RegNet:
                 return each, {name: getattr(cfg, name) for name in names}
 
         config = RegNetCfg(group_size=GROUP, stem_width=self.stem)
-        rates = {"drop_rate": dropout, "drop_path_rate": drop_path, "zero_init_last": False}
+        rates: dict[str, Any] = {"drop_rate": dropout, "drop_path_rate": drop_path, "zero_init_last": False}
         return Staged(config, num_classes=self.classes, **rates)
 
     @staticmethod
@@ -93,8 +101,9 @@ class RegNet:
         """Return the last batch norm of each block whose skip is the identity (to start at gamma = 0)."""
         from torch import nn
 
-        blocks = [block for stage in (model.s1, model.s2, model.s3, model.s4) for block in stage.children()]
-        return [block.conv3.bn for block in blocks if isinstance(block.downsample, nn.Identity)]
+        blocks = [block for number in (1, 2, 3, 4) for block in model.get_submodule(f"s{number}").children()]
+        identities = (block for block in blocks if isinstance(block.get_submodule("downsample"), nn.Identity))
+        return [block.get_submodule("conv3.bn") for block in identities]
 
 
 def scale(scaling: Scaling, base_image_size: int = 224, classes: int = 1000, rule: RoundingRule = REFERENCE) -> RegNet:

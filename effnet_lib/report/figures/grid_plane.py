@@ -75,7 +75,12 @@ def plane(
     axes.plot([t.depth for t in others], [t.resolution for t in others], ".", color="0.55", markersize=3, zorder=2)
     for network in searched:
         marker, face = _told_apart(regret.differences.get(network.name) if regret else None)
-        look: dict[str, Any] = {"markersize": 8, "markerfacecolor": face, "markeredgecolor": "0.25", "markeredgewidth": 1.3}
+        look: dict[str, Any] = {
+            "markersize": 8,
+            "markerfacecolor": face,
+            "markeredgecolor": "0.25",
+            "markeredgewidth": 1.3,
+        }
         axes.plot(network.scaling.depth, network.scaling.resolution, marker, zorder=4, **look)
     _constraint(axes, asked)
     _surface(axes, surface, asked)
@@ -89,11 +94,11 @@ def plane(
 
 def _frame(axes: Axes, asked: Search) -> None:
     """Set limits and ticks, those of the paper's own search at its cost."""
-    ticks = {"x": ALPHA_TICKS, "y": GAMMA_TICKS}
+    ticks: dict[str, Sequence[float]] = {"x": ALPHA_TICKS, "y": GAMMA_TICKS}
     axes.set(xlim=(0.94, 2.2), ylim=(0.955, 1.47))
     if (asked.at, asked.shares) != (BUDGET, (1, 2, 2)):
         ends = {"x": asked.most(0), "y": asked.most(2)}
-        ticks = {name: np.round(np.linspace(1, end, 5), 2) for name, end in ends.items()}
+        ticks = {name: np.round(np.linspace(1, end, 5), 2).tolist() for name, end in ends.items()}
         low, high = ({name: pick(1.0, end) for name, end in ends.items()} for pick in (min, max))
         axes.set(**{f"{name}lim": (0.94 * low[name], 1.08 * high[name]) for name in ends})
     axes.set_xticks(ticks["x"], [f"{tick:g}" for tick in ticks["x"]])
@@ -163,7 +168,8 @@ def _surface(axes: Axes, surface: Surface | None, asked: Search) -> None:
     axes.plot(alpha, gamma, "+", color="black", markersize=11, markeredgewidth=2, zorder=5)
     outline = known(surface.ellipse(DELTA))
     axes.plot(outline[:, 0], outline[:, 1], color="black", linewidth=1.5, zorder=3, label=f"fit: {DELTA:g} point lower")
-    grids = (np.linspace(*sorted((0, np.log(asked.most(i)))), 120) for i in (0, 2))
+    ends = (float(np.log(asked.most(i))) for i in (0, 2))
+    grids = (np.linspace(min(0.0, end), max(0.0, end), 120) for end in ends)
     x, z = np.meshgrid(*grids)
     room = surface.may_be_maximum(x, z)
     if room is None:

@@ -5,6 +5,7 @@ import json
 
 from ...core import paths
 from ...core.atomic_write import write_aside
+from ...core.errors import known as exactly
 from ...core.hardware import processor_name
 from ...measure.latency.relative import relative
 from ...models.archs import Architecture, to_data
@@ -26,12 +27,12 @@ class Ratios:
         """
         if arch == self.base:
             return 1.0
-        known, key = self._known(), self._key(arch)
-        if key not in known:
+        stored, key = self._known(), self._key(arch)
+        if key not in stored:
             found, _ = relative(self.base, arch)
-            known[key] = found.value
-            write_aside(self.path, json.dumps(known, indent=1, sort_keys=True).encode())
-        return known[key]
+            stored[key] = exactly(found.value)
+            write_aside(self.path, json.dumps(stored, indent=1, sort_keys=True).encode())
+        return stored[key]
 
     def _key(self, arch: Architecture) -> str:
         parts = [processor_name(), to_data(self.base), to_data(arch)]

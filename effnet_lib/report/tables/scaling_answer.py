@@ -1,7 +1,6 @@
 """How a network should grow: the best triple, what is known of it, and the family that follows, as JSON and Python."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...core.errors import ParameterError
+from ...core.errors import ParameterError, known
 from ...models.complexity import count
 from ...models.scaling import Scaling
 from ...stats.intervals import pooled_sd
@@ -114,7 +113,7 @@ class Answer:
             "cost": asked.cost.name,
             "at": asked.at,
             "rounding": asked.network.rounding,
-            "learning_rate": {"value": self.study.recipe.lr, "bracketed": self.study.bracket.inside},
+            "learning_rate": {"value": known(self.study.recipe).lr, "bracketed": self.study.bracket.inside},
             "best": _multipliers(self.best.scaling) | {"top1_points_lost_at_most": _upper(self.choice)},
             "paper": {"name": asked.paper.name, "regret": _regret(self.papers)},
             "surface": self._surface(),
@@ -129,7 +128,7 @@ class Answer:
         top = self.surface.maximum if self.surface.established else None
         return {
             "maximum": top and _multipliers(Scaling(top[0], top[1], top[2])),
-            "ellipse_one_point_lower": top and self.surface.ellipse(steps=25).round(4).tolist(),
+            "ellipse_one_point_lower": top and known(self.surface.ellipse(steps=25)).round(4).tolist(),
             "p_flat": self.surface.p_flat and round(self.surface.p_flat, 4),
             "words": surface_words(self.surface),
         }
@@ -199,14 +198,14 @@ def surface_words(surface: Surface | None) -> str:
     """Say what a response surface shows; its maximum only where the networks differ by more than chance."""
     if surface is None:
         return "too few networks"
-    if not surface.established:
-        known = surface.p_flat is not None
-        flat = f", and the networks differ by no more than chance (p = {surface.p_flat:.2f})"
-        return "no maximum inside" + (flat if known and surface.p_flat >= 0.05 else "")
-    return "maximum at ({:.2f}, {:.2f}, {:.2f})".format(*surface.maximum)
+    if surface.established:
+        return "maximum at ({:.2f}, {:.2f}, {:.2f})".format(*known(surface.maximum))
+    flat = surface.p_flat is not None and surface.p_flat >= 0.05
+    chance = f", and the networks differ by no more than chance (p = {surface.p_flat:.2f})" if flat else ""
+    return f"no maximum inside{chance}"
 
 
-def _multipliers(scaling: Scaling) -> Mapping[str, float]:
+def _multipliers(scaling: Scaling) -> dict[str, float | None]:
     exact = rounded(scaling)
     return {"depth": exact.depth, "width": exact.width, "resolution": exact.resolution}
 
@@ -216,7 +215,7 @@ def _known(value: float) -> float | None:
 
 
 def _upper(regret: Regret | None) -> float | None:
-    return regret and regret.interval and round(regret.interval[1], 3)
+    return round(regret.interval[1], 3) if regret and regret.interval else None
 
 
 def _value(regret: Regret | None) -> str:

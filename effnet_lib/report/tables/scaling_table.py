@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.errors import known
 from ...models.complexity import count
 from ...stats.intervals import contrast
 from .accuracy import outcomes
@@ -19,7 +20,7 @@ def table(answer: Answer) -> pd.DataFrame:
         top1 in percent; gain over the baseline with its 95 % interval and over_paper, the difference to the paper's
         triple, with an interval that holds for all candidates together, in points; cost_ratio over the baseline's.
     """
-    measured, papers = outcomes(answer.results), answer.papers
+    measured, papers = known(outcomes(answer.results)), answer.papers
     over = papers.differences if papers else {}
     rows: list[dict[str, Any]] = []
     for model, runs in answer.results.items():
