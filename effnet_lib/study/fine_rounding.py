@@ -6,9 +6,8 @@ from typing import Any
 from ..models.scaling import RoundingRule, Scaling
 
 PX_STEP = 4
-FINE = RoundingRule(
-    divisor=4, round_limit=None, resolution=PX_STEP
-)  # for channels and px; blocks are added by `add_blocks`
+# For channels and px; blocks are added by `add_blocks`.
+FINE = RoundingRule(divisor=4, round_limit=None, resolution=PX_STEP)
 
 
 def add_blocks(repeats: tuple[int, ...], depth: float) -> tuple[int, ...]:
