@@ -139,5 +139,5 @@ def fit(
         covariance = variance * np.linalg.inv(design.T @ design)
         middle = np.average(accuracy, weights=weights)
         explained = float(np.sum((design @ coefficients - middle * root) ** 2)) / 5
-        p_flat = float(fisher.sf(explained / variance, 5, left)) if variance > 0 else float(explained == 0)
+        p_flat = float(scipy.stats.f.sf(explained / variance, 5, left)) if variance > 0 else float(explained == 0)
     return Surface(coefficients, covariance, len(root), log_cost, shares, p_flat)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..core.errors import RunFailed, known
 from ..core.text import time_words
+from ..runs.progress.face import Progress
 from ..runs.run_spec import RunSpec
 from ..runs.sweep import SweepOptions, run_all
 from ..runs.time_estimate import cost as work_of
@@ -159,15 +160,16 @@ class ScalingPlan(TrainingPlan):
         self.deadline = math.inf if budget is None else time.monotonic() + budget
         return super().run()
 
-    def _options(self, predicted: Callable[[RunSpec], float]) -> SweepOptions:
+    def _options(self, predicted: Callable[[RunSpec], float], progress: Progress) -> SweepOptions:
         left, executor = self.deadline - time.monotonic(), self.parameters.own["executor"]
         workers = self.workers if executor == "local" else self.parameters.workers
-        return SweepOptions(workers, Execution(self.parameters.device), left, executor, estimate=predicted)
+        return SweepOptions(workers, Execution(self.parameters.device), left, executor, progress, predicted)
 
-    def _decide(self) -> None:
+    def _decide(self, progress: Progress) -> None:
         """Try learning rates on the baseline until the optimum is bracketed, and plan again."""
         while asked := self.study.asked():
-            report = run_all(asked, queue.data_of(self.study), self.study.store, self._options(self._estimator()))
+            options = self._options(self._estimator(), progress)
+            report = run_all(asked, queue.data_of(self.study), self.study.store, options)
             self.study = replace(self.study)  # takes anew what it has decided from records
             if failed := [s for s in report.failed if not self.study.store.diverged(s.key)]:
                 raise RunFailed(

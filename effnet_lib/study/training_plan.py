@@ -163,7 +163,7 @@ class TrainingPlan(Plan):
             raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
         return len(report.stored)
 
-    def _options(self, predicted: Callable[[RunSpec], float], progress: Callable[[str], None]) -> SweepOptions:
+    def _options(self, predicted: Callable[[RunSpec], float], progress: Progress) -> SweepOptions:
         return SweepOptions(self.workers, Execution(self.parameters.device), say=progress, estimate=predicted)
 
     def _decide(self, progress: Progress) -> None:
