@@ -38,6 +38,7 @@ _WHERE = {
     "profile": "study.profiles:profile",
     "published": "models.archs.efficientnet:published",
     "resolve": "artefacts:resolve",
+    "scalable": "study.scalable:built_in",
     "scale": "models.archs.efficientnet:scale",
     "seed_correlation": "report.tables.accuracy:seed_correlation",
     "training_bytes": "models.memory:training_bytes",

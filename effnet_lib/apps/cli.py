@@ -1,4 +1,4 @@
-"""The command line: effnet list | run | check | tune | queue | pack | train | status | publish | export | gallery."""
+"""The command line: effnet list, run, scale, check, tune, queue, pack, train, status, publish, export, gallery."""
 
 import argparse
 import io
@@ -13,7 +13,7 @@ from ..core.home_caches import redirect
 from ..core.last_resort import Unexpected, last_resort
 from ..core.signals import Stopped
 from ..study.profiles import PROFILES
-from . import commands
+from . import commands, scale_command
 
 INTERNAL = 70  # sysexits.h: internal software error
 CLOSED = 141  # 128 + SIGPIPE, as shells say it
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     top = argparse.ArgumentParser(prog="effnet", description="Regenerate the figures and tables of EfficientNet.")
     made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_list, _run, _check, _queue_and_tune, _pack, _train, _status, _publish, _export, _gallery):
+    for add in (_list, _run, _scale, _check, _queue_and_tune, _pack, _train, _status, _publish, _export, _gallery):
         add(made)
     return top
 
@@ -76,6 +76,11 @@ def _check(made: Commands) -> None:
     command.add_argument("--dry-run", action="store_true", help="print what would be rerun, and write nothing")
     _workers_option(command)
     command.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps")
+
+
+def _scale(made: Commands) -> None:
+    words = "search how a network should grow: yours, or a built-in family, at any cost"
+    scale_command.options(_command(made, "scale", scale_command.scale, words))
 
 
 def _queue_and_tune(made: Commands) -> None:

@@ -57,5 +57,5 @@ def plan(name: str, parameters: Parameters | None = None, **given: Any) -> Plan:
         ParameterError, DataError: before anything is trained, measured or written.
     """
     chosen = artefact(name)
-    kind = MeasurementPlan if chosen.measures else TrainingPlan
+    kind = chosen.plan_class or (MeasurementPlan if chosen.measures else TrainingPlan)
     return kind.of(chosen, parameters or resolve(given, name))

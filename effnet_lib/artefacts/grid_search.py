@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from statistics import mean
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..report.tables import accuracy
+from ..report.tables.coefficient_search import Search, bits_of, found_of, ranking, regret_of, surface_of
 from ..report.tables.premises import premise_of
 from ..runs.run_spec import RunSpec
-from ..runs.run_store import RunRecord
 from ..stats import regret as regrets
 from ..stats import response_surface
 from ..stats.claims import DELTA, Claim, JudgedClaim, judge
-from ..stats.intervals import Estimate, PairedOutcomes, contrast
-from ..study.coefficient_grid import PAPER, Candidate, Point, candidate, label, points, spread
+from ..stats.intervals import Estimate, contrast
+from ..study.coefficient_grid import BUDGET, PAPER, candidate, points
+from ..study.coefficient_search import Candidate, Point, label, spread
 from ..study.decided_study import QueueStage, Study
 from ..study.protocol import declared
 from ..study.queue import blocks, seed_words
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 FRESH = 100  # the first fresh seed: no seed that chose the winner judges it
 SEARCHED = 30  # rank of the queue's stage that completes the search; what has a higher one depends on its records
 STEP_2 = 2.0  # phi at which winner and paper's triple are compared once more
-Search = dict[Candidate, dict[int, RunRecord]]
 
 
 def chosen(study: Study) -> list[Point]:
@@ -43,23 +42,6 @@ def candidates(study: Study) -> list[Candidate]:
     return [point.candidate for point in chosen(study)]
 
 
-def _found(study: Study, networks: list[Candidate], seeds: range) -> Search:
-    """Return what is stored of some networks on some seeds; a network that diverged is not in the race."""
-    found: Search = {}
-    for network in networks:
-        specs = {seed: study.spec(network, seed) for seed in seeds}
-        if not any(study.store.diverged(spec.key) for spec in specs.values()):
-            found[network] = {seed: record for seed, spec in specs.items() if (record := study.store.find(spec))}
-    return found
-
-
-def _best(found: Search, seeds: range) -> list[Candidate] | None:
-    """Return networks by mean accuracy, best first; None while a run is missing."""
-    if not found or any(set(runs) != set(seeds) for runs in found.values()):
-        return None
-    return sorted(found, key=lambda network: -mean(run.top1 for run in found[network].values()))
-
-
 def _seeds(study: Study) -> range:
     return range(study.parameters.seeds or declared(study.profile, "grid_search").seeds)
 
@@ -67,7 +49,7 @@ def _seeds(study: Study) -> range:
 def rival(study: Study) -> Candidate | None:
     """Return the best of all networks but the paper's triple; None while undecided, or where that triple diverged."""
     networks = candidates(study)
-    ranked = _best(_found(study, networks, _seeds(study)), _seeds(study))
+    ranked = ranking(found_of(study, networks, _seeds(study)), _seeds(study))
     if ranked is None or networks[0] not in ranked:
         return None
     return next((network for network in ranked if network.triple != PAPER), None)
@@ -75,7 +57,7 @@ def rival(study: Study) -> Candidate | None:
 
 def search(study: Study) -> Search:
     """Return every stored record of the search's own seeds."""
-    found = _found(study, candidates(study), _seeds(study))
+    found = found_of(study, candidates(study), _seeds(study))
     return {network: runs for network, runs in found.items() if runs}
 
 
@@ -101,26 +83,14 @@ def fresh_specs(study: Study, phi: float) -> tuple[RunSpec, ...]:
     return tuple(study.spec(network, seed) for seed in seeds for network in pair)
 
 
-def _bits(found: Search) -> dict[str, dict[int, np.ndarray]]:
-    return {network.name: {seed: run.correct for seed, run in runs.items()} for network, runs in found.items()}
-
-
 def regret(study: Study) -> regrets.Regret | None:
     """Return the regret of the paper's triple against the best on the search's seeds; None without its records."""
-    bits = _bits(search(study))
-    return regrets.regret(PairedOutcomes(bits), label(PAPER)) if label(PAPER) in bits else None
+    return regret_of(search(study), label(PAPER))
 
 
 def surface(study: Study) -> response_surface.Surface | None:
     """Return the response surface of the search's networks; None where they are too few for a quadratic."""
-    found = search(study)
-    alpha, gamma, accuracy, weights = np.array(
-        [
-            (one.triple.depth, one.triple.resolution, mean(run.top1 for run in runs.values()), len(runs))
-            for one, runs in found.items()
-        ]
-    ).T.reshape(4, -1)
-    return response_surface.fit(alpha, gamma, accuracy, weights)
+    return surface_of(search(study), BUDGET)
 
 
 def fresh(study: Study) -> dict[float, Estimate]:
@@ -128,8 +98,8 @@ def fresh(study: Study) -> dict[float, Estimate]:
 
     The seed spread is pooled over these and all runs of the search.
     """
-    searched, found = _bits(search(study)), {}
-    rows = {phi: _bits(_fresh_runs(study, pair)) for phi, pair in duels(study).items()}
+    searched, found = bits_of(search(study)), {}
+    rows = {phi: bits_of(_fresh_runs(study, pair)) for phi, pair in duels(study).items()}
     everything = searched | {f"fresh {name}": runs for bits in rows.values() for name, runs in bits.items()}
     for phi, (one, paper) in duels(study).items():
         found[phi] = contrast(everything, {f"fresh {one.name}": 1.0, f"fresh {paper.name}": -1.0})
@@ -137,7 +107,7 @@ def fresh(study: Study) -> dict[float, Estimate]:
 
 
 def _fresh_runs(study: Study, pair: list[Candidate]) -> Search:
-    runs = _found(study, pair, _fresh_seeds(study))
+    runs = found_of(study, pair, _fresh_seeds(study))
     return {network: some for network, some in runs.items() if some}
 
 
@@ -239,7 +209,8 @@ class GridSearch(Artefact[Records]):
         from ..report.figures import accuracy_curves, grid_plane
 
         figure, panels = accuracy_curves.panels(self.title, accuracy_curves.subtitle(study, results), widths=[1.35, 1])
-        grid_plane.plane(panels[0], points(study), search(study), surface(study), rival(study), regret(study))
+        asked = grid_plane.Search(candidates(study)[0], rival(study), points(study))
+        grid_plane.plane(panels[0], asked, search(study), surface(study), regret(study))
         named = {f"best other, fresh seeds, φ = {phi:g}": effect for phi, effect in fresh(study).items()}
         grid_plane.differences(panels[1], regret(study), named, {p.candidate.name: p.ratio for p in chosen(study)})
         panels[1].set_xlabel(f"{panels[1].get_xlabel()}\n{premise_of(study).brief}")

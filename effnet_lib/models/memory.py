@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..core.errors import ParameterError
 from .archs import Architecture
 from .archs.layers import SavedTensors
+from .complexity import count
 
 SIZE = {"fp32": 4, "bf16": 2}  # bytes of an activation; weights and all that updates them stay in single precision
 STATE = {"sgd": 1, "rmsproptf": 2}  # copies of the weights that an optimiser keeps: momentum; and the mean square
@@ -54,10 +55,8 @@ def training_bytes(
     """
     if optimiser not in STATE:
         raise ParameterError("optimiser", optimiser, " or ".join(STATE))
-    weights = statistics = 0
-    for layer in arch.layers():
-        weights += 4 * layer.params
-        statistics += 4 * 2 * layer.normed
+    weights = 4 * count(arch).params
+    statistics = sum(4 * 2 * layer.normed for layer in arch.layers())
     copies = 2 + STATE[optimiser]  # weights, gradients, state
     _, activations = _activations(arch, batch, precision)
     # In single precision, images that are not padded are what autograd saves: counted twice, 2 % at the very most.

@@ -46,18 +46,12 @@ class Network:
 @cache
 def _traced(network: Network) -> Counts:
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
-    elements = []
+    from .traced_counts import trace
+
     with torch.device("meta"):
-        model, image = network.build(), torch.empty(1, 3, network.px, network.px)
-    for module in model.modules():
-        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
-            module.register_forward_hook(lambda module, given, output: elements.append(output.numel()))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(image)
-    params = sum(values.numel() for values in model.parameters())
-    return Counts(params, counter.get_total_flops() // 2, sum(elements))  # torch counts a product and a sum each
+        model = network.build()
+    return trace(model, network.px).counts
 
 
 def _of(arch: Architecture, name: str) -> Network:

@@ -102,7 +102,7 @@ def network(data: Any) -> Architecture:
     return arch
 
 
-def _typed(name: str, value: Any, hint: Any) -> None:
+def _typed(name: str, value: Any, hint: Any, most: int = SIDE) -> None:
     if hint is Any and is_dataclass(value):
         hint = type(value)
     items = get_args(hint)
@@ -115,9 +115,12 @@ def _typed(name: str, value: Any, hint: Any) -> None:
     elif isinstance(hint, type) and is_dataclass(hint) and isinstance(value, hint):
         hints = _hints(hint)
         for field in fields(hint):
-            _typed(f"{name}.{field.name}", getattr(value, field.name), hints[field.name])
+            large = WHOLE if field.name in getattr(hint, "large", ()) else SIDE
+            _typed(f"{name}.{field.name}", getattr(value, field.name), hints[field.name], large)
     elif hint is int:
-        whole(name, value, 1, SIDE)
+        whole(name, value, 1, most)
+    elif hint is float:
+        number(name, value, 0, most)
     elif hint is not str or not isinstance(value, str):
         raise refusal(name, value, "what its family declares")
 

@@ -28,11 +28,13 @@ class Premise:
         slopes: By dimension.
         differences: By pair of dimensions, the first's slope minus the second's.
         note: What else bounds the choice of the baseline, such as an edge of step 0's list.
+        cost: Of which a doubling is meant.
     """
 
     slopes: Mapping[str, Estimate]
     differences: Mapping[tuple[str, str], Estimate]
     note: str = ""
+    cost: str = "FLOPS"
 
     @property
     def status(self) -> str:
@@ -52,13 +54,13 @@ class Premise:
         """Return the premise as a sentence."""
         each = ", ".join(f"{name} {_words(slope)}" for name, slope in self.slopes.items())
         note = f"; {self.note}" if self.note else ""
-        return f"Premise (a balanced baseline): {self.status}; slopes in points a doubling of FLOPS: {each}{note}"
+        return f"Premise (a balanced baseline): {self.status}; slopes in points a doubling of {self.cost}: {each}{note}"
 
     @property
     def brief(self) -> str:
         """The premise as it stands under a figure's panel, in two lines."""
         known = [f"{name} {slope.value:+.1f}" for name, slope in self.slopes.items() if slope.value is not None]
-        bought = f"points a doubling of FLOPS: {', '.join(known)}" if known else "slopes unknown"
+        bought = f"points a doubling of {self.cost}: {', '.join(known)}" if known else "slopes unknown"
         return f"premise of a balanced baseline: {self.status}\n{bought}"
 
     def to_json(self) -> dict[str, Any]:

@@ -14,6 +14,11 @@ import scipy
 from ..core.errors import known
 from .intervals import PairedOutcomes, contrast
 
+MOST_SEEDS = 1000
+# Variance over images of the difference of two networks' means over n seeds: LASTING + CHANCE / n, measured on the
+# published runs of Figure 3 in `cpu` (0.167, 0.095, 0.068 for 1, 2, 3 seeds) and of `photos` (0.134, 0.075, 0.050).
+LASTING, CHANCE = 0.015, 0.14
+
 
 @cache
 def dunnett(others: int, dof: float, level: float = 0.95, two_sided: bool = True) -> float:
@@ -88,3 +93,28 @@ def regret(outcomes: PairedOutcomes, name: str, level: float = 0.95) -> Regret |
     value = max(0.0, values[best])
     interval = (max(lows), max(highs)) if testable else None
     return Regret(value, interval, best if value > 0 else name, differences)
+
+
+def seeds_for(others: int, sd: float, images: int, half: float = 1.0) -> int | None:
+    """Return the seeds a network with which the differences to one of many have a half width of at most `half` points.
+
+    Args:
+        others: networks that it is compared with.
+        sd: of the seeds, in points.
+        images: of the validation set.
+
+    Returns:
+        None where the images alone leave more than `half`, or more than 1,000 seeds would be needed.
+    """
+
+    def wide(n: int) -> bool:
+        image = dunnett(others, inf) * 100 * sqrt((LASTING + CHANCE / n) / max(1, images))
+        return hypot(dunnett(others, 2.0 * (n - 1)) * sd * sqrt(2 / n), image) > half
+
+    if wide(MOST_SEEDS):
+        return None
+    low, high = 1, MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if wide(middle) else (low, middle)
+    return high

@@ -23,11 +23,17 @@ class Surface:
     Args:
         coefficients: Of 1, x, z, x^2, z^2 and x z.
         covariance: Of the six coefficients, None where nothing is left over (n = 6).
+        log_cost: Log of the cost that all networks have, over the baseline's; below 0 they are smaller than it.
+        shares: With which powers of alpha, beta and gamma that cost grows.
+        p_flat: Of the F test that the surface is a constant; None where nothing is left over.
     """
 
     coefficients: np.ndarray
     covariance: np.ndarray | None
     n: int
+    log_cost: float = LIMIT
+    shares: tuple[float, float, float] = (1, 2, 2)
+    p_flat: float | None = None
 
     @property
     def hessian(self) -> np.ndarray:
@@ -39,13 +45,21 @@ class Surface:
     def maximum(self) -> tuple[float, float, float] | None:
         """The triple (alpha, beta, gamma) of the highest point; None where the fit has no maximum inside.
 
-        Inside: the surface is concave, and its top has alpha, beta and gamma of at least 1.
+        Inside: the surface is concave, and its top has alpha, beta and gamma of at least 1 (at most 1 where networks
+        shrink).
         """
         if not (np.linalg.eigvalsh(self.hessian) < -1e-9).all():
             return None
         x, z = np.linalg.solve(self.hessian, -self.coefficients[1:3])
-        beta = (LIMIT - x - 2 * z) / 2
-        return (float(np.exp(x)), float(np.exp(beta)), float(np.exp(z))) if min(x, z, beta) >= 0 else None
+        depth, width, size = self.shares
+        beta = (self.log_cost - depth * x - size * z) / width
+        inside = (np.sign(self.log_cost) * np.array([x, z, beta]) >= 0).all()
+        return (float(np.exp(x)), float(np.exp(beta)), float(np.exp(z))) if inside else None
+
+    @property
+    def established(self) -> bool:
+        """Whether there is a maximum inside, and the networks differ by more than chance (F test, 5 %)."""
+        return self.maximum is not None and self.p_flat is not None and self.p_flat < 0.05
 
     def at(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return the fitted accuracy in percent at x = log alpha, z = log gamma."""
@@ -89,21 +103,29 @@ def _design(x: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.stack([np.ones_like(x), x, z, x * x, z * z, x * z], -1)
 
 
-def fit(alpha: np.ndarray, gamma: np.ndarray, accuracy: np.ndarray, weights: np.ndarray) -> Surface | None:
+def fit(
+    alpha: np.ndarray,
+    gamma: np.ndarray,
+    accuracy: np.ndarray,
+    weights: np.ndarray,
+    log_cost: float = LIMIT,
+    shares: tuple[float, float, float] = (1, 2, 2),
+) -> Surface | None:
     """Fit the surface by weighted least squares; the residual spread holds seeds, rounding and lack of fit alike.
 
     Args:
         accuracy: A mean in percent for each network.
         weights: Their numbers of seeds.
+        log_cost, shares: As `Surface` has them.
 
     Returns:
         None where fewer than six networks, or six on a conic, leave the quadratic open.
 
     Raises:
-        ParameterError: A coefficient is below 1.
+        ParameterError: A coefficient is below 1, where networks grow.
     """
     for name, values in (("alpha", alpha), ("gamma", gamma)):
-        if np.min(values, initial=1.0) < 1:
+        if log_cost > 0 and np.min(values, initial=1.0) < 1:
             raise ParameterError(name, float(np.min(values)), "numbers of at least 1 (equation 3)")
     root = np.sqrt(np.asarray(weights, float))
     design = _design(np.log(alpha), np.log(gamma)) * root[:, None]
@@ -111,8 +133,11 @@ def fit(alpha: np.ndarray, gamma: np.ndarray, accuracy: np.ndarray, weights: np.
         return None
     coefficients, _, _, _ = np.linalg.lstsq(design, np.asarray(accuracy, float) * root, rcond=None)
     left = len(root) - 6
-    covariance = None
+    covariance = p_flat = None
     if left:
         variance = float(np.sum((accuracy * root - design @ coefficients) ** 2)) / left
         covariance = variance * np.linalg.inv(design.T @ design)
-    return Surface(coefficients, covariance, len(root))
+        middle = np.average(accuracy, weights=weights)
+        explained = float(np.sum((design @ coefficients - middle * root) ** 2)) / 5
+        p_flat = float(scipy.stats.f.sf(explained / variance, 5, left)) if variance > 0 else float(explained == 0)
+    return Surface(coefficients, covariance, len(root), log_cost, shares, p_flat)

@@ -37,7 +37,7 @@ class Plan(ABC):
         """
         chosen = changed(artefact.adapted(profile(parameters.profile)), parameters)
         store = RunStore(published=chosen.published and not parameters.fresh)
-        return cls(artefact, Study(chosen, artefact.dataset(chosen, parameters), store, parameters))
+        return cls(artefact, artefact.study(chosen, artefact.dataset(chosen, parameters), store, parameters))
 
     @property
     def parameters(self) -> Parameters:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from ..runs.measurement_store import Task
     from ..runs.run_spec import RunSpec
+    from ..runs.run_store import RunStore
     from ..stats.verdicts import Judged
+    from .base_plan import Plan
     from .decided_study import QueueStage, Study
     from .parameters import Parameters
     from .profiles import Profile
@@ -56,6 +58,7 @@ class Artefact(Protocol[Results]):
     trains: ClassVar[bool] = True  # whether it plans networks
     measures: ClassVar[bool] = False  # whether it has measurements
     counted: ClassVar[bool] = False  # whether all of it is counted, so that any machine must find every cell again
+    plan_class: ClassVar["type[Plan] | None"] = None  # where its plan is of a kind of its own
 
     def adapted(self, profile: "Profile") -> "Profile":
         """Return the profile as this artefact uses it."""
@@ -64,6 +67,12 @@ class Artefact(Protocol[Results]):
     def dataset(self, profile: "Profile", parameters: "Parameters") -> DataSet:
         """Declare the data set that networks are trained on; it is not read."""
         return declare(parameters.dataset or profile.dataset)
+
+    def study(self, profile: "Profile", dataset: DataSet, store: "RunStore", parameters: "Parameters") -> "Study":
+        """Open the study that it is planned in."""
+        from .decided_study import Study
+
+        return Study(profile, dataset, store, parameters)
 
     def plan(self, study: "Study") -> "Sequence[ScaledModel]":
         """List the networks to train, each on every seed of the profile."""

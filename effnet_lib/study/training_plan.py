@@ -156,12 +156,15 @@ class TrainingPlan(Plan):
         predicted = self._estimator()
         bases = {self.study.baseline.arch} | {model.arch for model in self.models if model.method == "baseline"}
         todo = sorted(specs, key=lambda spec: (spec.arch not in bases, -predicted(spec)))
-        options = SweepOptions(self.workers, Execution(self.parameters.device), say=progress, estimate=predicted)
+        options = self._options(predicted, progress)
         report = run_all(todo, queue.data_of(self.study), self.study.store, options)
         if report.failed:
             first = self.study.store.failure(report.failed[0].key) or "its reason stands above"
             raise RunFailed(f"{len(report.failed)} of {len(todo)} runs failed; the first: {first}")
         return len(report.stored)
+
+    def _options(self, predicted: Callable[[RunSpec], float], progress: Progress) -> SweepOptions:
+        return SweepOptions(self.workers, Execution(self.parameters.device), say=progress, estimate=predicted)
 
     def _decide(self, progress: Progress) -> None:
         """Train what baseline and learning rate are decided from, and plan again."""

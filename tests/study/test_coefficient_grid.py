@@ -10,7 +10,8 @@ from effnet_lib.artefacts import grid_search
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.models.complexity import count
 from effnet_lib.models.scaling import Scaling
-from effnet_lib.study.coefficient_grid import PAPER, candidate, points, spread
+from effnet_lib.study.coefficient_grid import PAPER, candidate, points
+from effnet_lib.study.coefficient_search import spread
 from effnet_lib.study.fine_rounding import add_blocks, fine
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
 

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from ...core.errors import ParameterError, nearest
 from . import (
     amoebanet,
+    convnext,
     densenet,
     efficientnet,
     efficientnet_lite,
     mnasnet,
     mobilenet_v1,
     mobilenet_v2,
+    mobilenet_v3,
     polynet,
+    regnet,
     resnet,
     resnext,
 )
 from .layers import Layer
 from .timm_blocks import Stage
+from .user_network import UserNetwork
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +37,9 @@ class Architecture(Protocol):
     """What every family offers (a frozen dataclass, hashable, equal when the rounded network is equal).
 
     `px` and `final_px` are the height = width of the input and of the last feature map. A family may also offer
-    `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is estimated.
+    `saved_values()`, what autograd saves of each layer (`layers.SavedTensors`); else memory is estimated. A network
+    that is known from running it, not by its layers, offers `counted()` instead of them (`user_network`), and
+    `not_stored` names the fields that are no part of what it is.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -62,7 +68,10 @@ class Architecture(Protocol):
 
 def to_data(arch: Architecture) -> dict[str, Any]:
     """Return the architecture as JSON-ready data, the part of a run's key that says what is trained."""
-    return {"family": arch.family, **_plain(arch)}
+    data = {"family": arch.family, **_plain(arch)}
+    for name in getattr(arch, "not_stored", ()):
+        del data[name]
+    return data
 
 
 def _plain(value: Any) -> Any:
@@ -79,12 +88,12 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if hasattr(kind, "__dataclass_fields__") else ()
 
 
-def _of_values(arch: type) -> Callable[[dict[str, Any]], Architecture]:
+def _of_values(arch: Callable[..., Architecture]) -> Callable[[dict[str, Any]], Architecture]:
     """Return the reader of a family whose networks are numbers and rows of numbers."""
     return lambda data: arch(**{name: tuple(x) if isinstance(x, list) else x for name, x in data.items()})
 
 
-def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architecture]:
+def _of_stages(arch: type, stage: Callable[..., Any]) -> Callable[[dict[str, Any]], Architecture]:
     """Return the reader of a family whose networks are numbers and a tuple of stages."""
 
     def read(data: dict[str, Any]) -> Architecture:
@@ -96,16 +105,20 @@ def _of_stages(arch: type, stage: type) -> Callable[[dict[str, Any]], Architectu
 
 FAMILIES = {
     "amoebanet": _of_values(amoebanet.AmoebaNet),
+    "convnext": _of_stages(convnext.ConvNeXt, convnext.Stage),
     "densenet": _of_values(densenet.DenseNet),
     "efficientnet": _of_stages(efficientnet.EfficientNet, Stage),
     "efficientnet_lite": _of_stages(efficientnet_lite.Lite, Stage),
     "mnasnet": _of_stages(mnasnet.MnasNet, mnasnet.MnasStage),
     "mobilenet_v1": _of_stages(mobilenet_v1.MobileNetV1, mobilenet_v1.Stage),
     "mobilenet_v2": _of_stages(mobilenet_v2.MobileNetV2, Stage),
+    "mobilenet_v3": _of_stages(mobilenet_v3.MobileNetV3, mobilenet_v3.stage),
     "polynet": _of_values(polynet.PolyNet),
+    "regnet": _of_stages(regnet.RegNet, regnet.Stage),
     "resnet": _of_stages(resnet.ResNet, resnet.Stage),
     "resnext": _of_values(resnext.ResNeXt),
     "senet": _of_values(resnext.SENet),
+    "user": _of_values(UserNetwork.read),
 }
 
 

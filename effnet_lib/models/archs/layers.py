@@ -18,6 +18,7 @@ class Layer(NamedTuple):
         height: output height where it is not `size`.
         before: whether a batch norm precedes the layer.
         shared: whether the copies have one set of weights (and biases) in common, but each its own norms.
+        scaled: whether a learnt factor an output channel follows (ConvNeXt's layer scale).
     """
 
     in_channels: int
@@ -31,6 +32,7 @@ class Layer(NamedTuple):
     height: int = 0
     before: bool = False
     shared: bool = False
+    scaled: bool = False
 
     @property
     def normed(self) -> int:
@@ -46,7 +48,8 @@ class Layer(NamedTuple):
     @property
     def params(self) -> int:
         """Trained values of all copies."""
-        return self.weights + (1 if self.shared else self.repeats) * self.out_channels * self.bias + 2 * self.normed
+        biases = (1 if self.shared else self.repeats) * self.out_channels * self.bias
+        return self.weights + biases + self.repeats * self.out_channels * self.scaled + 2 * self.normed
 
     @property
     def activations(self) -> int:
