@@ -228,7 +228,7 @@ class Table3(Artefact[Records]):
             title,
             notes,
         )
-        panels.margins.set_xlabel(f"difference in top-1 (points)\n{premise_of(study).brief}")
+        panels.margins.set_xlabel(f"difference in top-1 (points)\n{premise_of(study).brief}", fontsize=9)
         accuracy_curves.footnote(figure, rows, maps=False, band=band)
         family_columns.finish(figure, LEGEND)
         return figure

@@ -16,6 +16,7 @@ from effnet_lib.core.errors import ParameterError
 from effnet_lib.data.splits import HOLDOUT
 from effnet_lib.models.complexity import count
 from effnet_lib.runs.measurement_store import KINDS
+from effnet_lib.runs.progress.face import shown
 from effnet_lib.runs.run_store import RunStore
 from effnet_lib.runs.sweep import SweepOptions
 from effnet_lib.search import nas_bench_macro
@@ -167,7 +168,7 @@ def test_b0s_place_is_counted_among_networks_of_its_cost(monkeypatch, record_of,
     search = nas_b0.searched(eff.plan("nas_b0", **QUICK).study)
     plan = eff.plan("nas_b0", **QUICK)
     searching.pretend(monkeypatch, record_of, lambda spec: b0 if spec.arch == search.b0 else searching.accuracy(spec))
-    plan.networks._train(search.fixed())
+    plan.networks._train(search.fixed(), shown(print))
     _, place, _ = plan.claims({})
     assert (place.verdict, place.n, place.count) == (verdict, 46, 0 if verdict == HOLDS else 46)
 

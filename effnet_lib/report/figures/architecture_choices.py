@@ -74,4 +74,4 @@ def scaled(axes: Axes, rows: DataFrame, setting: SearchSetting) -> None:
     axes.set_xlabel("FLOPS (multiply-adds) / B0's")
     axes.set_ylabel("validation top-1 (%)")
     seeds = style.span(part["evaluations"])
-    axes.legend(loc="upper left", fontsize=8, frameon=False, title=f"seeds a point: {seeds}", title_fontsize=8)
+    axes.legend(loc="lower right", fontsize=8, frameon=False, title=f"seeds a point: {seeds}", title_fontsize=8)
