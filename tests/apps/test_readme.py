@@ -101,6 +101,15 @@ def test_a_claim_of_several_profiles_is_told_once_as_the_first_that_is_decided(r
     assert [one["verdict"] for _, one in findings.judged()] == ["holds"]
 
 
+def test_asides_go_and_coefficients_stay():
+    said = findings._words(
+        claim("The grid search finds (1.2, 1.1, 1.15) (1 point minus its loss to (1, 1.4, 1), 1.92x)")
+    )
+    assert said == "the grid search finds (1.2, 1.1, 1.15)"
+    said = findings._words(claim("Observation 2a: width on (d=2, r=1.3) is above it on (1, 1) (sign turned)"))
+    assert said == "width on (d=2, r=1.3) is above it on (1, 1)"
+
+
 def test_a_repeated_beginning_is_said_once():
     assert findings._list(["maps of A, by x", "maps of A, by y", "other"]) == "maps of A, by x, by y and other"
 

@@ -8,7 +8,9 @@ from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER, VERDICTS
 from ...study.registry import Artefact
 from .evidence import collect
 
-_BRACKETS, _OBSERVATION = re.compile(r"\s*\((?:[^()]|\([^()]*\))*\)"), re.compile(r"^Observation \w+: ")
+# Asides, and not the coefficients that a claim is about: (1.2, 1.1, 1.15), (d=2, r=1.3).
+_BRACKETS = re.compile(r"\s*\((?!(?:[dwr]=)?\d[\d., dwr=]*\))(?:[^()]|\([^()]*\))*\)")
+_OBSERVATION = re.compile(r"^Observation \w+: ")
 Judged = tuple[Artefact, dict[str, Any]]
 
 
