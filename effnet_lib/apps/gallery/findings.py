@@ -8,8 +8,9 @@ from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER, VERDICTS
 from ...study.registry import Artefact
 from .evidence import collect
 
-# Asides, and not the coefficients that a claim is about: (1.2, 1.1, 1.15), (d=2, r=1.3).
-_BRACKETS = re.compile(r"\s*\((?!(?:[dwr]=)?\d[\d., dwr=]*\))(?:[^()]|\([^()]*\))*\)")
+_BRACKETS = re.compile(r"\s*\((?:[^()]|\([^()]*\))*\)")
+# All but the coefficients that a claim is about: (1.2, 1.1, 1.15), (d=2, r=1.3).
+_ASIDES = re.compile(r"\s*\((?!(?:[dwr]=)?\d[\d., dwr=]*\))(?:[^()]|\([^()]*\))*\)")
 _OBSERVATION = re.compile(r"^Observation \w+: ")
 Judged = tuple[Artefact, dict[str, Any]]
 
@@ -99,7 +100,7 @@ def _link(artefact: Artefact) -> str:
 
 def _words(claim: dict[str, Any]) -> str:
     """Return a claim's own words without brackets, as part of a sentence."""
-    words = _OBSERVATION.sub("", _BRACKETS.sub("", claim["claim"])).partition(": w = ")[0].replace("|", r"\|")
+    words = _OBSERVATION.sub("", _ASIDES.sub("", claim["claim"])).partition(": w = ")[0].replace("|", r"\|")
     first, _, rest = words.partition(" ")
     name = (len(first) > 1 and not first[1:].islower()) or rest[:1].isdigit()
     said = words if name else words[0].lower() + words[1:]
