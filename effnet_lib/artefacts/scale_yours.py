@@ -11,7 +11,6 @@ from ..data.datasets import DataSet
 from ..models.archs import Architecture
 from ..models.costs import COSTS, Cost, cost
 from ..models.families import SCALABLE
-from ..models.scaling import MAX_PX, MIN_PX
 from ..report.tables import accuracy, latency_ratios, scaling_table
 from ..report.tables.scaling_answer import Answer
 from ..runs.run_store import RunStore
@@ -24,7 +23,7 @@ from ..study.decided_study import Study
 from ..study.durations import duration
 from ..study.parameters import Parameters, text
 from ..study.profiles import UNSCALED, Profile
-from ..study.ranges import COEFFICIENTS, Range
+from ..study.ranges import COEFFICIENTS, RANGES, Range
 from ..study.registry import Artefact, Needs
 from ..study.scaled_model import ScaledModel
 from ..study.scaling_plan import ScalingPlan
@@ -34,7 +33,6 @@ from ..study.training_plan import Records
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEAST = 6  # networks, or there is no response surface
 HALF = 0.5  # of a built-in family in the profiles that test the machinery and a laptop
 COUNTED = {"closed form": 2_000, "user": 150, "latency": 60}  # networks, at most, to find candidates of one cost
 
@@ -77,10 +75,10 @@ class ScaleYours(Artefact):
         "family": (None, _family),
         "cost": ("flops", _cost),
         "at": (2.0, _at),
-        "networks": (None, Range(LEAST, 100)),
+        "networks": (None, RANGES["networks"]),
         "depth": (None, COEFFICIENTS),
         "width": (None, COEFFICIENTS),
-        "px": (None, Range(MIN_PX, MAX_PX)),
+        "px": (None, RANGES["px"]),
         "budget": (None, duration),
         "executor": ("local", _executor),
     }
@@ -101,7 +99,7 @@ class ScaleYours(Artefact):
         network = _network(profile, dataset, parameters)
         base = network.scaled(UNSCALED)
         ratio, kind = _ratio(own["cost"], base), "user" if own["network"] else "closed form"
-        networks = own["networks"] or max(LEAST, profile.networks)
+        networks = own["networks"] or max(int(RANGES["networks"].least), profile.networks)
         most = COUNTED["latency" if own["cost"].of is None else kind]
         question = Question(network, own["cost"], own["at"], networks, ratio, most)
         question.points  # noqa: B018 (refused here, before anything is planned)

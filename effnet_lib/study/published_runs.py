@@ -116,7 +116,7 @@ def _collect(artefact: Artefact, name: str) -> PublishedRuns:
     chosen = changed(artefact.adapted(profile(name)), parameters)
     with tempfile.TemporaryDirectory() as empty:  # in place of your own records
         store = RunStore(published=True, root=Path(empty))
-        study = Study(chosen, artefact.dataset(chosen, parameters), store, parameters)
+        study = artefact.study(chosen, artefact.dataset(chosen, parameters), store, parameters)
         plan = TrainingPlan(artefact, study)
         named = [
             _published(model.name if model.budget == SHORT else f"{model.name}, {model.budget}", record)

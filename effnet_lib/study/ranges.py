@@ -71,6 +71,7 @@ RANGES = {  # of a notebook's parameters; those below the line are of one artefa
     "px": Range(MIN_PX, MAX_PX),
     "epochs": Range(1, 100_000),
     "steps": Range(1, 100_000_000),
+    "networks": Range(6, 100),  # fewer have no response surface
     "evaluations": Range(1, 100_000),
     "neighbours": Range(1, 100_000),
     "population": Range(1, 10_000),

@@ -185,3 +185,8 @@ def test_trained_runs_are_the_same_to_the_bit_and_a_false_publication_is_outside
     claim_more()
     code, said = check("--workers", "0", "--budget", "1000", "--runs", "1")
     assert code == 3 and "there, OUTSIDE 9" in said
+
+
+def test_what_has_a_plan_of_its_own_and_nothing_published_is_refused_in_a_line(roots, capsys):
+    assert cli.main(["check", "scale"]) == 2
+    assert "one with published runs of scale: there is none yet" in capsys.readouterr().err
