@@ -51,8 +51,7 @@ def check(artefact: Artefact, profile: str, wanted: Wanted, dry_run: bool, say: 
         say("dry run: nothing is trained or written")
         return INSIDE
     left = (1 - CLOSING) * wanted.budget - (time.monotonic() - began)
-    step = "eager" if wanted.device == "cpu" else "auto"  # as published ones were trained, before there were kernels
-    options = SweepOptions(wanted.workers, Execution(wanted.device, step), left, say=say)
+    options = SweepOptions(wanted.workers, Execution(wanted.device), left, say=say)
     return _rerun(published, chosen, store, options)
 
 

@@ -1,9 +1,11 @@
 """Does this machine reproduce what is published: published runs made once more, and what their results say."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..runs.reruns import same_to_the_bit
+from ..runs.run_spec import RunSpec
 from ..runs.run_store import RunRecord, RunStore
 from ..runs.sweep import Report, SweepOptions, run_all
 from ..stats.reproduction import Chance, Compared, SeedInterval, Shift, alarming, chance, seed_interval, shift
@@ -47,16 +49,39 @@ class Reproduction:
 def rerun(published: PublishedRuns, chosen: Sequence[PublishedRun], store: RunStore, options: SweepOptions) -> Report:
     """Make runs once more into a store of their own; what it holds already is not made again.
 
+    On a CPU those that were trained by torch's own operations first, then those by compiled kernels, each as it was.
+
     Args:
-        options: how, for how long; its estimate is made here, from what is published.
+        options: how, for how long; its estimate is made here, from what is published, its step from the records.
 
     Raises:
         DataError, StoreError, ParameterError: before any training, as `run_all` does.
         Stopped: with every running run saved, after SIGINT or SIGTERM.
     """
-    seconds, by_spec = published.seconds(options.execution.device), {run.spec: run for run in chosen}
-    timed = replace(options, estimate=lambda spec: seconds(by_spec[spec]))
-    return run_all(list(by_spec), queue.data_of(published.study), store, timed)
+    seconds, data = published.seconds(options.execution.device), queue.data_of(published.study)
+    end, report = time.monotonic() + options.budget, Report()
+    for step in ("eager", "auto"):
+        by_spec = {run.spec: run for run in chosen if _step(run, options) == step}
+
+        def estimate(spec: RunSpec, by: dict[RunSpec, PublishedRun] = by_spec) -> float:
+            return seconds(by[spec])
+
+        timed = replace(
+            options,
+            execution=replace(options.execution, step=step),
+            budget=end - time.monotonic(),
+            estimate=estimate,
+        )
+        made = run_all(list(by_spec), data, store, timed) if by_spec else Report()
+        for name, listed in vars(report).items():
+            listed += getattr(made, name)
+    return report
+
+
+def _step(run: PublishedRun, options: SweepOptions) -> str:
+    """Return how a run's steps are launched (`Execution.step`) as its record says that they were."""
+    own = options.execution.kind == "cpu" and "kernels" not in run.record.provenance
+    return "eager" if own else "auto"
 
 
 def judge(published: PublishedRuns, results: Sequence[tuple[PublishedRun, RunRecord]]) -> Reproduction:
