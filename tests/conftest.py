@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from effnet_lib.data.datasets import DataSet, declare
@@ -19,6 +20,9 @@ from effnet_lib.runs.run_store import RunRecord, RunStore, parse_record
 from effnet_lib.training.recipes import Recipe
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch is imported later, by the tests that need it
+# A busy machine is no fault: no test depends on how long an example takes, or is taken to be drawn.
+settings.register_profile("effnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("effnet")
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (200, 50, 40)}
 PER_CLASS = {"train": 12, "val": 6}
