@@ -211,7 +211,10 @@ def test_a_sweep_shows_what_runs_and_what_it_came_to(store, tiny_data, tiny_spec
     ended = {line.split(": ")[1][:8]: well for line, well in (event for event in seen.events if type(event) is tuple)}
     assert ended == {tiny_spec.key[:8]: True, broken.key[:8]: False}
     shown_ = [event for event in seen.events if isinstance(event, Standing)]
-    assert shown_[0].head == "0 of 2 stored" and f"{tiny_spec.key[:8]}" in shown_[0].now + shown_[1].now
+    # Which of two workers ends first, and whether before the first look, is the machine's matter.
+    assert shown_ and all(" of 2 stored" in one.head for one in shown_)
+    if not workers:
+        assert shown_[0].head == "0 of 2 stored" and tiny_spec.key[:8] in shown_[0].now + shown_[1].now
     tally = seen.events[-1]
     assert (tally.stored, tally.failed, tally.unfinished) == (1, 1, 0)
     assert tally.who == ("by 2 workers on cpu" if workers else "on cpu")
