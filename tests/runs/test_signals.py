@@ -96,7 +96,7 @@ def test_a_notebook_that_is_executed_saves_when_it_is_stopped(store, number):
         # Of two epochs one is done, and the other takes seconds.
         note = until(lambda: [note for key, note in notes(store.root).items() if key in wide and note["epoch"]])[0]
         running.send_signal(number)
-        error = running.communicate(timeout=60)[1]
+        error = running.communicate(timeout=120)[1]  # workers have 60 s of grace
     finally:
         running.kill()
     assert running.returncode == 128 + number
