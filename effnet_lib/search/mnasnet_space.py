@@ -105,13 +105,13 @@ class MnasNetSpace:
         stages = tuple(_stage(i, part, total) for i, part in enumerate(_parts(candidate)))
         px = REFERENCE.image_size(self.base.px, total.resolution)
         made = MnasNet(px, self.classes, stem, stages, head, self.padding)
-        return plain(efficientnet.at_stride(made, self.base.stride))
+        return plain(made.at_stride(self.base.stride))
 
     @cached_property
     def mnasnet_a1(self) -> EfficientNet | MnasNet:
         """MnasNet-A1 at this size, with B0's activation."""
         made = scale(A1, self._scaling, self.base.px, self.classes, self.padding)
-        return plain(efficientnet.at_stride(made, self.base.stride))
+        return plain(made.at_stride(self.base.stride))
 
     @cached_property
     def _reference(self) -> EfficientNet | MnasNet:

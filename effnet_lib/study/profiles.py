@@ -40,7 +40,7 @@ class ProxyBaseline:
     def arch(self, classes: int, scaling: Scaling = UNSCALED, padding: str = "symmetric") -> efficientnet.EfficientNet:
         """Scale the baseline; coefficients multiply, then round once from B0's own table."""
         made = efficientnet.scale(Scaling(self.depth, self.width) * scaling, self.px, classes, padding)
-        return efficientnet.at_stride(made, self.stride)
+        return made.at_stride(self.stride)
 
     def __str__(self) -> str:
         name = f"B0 x (w {self.width:g}, d {self.depth:g}) at {self.px} px"

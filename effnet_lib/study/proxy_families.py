@@ -52,19 +52,22 @@ def proxy(study: "Study", family: str) -> ProxyBaseline:
     if study.base == UNTOUCHED:
         return UNTOUCHED
     classes = study.dataset.classes
-    return choose(family, classes, count(study.baseline.arch).madds, known(study.base).px)
+    base = known(study.base)
+    return choose(family, classes, count(study.baseline.arch).madds, base.px, base.stride)
 
 
 @cache
-def choose(family: str, classes: int, unit: int, most_px: int) -> ProxyBaseline:
+def choose(family: str, classes: int, unit: int, most_px: int, stride: int = 32) -> ProxyBaseline:
     """Choose a family's proxy from the grid, by counted FLOPS; `unit` are the baseline's, `most_px` its input.
+
+    All have the baseline's `stride` of the last map: at 32 px and stride 32 a family's last map would be one pixel.
 
     Of all within 10 % of `unit` (of none: the nearest), the one whose networks scaled by Table 3's multipliers keep
     nearest to the FLOPS ratios of the full-size networks, by the largest deviation of a ratio's logarithm. Small
     networks have few channels and blocks to round: with the nearest cost alone, MobileNetV1's compound model would
     cost 6.0 times its baseline, beside 3.7 times for the width's (full size: 4.3 and 3.9).
     """
-    grid = [ProxyBaseline(w, d, px) for px, d, w in product(_inputs(most_px), DEPTHS, WIDTHS)]
+    grid = [ProxyBaseline(w, d, px, stride) for px, d, w in product(_inputs(most_px), DEPTHS, WIDTHS)]
     madds = {base: _madds(family, base, classes) for base in grid}
     near = [base for base in grid if abs(madds[base] / unit - 1) <= TOLERANCE]
     near = near or [min(grid, key=lambda base: abs(madds[base] / unit - 1))]
@@ -78,7 +81,7 @@ def _inputs(most: int) -> list[int]:
 
 
 def _network(family: str, base: ProxyBaseline, classes: int, scaling: Scaling = UNSCALED) -> Architecture:
-    return FULL[family](Scaling(base.depth, base.width) * scaling, base.px, classes)
+    return FULL[family](Scaling(base.depth, base.width) * scaling, base.px, classes).at_stride(base.stride)
 
 
 def _madds(family: str, base: ProxyBaseline, classes: int, scaling: Scaling = UNSCALED) -> int:

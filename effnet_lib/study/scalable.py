@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..core.errors import ParameterError, nearest
-from ..models.archs import Architecture, efficientnet
+from ..models.archs import Architecture
+from ..models.archs.resnet import ResNet
+from ..models.archs.timm_blocks import BlockRows
 from ..models.families import SCALABLE
 from ..models.scaling import Scaling
 from ..models.user_module import maker
@@ -48,7 +50,7 @@ def built_in(
 
     Args:
         depth, width, px: of the baseline; its depth and width multiply the family's own network.
-        stride: of the last map, EfficientNet's alone (`efficientnet.at_stride`).
+        stride: of the last map, where the family can leave its last strides out (`BlockRows.at_stride`).
 
     Raises:
         ParameterError: an unknown family, with the nearest; a baseline that `RoundingRule` refuses.
@@ -59,9 +61,9 @@ def built_in(
     name, base = known[family.casefold()], Scaling(depth, width)
     start = SCALABLE[name](base, px, classes)
     if stride != 32:
-        if not isinstance(start, efficientnet.EfficientNet):
-            raise ParameterError("stride", stride, "32, but for EfficientNet")
-        start = efficientnet.at_stride(start, stride)
+        if not isinstance(start, BlockRows | ResNet):
+            raise ParameterError("stride", stride, f"32 for {name}")
+        start = start.at_stride(stride)
     return Scalable(name, base, px, FINE_WORDS, lambda scaling: fine(start, scaling), stride)
 
 

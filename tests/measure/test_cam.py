@@ -10,7 +10,7 @@ from torch import nn
 from effnet_lib.core.errors import ParameterError
 from effnet_lib.measure.maps import cam
 from effnet_lib.measure.maps.geometry import Cells, cells, dilate, squares, stride_for
-from effnet_lib.models.archs.efficientnet import EfficientNet, Stage, at_stride
+from effnet_lib.models.archs.efficientnet import EfficientNet, Stage
 
 
 def wide() -> EfficientNet:
@@ -186,12 +186,12 @@ def test_strides_are_chosen_so_that_no_map_is_coarser_than_4_x_4():
 
 def test_a_network_can_be_built_without_its_last_strides():
     arch = wide()
-    assert at_stride(arch, 32) == arch
-    assert [at_stride(arch, stride).final_px for stride in (32, 16, 8)] == [3, 6, 12]
-    built = at_stride(arch, 16).build().eval()
+    assert arch.at_stride(32) == arch
+    assert [arch.at_stride(stride).final_px for stride in (32, 16, 8)] == [3, 6, 12]
+    built = arch.at_stride(16).build().eval()
     assert built.forward_features(torch.zeros(1, 3, 96, 96)).shape[-1] == 6 and cells(built, 96).step == 16
     with pytest.raises(ParameterError, match="stride=4"):
-        at_stride(arch, 4)
+        arch.at_stride(4)
 
 
 @pytest.mark.parametrize("where", [Cells(4, 16, 0.0, 49), Cells(7, 32, 31.0, 224), squares(4, 96)], ids=str)

@@ -148,6 +148,25 @@ def test_the_last_feature_map_has_the_promised_size(family):
 
 
 @family
+@pytest.mark.parametrize("stride", [32, 16, 8])
+def test_the_last_strides_can_be_left_out(family, stride):
+    arch = proxy(family).at_stride(stride)
+    model = arch.build().eval()
+    with torch.no_grad():
+        features = model.forward_features(torch.zeros(1, 3, 64, 64))
+    assert features.shape[2:] == (64 // stride,) * 2 == (arch.final_px,) * 2
+    assert count(arch) == measured(arch) and from_data(json.loads(json.dumps(to_data(arch)))) == arch
+    assert len(arch.residual_norms(model)) == len(arch.residual_norms(proxy(family).build()))
+
+
+def test_a_network_with_its_own_strides_is_stored_as_before_they_could_be_left_out():
+    assert "strides" not in to_data(proxy("resnet")) and proxy("resnet").at_stride(32) == proxy("resnet")
+    assert to_data(proxy("resnet").at_stride(16))["strides"] == (1, 2, 2, 1)
+    with pytest.raises(ParameterError, match="stride=4 is not accepted; stride takes 32, 16 or 8"):
+        proxy("resnet").at_stride(4)
+
+
+@family
 def test_a_proxy_learns(family):
     torch.manual_seed(0)
     model = proxy(family).build(dropout=0.1, drop_path=0.1)

@@ -108,7 +108,7 @@ def test_shrinking_is_monotone():
     ("given", "words"),
     [
         ({"family": "MobileNetV4"}, "did you mean MobileNetV"),
-        ({"family": "ResNet", "stride": 8}, "32, but for EfficientNet"),
+        ({"family": "RegNet", "stride": 8}, "32 for RegNet"),
         ({"family": "ResNet", "px": 16}, "gives >= 32 px"),
     ],
 )

@@ -185,7 +185,7 @@ def _claim(words: str) -> dict:
 def pixels() -> Iterator[str]:
     """Yield the last map and the FLOPS of B0 by input size and stride."""
     for px in (32, 64, 128, 224):
-        archs = [efficientnet.at_stride(efficientnet.scale(Scaling(), px), stride) for stride in (32, 16, 8)]
+        archs = [efficientnet.scale(Scaling(), px).at_stride(stride) for stride in (32, 16, 8)]
         yield row(px, *(f"{a.final_px} x {a.final_px}, {eff.count(a).madds / 1e6:.0f} M" for a in archs))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from ...core.errors import ParameterError
 from ...models.archs import Architecture, efficientnet
 from ...models.archs.layers import strided
-from ...models.archs.resnet import STRIDES, ResNet
+from ...models.archs.resnet import ResNet
 from ...models.archs.timm_blocks import BlockRows
 from ...models.complexity import count
 from ...models.families import FAMILIES as OTHERS
@@ -65,7 +65,7 @@ def stages(arch: Architecture) -> pd.DataFrame:
     for number, stage in enumerate(arch.stages):
         channels = stage.channels
         if isinstance(arch, ResNet):
-            operator, stride, channels = "bottleneck, 3×3", STRIDES[number], 4 * channels
+            operator, stride, channels = "bottleneck, 3×3", arch.strides[number], 4 * channels
         elif hasattr(stage, "expand"):
             operator, stride = f"MBConv{stage.expand}, {stage.kernel}×{stage.kernel}", stage.stride
         else:

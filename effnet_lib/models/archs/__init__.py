@@ -98,7 +98,7 @@ def _of_stages(arch: type, stage: Callable[..., Any]) -> Callable[[dict[str, Any
 
     def read(data: dict[str, Any]) -> Architecture:
         stages = tuple(stage(**row) for row in data.pop("stages"))
-        return arch(stages=stages, **data)
+        return arch(stages=stages, **{name: tuple(x) if isinstance(x, list) else x for name, x in data.items()})
 
     return read
 

@@ -1,8 +1,8 @@
 """EfficientNet as plain data: Table 1 of the paper, scaled in depth, width and resolution."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ...core.errors import ParameterError
 from ..scaling import PUBLISHED, REFERENCE, RoundingRule, Scaling
@@ -20,7 +20,6 @@ TABLE1 = (
     Stage(6, 3, 1, 320, 1),
 )
 STEM, HEAD = 32, 1280
-Rounded = TypeVar("Rounded", bound=InvertedBottlenecks)
 
 
 @dataclass(frozen=True)
@@ -99,27 +98,6 @@ def scale(
     stem, head = (rule.end(channels, scaling.width) for channels in (STEM, HEAD))
     image_size = rule.image_size(base_image_size, scaling.resolution)
     return EfficientNet(image_size, classes, stem, rule.stages(TABLE1, scaling), head, padding)
-
-
-def at_stride(arch: Rounded, stride: int) -> Rounded:
-    """Return the network without its last strides, so that the last map's stride (32 in B0) is at most `stride`.
-
-    A network of its own, to be trained: its blocks read other neighbours.
-
-    Args:
-        stride: 32 (the same network), 16 or 8.
-
-    Raises:
-        ParameterError: any other stride.
-    """
-    if stride not in (8, 16, 32):
-        raise ParameterError("stride", stride, "32, 16 or 8")
-    stages, total = [], 2
-    for stage in arch.stages:
-        kept = stage.stride if total * stage.stride <= stride else 1
-        total *= kept
-        stages.append(stage if kept == stage.stride else replace(stage, stride=kept))
-    return replace(arch, stages=tuple(stages))
 
 
 def published(name: str, classes: int = 1000, rule: RoundingRule = REFERENCE) -> EfficientNet:

@@ -1,5 +1,6 @@
 """The layer type that closed-form counts need, what training keeps of a layer, output sizes, and the input's check."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -72,6 +73,25 @@ class SavedTensors(NamedTuple):
 
     values: int
     gradients: int = 0
+
+
+def within_stride(strides: Iterable[int], most: int, before: int = 2) -> tuple[int, ...]:
+    """Return the strides of a network's stages with the last ones made 1, so that the last map's stride is at most one.
+
+    Args:
+        most: the last map's stride: 32 (nothing changes in a network that has no more), 16 or 8.
+        before: stride of what stands before the first stage.
+
+    Raises:
+        ParameterError: any other `most`.
+    """
+    if most not in (8, 16, 32):
+        raise ParameterError("stride", most, "32, 16 or 8")
+    kept, total = [], before
+    for stride in strides:
+        kept.append(stride if total * stride <= most else 1)
+        total *= kept[-1]
+    return tuple(kept)
 
 
 def strided(size: int, *strides: int) -> int:

@@ -1,12 +1,12 @@
 """ResNet with bottleneck blocks as plain data: table 1 of arXiv 1512.03385, scaled as in Table 3 of the paper."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ...core.errors import ParameterError, nearest
 from ..scaling import REFERENCE, RoundingRule, Scaling
-from .layers import Layer, strided
+from .layers import Layer, strided, within_stride
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,18 +38,19 @@ class Bottlenecks:
     groups: int = 1
     width: int = 64
     shortcut_kernel_elements: ClassVar[int] = 1  # where a stage strides
+    strides = STRIDES  # not annotated: a field of ResNet, after its other fields
 
     @property
     def final_px(self) -> int:
         """Height = width of the last feature map."""
-        return strided(self._pooled(), *STRIDES)
+        return strided(self._pooled(), *self.strides)
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer, identical blocks once with their count."""
         stem = list(self._stem())
         yield from stem
         in_channels, size = stem[-1].out_channels, self._pooled()
-        for (channels, repeats), stride in zip(self._rows(), STRIDES, strict=True):
+        for (channels, repeats), stride in zip(self._rows(), self.strides, strict=True):
             out_channels, size_out = EXPANSION * channels, strided(size, stride)
             yield from self._block(in_channels, channels, size, size_out, 1)
             if stride > 1 or in_channels != out_channels:
@@ -121,6 +122,20 @@ class ResNet(Bottlenecks):
     classes: int
     stem: int
     stages: tuple[Stage, ...]
+    strides: tuple[int, ...] = STRIDES
+
+    @property
+    def not_stored(self) -> tuple[str, ...]:
+        """Fields that are no part of what a network with ResNet's own strides is: records from before know none."""
+        return ("strides",) if self.strides == STRIDES else ()
+
+    def at_stride(self, stride: int) -> Self:
+        """Return the network without its last strides, as `timm_blocks.BlockRows.at_stride` does.
+
+        Raises:
+            ParameterError: a stride that is not 32, 16 or 8.
+        """
+        return replace(self, strides=within_stride(self.strides, stride, before=4))
 
     def _stem(self) -> Iterator[Layer]:
         yield Layer(3, self.stem, 49, strided(self.px, 2))
@@ -140,6 +155,13 @@ class ResNet(Bottlenecks):
         model = super().build(dropout, drop_path)
         model.conv1 = nn.Conv2d(3, self.stem, 7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+        # timm knows its own strides alone (for fewer it dilates): a stage's is in the first block, of both branches.
+        for number, stride in enumerate(self.strides, 1):
+            block = model.get_submodule(f"layer{number}.0")
+            if stride == 1 and block.conv1.in_channels == block.conv3.out_channels:
+                block.downsample = None
+            for conv in (block.conv2, *(block.downsample or ())[:1]):
+                conv.stride = (stride, stride)
         return model
 
 

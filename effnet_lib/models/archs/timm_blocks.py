@@ -1,10 +1,10 @@
 """Networks that timm builds from one string a stage: what the EfficientNets and MobileNets have in common."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from .layers import Layer, strided
+from .layers import Layer, strided, within_stride
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,6 +43,21 @@ class BlockRows:
     def final_px(self) -> int:
         """Height = width of the last feature map."""
         return strided(self.px, 2, *(stage.stride for stage in self.stages))
+
+    def at_stride(self, stride: int) -> Self:
+        """Return the network without its last strides, so that the last map's stride is at most `stride`.
+
+        A network of its own, to be trained: its blocks read other neighbours.
+
+        Args:
+            stride: 32 (the same network), 16 or 8.
+
+        Raises:
+            ParameterError: any other stride.
+        """
+        kept = within_stride((stage.stride for stage in self.stages), stride)
+        stages = zip(self.stages, kept, strict=True)
+        return replace(self, stages=tuple(replace(stage, stride=stride) for stage, stride in stages))
 
     def layers(self) -> Iterator[Layer]:
         """Yield every convolution and linear layer, identical blocks once with their count."""
