@@ -10,7 +10,6 @@ from random import Random
 
 from ..core.errors import ParameterError, nearest
 from ..models import complexity
-from ..models.archs import efficientnet
 from ..models.archs.efficientnet import HEAD, STEM, TABLE1, EfficientNet
 from ..models.archs.layers import strided
 from ..models.archs.mnasnet import A1, MBCONV, SEPARABLE, MnasNet, MnasStage, plain, scale

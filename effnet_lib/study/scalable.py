@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..core.errors import ParameterError, nearest
-from ..models.archs import Architecture
-from ..models.archs.resnet import ResNet
-from ..models.archs.timm_blocks import BlockRows
+from ..models.archs import Architecture, Strided
 from ..models.families import SCALABLE
 from ..models.scaling import Scaling
 from ..models.user_module import maker
@@ -50,7 +48,7 @@ def built_in(
 
     Args:
         depth, width, px: of the baseline; its depth and width multiply the family's own network.
-        stride: of the last map, where the family can leave its last strides out (`BlockRows.at_stride`).
+        stride: of the last map, where the family can leave its last strides out (`archs.Strided`).
 
     Raises:
         ParameterError: an unknown family, with the nearest; a baseline that `RoundingRule` refuses.
@@ -61,7 +59,7 @@ def built_in(
     name, base = known[family.casefold()], Scaling(depth, width)
     start = SCALABLE[name](base, px, classes)
     if stride != 32:
-        if not isinstance(start, BlockRows | ResNet):
+        if not isinstance(start, Strided):
             raise ParameterError("stride", stride, f"32 for {name}")
         start = start.at_stride(stride)
     return Scalable(name, base, px, FINE_WORDS, lambda scaling: fine(start, scaling), stride)

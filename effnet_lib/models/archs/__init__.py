@@ -7,7 +7,7 @@ counts or weighs a network, and what trains it, lives elsewhere.
 from collections.abc import Callable, Iterator
 from dataclasses import Field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from ...core.errors import ParameterError, nearest
 from . import (
@@ -64,6 +64,14 @@ class Architecture(Protocol):
 
     def residual_norms(self, model: "nn.Module") -> list["nn.Module"]:
         """Return the last norm of each branch beside an identity skip (to start at gamma = 0)."""
+
+
+@runtime_checkable
+class Strided(Architecture, Protocol):
+    """A family whose last strides can be left out, for a larger last map."""
+
+    def at_stride(self, stride: int) -> Self:
+        """Return the network with at most this stride (32, 16 or 8) of its last map."""
 
 
 def to_data(arch: Architecture) -> dict[str, Any]:

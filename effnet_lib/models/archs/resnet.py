@@ -38,7 +38,7 @@ class Bottlenecks:
     groups: int = 1
     width: int = 64
     shortcut_kernel_elements: ClassVar[int] = 1  # where a stage strides
-    strides = STRIDES  # not annotated: a field of ResNet, after its other fields
+    strides: tuple[int, ...] = STRIDES
 
     @property
     def final_px(self) -> int:
@@ -50,11 +50,11 @@ class Bottlenecks:
         stem = list(self._stem())
         yield from stem
         in_channels, size = stem[-1].out_channels, self._pooled()
-        for (channels, repeats), stride in zip(self._rows(), self.strides, strict=True):
+        for (channels, repeats), own, stride in zip(self._rows(), STRIDES, self.strides, strict=True):
             out_channels, size_out = EXPANSION * channels, strided(size, stride)
             yield from self._block(in_channels, channels, size, size_out, 1)
-            if stride > 1 or in_channels != out_channels:
-                kernel_elements = self.shortcut_kernel_elements if stride > 1 else 1
+            if own > 1 or in_channels != out_channels:  # also where the stride was left out
+                kernel_elements = self.shortcut_kernel_elements if own > 1 else 1
                 yield Layer(in_channels, out_channels, kernel_elements, size_out)
             if repeats > 1:
                 yield from self._block(out_channels, channels, size_out, size_out, repeats - 1)
@@ -157,11 +157,9 @@ class ResNet(Bottlenecks):
         nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
         # timm knows its own strides alone (for fewer it dilates): a stage's is in the first block, of both branches.
         for number, stride in enumerate(self.strides, 1):
-            block = model.get_submodule(f"layer{number}.0")
-            if stride == 1 and block.conv1.in_channels == block.conv3.out_channels:
-                block.downsample = None
-            for conv in (block.conv2, *(block.downsample or ())[:1]):
-                conv.stride = (stride, stride)
+            for conv in model.get_submodule(f"layer{number}.0").modules():
+                if isinstance(conv, nn.Conv2d) and conv.stride != (1, 1):
+                    conv.stride = (stride, stride)
         return model
 
 
