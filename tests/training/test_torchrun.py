@@ -38,7 +38,8 @@ def uninterrupted(options, tmp_path_factory) -> RunStore:
         code, out, err = run.end()
     assert code == 0 and quiet(err)
     (record,) = run.store.own()
-    assert out.splitlines() == [
+    # On a busy machine the run takes long enough for a line or two of its epochs.
+    assert [line for line in out.splitlines() if not line.startswith("epoch ")] == [
         "batch 16: 2 process(es), micro-batches of 8",
         f"{record.key[:12]}: stored, top-1 {record.top1:.2f} %",
     ]
