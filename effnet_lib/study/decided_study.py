@@ -174,14 +174,15 @@ class Study:
     @cached_property
     def family_rates(self) -> dict[str, dict[str, float]]:
         """The learning rates of each family of Table 3, family -> method -> rate; without those that lack records."""
-        found = {}
+        found, fixed = {}, {} if self.decided_rates else self.profile.family_rates
         for family in self.profile.families if self.ready else ():
             models = proxy_families.models(self, family)
             if self.tunes:
                 rates = choose_rates(self.trials.rates(known(self.recipe), models))
                 rates = rates or (self._shipped("family_rates") or {}).get(family)
             else:
-                rates = {method: known(self.learning_rates)[method] for method in models}
+                own = fixed.get(family) or known(self.learning_rates)
+                rates = {method: own[method] for method in models}
             if rates:
                 found[family] = rates
         return found

@@ -1,6 +1,7 @@
 """How big a study is: data, baseline candidates, recipe, coefficients and seeds of each profile."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.errors import ParameterError, nearest
@@ -53,7 +54,8 @@ class Profile:
 
     `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed), trained by `recipe`.
     `learning_rates`: with which the tuning begins, the middle one the recipe's (none: all of the recipe is fixed);
-    `batches`, `crops`, `emas`: what it tries besides. `deciding`: the training budget that decides the claims which the
+    `batches`, `crops`, `emas`: what it tries besides. `family_rates`: of Table 3's families, by method, where the recipe
+    is fixed and theirs are others. `deciding`: the training budget that decides the claims which the
     protocol asks for at the long one. `declared`: seeds that decide a claim where the profile has no step 0.
     `trains`: whether a notebook trains what is missing unless told otherwise. `published`: whether published records
     count. `in_process`: train in the notebook's own process by default.
@@ -79,6 +81,7 @@ class Profile:
     batches: tuple[int, ...] = ()
     crops: tuple[float, ...] = ()
     emas: tuple[float, ...] = ()
+    family_rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
     deciding: str = "short"
     declared: int = 3
     widths: tuple[float, ...] = WIDTHS
@@ -165,6 +168,10 @@ PROFILES = {
             line_widths=(1.0, 1.8),
             levels=(LEVEL_A,),
             families=("MobileNetV1", "ResNet-50"),  # MobileNetV2's five networks alone would take six of ten minutes
+            family_rates={
+                family: dict.fromkeys(("baseline", "depth", "width", "resolution", "compound"), 0.4)
+                for family in ("MobileNetV1", "ResNet-50")
+            },
             networks=5,
             fresh_seeds=3,
             map_base=ProxyBaseline(0.15, 0.25, 48, stride=8),
