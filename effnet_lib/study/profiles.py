@@ -54,9 +54,9 @@ class Profile:
 
     `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed), trained by `recipe`.
     `learning_rates`: with which the tuning begins, the middle one the recipe's (none: all of the recipe is fixed);
-    `batches`, `crops`, `emas`: what it tries besides. `family_rates`: of Table 3's families, by method, where the recipe
-    is fixed and theirs are others. `deciding`: the training budget that decides the claims which the
-    protocol asks for at the long one. `declared`: seeds that decide a claim where the profile has no step 0.
+    `batches`, `crops`, `emas`: what it tries besides. `family_rates`: of Table 3's families, by method, where the
+    recipe is fixed. `deciding`: the training budget that decides the claims that the protocol asks for at the long one.
+    `declared`: seeds that decide a claim where the profile has no step 0.
     `trains`: whether a notebook trains what is missing unless told otherwise. `published`: whether published records
     count. `in_process`: train in the notebook's own process by default.
     `widths`, `depths`, `resolutions`: Figure 3's coefficients; `phis`: Figure 8's; `line_widths`: Figure 4's, on its

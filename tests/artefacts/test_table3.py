@@ -87,6 +87,17 @@ def test_proxies_at_the_chosen_baseline_are_these():
     assert rows["over_baseline"].between(0.94, 1.06).all() and set(rows["final_px"]) == {3}
 
 
+@pytest.mark.parametrize("profile", ["smoke", "cpu"])
+def test_a_family_stands_at_the_baselines_stride_and_has_its_own_rate_where_one_is_decided(profile):
+    study = Study.of(PROFILES[profile], eff.plan("table3", profile=profile).study.store)
+    for family, rows in table3.rows_of(study).items():
+        assert rows["baseline"].arch.final_px >= 4 and proxy_families.proxy(study, family).stride == study.base.stride
+        given = PROFILES[profile].family_rates.get(family, {})
+        for method, model in rows.items():
+            assert study.spec(model, 0).recipe.lr == given.get(method, study.recipe.lr)
+    assert all(study.spec(study.baseline, seed).recipe.lr == study.recipe.lr for seed in range(2))
+
+
 def test_ratios_stay_nearer_to_the_full_size_than_with_the_nearest_cost_alone():
     study = study_of()
     full, proxy = proxy_families.full_ratios("MobileNetV1"), proxy_families.baseline(study, "MobileNetV1")
