@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -205,7 +206,7 @@ class Table3(Artefact[Records]):
         subtitle = accuracy_curves.subtitle(study, results, f"each family's own, FLOPS of {study.base}")
         figure, panels = family_columns.panels(self.title, subtitle, chosen)
         bases = {family: proxy_families.proxy(study, family) for family in chosen}
-        titles = {family: f"{family} (w {b.width:g}, d {b.depth:g}) at {b.px} px" for family, b in bases.items()}
+        titles = {family: str(base).replace("B0 x", family) for family, base in bases.items()}
         band = seed_band(study, results)
         family_columns.measured(panels.measured, titles, results, rows, band)
         family_columns.printed(panels.printed, paper.table(3))
@@ -228,7 +229,8 @@ class Table3(Artefact[Records]):
             title,
             notes,
         )
-        panels.margins.set_xlabel(f"difference in top-1 (points)\n{premise_of(study).brief}", fontsize=9)
+        premise = "\n".join(line for words in premise_of(study).brief.splitlines() for line in wrap(words, 52))
+        panels.margins.set_xlabel(f"difference in top-1 (points)\n{premise}", fontsize=8)
         accuracy_curves.footnote(figure, rows, maps=False, band=band)
         family_columns.finish(figure, LEGEND)
         return figure

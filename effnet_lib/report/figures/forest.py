@@ -93,20 +93,22 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float | Map
     most = max(delta.values()) if isinstance(delta, Mapping) else delta
     if not isinstance(delta, Mapping):
         axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
-    axes.annotate(
-        "dotted: δ, half of the print" if each else f"δ = {delta:g}",
-        (most, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(3, -2),
-        textcoords="offset points",
-        va="top",
-        fontsize=7.5,
-        color="0.35",
-    )
     axes.set_yticks(ticks, labels)
     low, high = axes.get_xlim()
     low, high = min(low, -1.0), max(high, 1.2 * most)
     axes.set_xlim(low, low + (high - low) / (1 - NUMBERS))
+    room = (most - low) * (1 - NUMBERS) < (high - low) / 2  # at the right of the line, for these words
+    axes.annotate(
+        "dotted: δ, half of the print" if each else f"δ = {delta:g}",
+        (most, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(3 if room else -3, -2),
+        textcoords="offset points",
+        ha="left" if room else "right",
+        va="top",
+        fontsize=7.5,
+        color="0.35",
+    )
     axes.grid(axis="y", visible=False)
 
 
