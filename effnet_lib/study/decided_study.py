@@ -181,8 +181,8 @@ class Study:
                 rates = choose_rates(self.trials.rates(known(self.recipe), models))
                 rates = rates or (self._shipped("family_rates") or {}).get(family)
             else:
-                own = fixed.get(family) or known(self.learning_rates)
-                rates = {method: own[method] for method in models}
+                own = known(self.learning_rates)
+                rates = {method: fixed.get(family, own[method]) for method in models}
             if rates:
                 found[family] = rates
         return found

@@ -17,9 +17,8 @@ RESOLUTIONS = (1.0, 1.3, 1.5, 1.7, 1.9, 2.2, 2.5)
 PHIS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)  # Figure 8
 LINE_WIDTHS = (1.0, 1.4, 1.8, 2.6)  # Figure 4
 FAMILIES = ("MobileNetV1", "MobileNetV2", "ResNet-50")  # Table 3
-GRID = tuple(
-    round(1 + 0.05 * i, 2) for i in range(9)
-)  # grid search: up to 1.4 in width and resolution, since 1.41^2 = 2
+# Grid search: up to 1.4 in width and resolution, since 1.41^2 = 2.
+GRID = tuple(round(1 + 0.05 * i, 2) for i in range(9))
 ALPHAS = (*GRID, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0)
 ROUNDINGS = ("fine", "paper")  # of the grid search's networks (grid.fine, and the reference implementation's rule)
 # The protocol's levels: multiples of the baseline's counted FLOPS between which they lie (`levels.equal_cost`).
@@ -54,8 +53,8 @@ class Profile:
 
     `candidates`: baselines of equal cost among which step 0 of the protocol chooses (one: fixed), trained by `recipe`.
     `learning_rates`: with which the tuning begins, the middle one the recipe's (none: all of the recipe is fixed);
-    `batches`, `crops`, `emas`: what it tries besides. `family_rates`: of Table 3's families, by method, where the
-    recipe is fixed. `deciding`: the training budget that decides the claims that the protocol asks for at the long one.
+    `batches`, `crops`, `emas`: what it tries besides. `family_rates`: of Table 3's families, where the recipe is
+    fixed. `deciding`: the training budget that decides the claims that the protocol asks for at the long one.
     `declared`: seeds that decide a claim where the profile has no step 0.
     `trains`: whether a notebook trains what is missing unless told otherwise. `published`: whether published records
     count. `in_process`: train in the notebook's own process by default.
@@ -81,7 +80,7 @@ class Profile:
     batches: tuple[int, ...] = ()
     crops: tuple[float, ...] = ()
     emas: tuple[float, ...] = ()
-    family_rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict, hash=False)
+    family_rates: Mapping[str, float] = field(default_factory=dict, hash=False)
     deciding: str = "short"
     declared: int = 3
     widths: tuple[float, ...] = WIDTHS
@@ -155,12 +154,11 @@ PROFILES = {
             "cpu",
             "minutes: small networks on twenty embedded fractal classes",
             "fractals-20-jitter-50",
-            # Chosen on the tuning split alone, on seeds that no figure uses, and then left alone: docs/profiles.md.
+            # Chosen on the tuning split, on seeds that no figure uses, and then left alone: docs/profiles.md.
             replace(SHORT, epochs=4, batch=32, min_area=0.7),
             (ProxyBaseline(0.15, 0.25, 40, stride=8),),
             seeds=3,
-            # The predeclared points alone: three seeds of them take two cores ten minutes.
-            widths=(1.0, 1.8, 2.6),
+            widths=(1.0, 1.8, 2.6),  # the predeclared points alone: three seeds of them take two cores ten minutes
             depths=(1.0, 4.0, 6.0),
             resolutions=(1.0, 1.7, 2.2),
             phis=(),
@@ -168,10 +166,7 @@ PROFILES = {
             line_widths=(1.0, 1.8),
             levels=(LEVEL_A,),
             families=("MobileNetV1", "ResNet-50"),  # MobileNetV2's five networks alone would take six of ten minutes
-            family_rates={
-                family: dict.fromkeys(("baseline", "depth", "width", "resolution", "compound"), 0.4)
-                for family in ("MobileNetV1", "ResNet-50")
-            },
+            family_rates={"MobileNetV1": 0.4, "ResNet-50": 0.4},
             networks=5,
             fresh_seeds=3,
             map_base=ProxyBaseline(0.15, 0.25, 48, stride=8),

@@ -92,9 +92,8 @@ def test_a_family_stands_at_the_baselines_stride_and_has_its_own_rate_where_one_
     study = Study.of(PROFILES[profile], eff.plan("table3", profile=profile).study.store)
     for family, rows in table3.rows_of(study).items():
         assert rows["baseline"].arch.final_px >= 4 and proxy_families.proxy(study, family).stride == study.base.stride
-        given = PROFILES[profile].family_rates.get(family, {})
-        for method, model in rows.items():
-            assert study.spec(model, 0).recipe.lr == given.get(method, study.recipe.lr)
+        rate = PROFILES[profile].family_rates.get(family, study.recipe.lr)
+        assert {study.spec(model, 0).recipe.lr for model in rows.values()} == {rate}
     assert all(study.spec(study.baseline, seed).recipe.lr == study.recipe.lr for seed in range(2))
 
 
