@@ -16,14 +16,9 @@ from ... import paper
 from ...core.errors import known
 from ...report.figures import style
 from .networks import published
-from .records import EARLIER
+from .records import EARLIER, NAMES
 
-FAMILIES = {
-    "efficientnet": ("o", "EfficientNet"),
-    "mobilenet_v1": ("s", "MobileNetV1"),
-    "mobilenet_v2": ("^", "MobileNetV2"),
-    "resnet": ("D", "ResNet"),
-}
+MARKERS = dict(zip(NAMES, "ovs^<DpHX*", strict=True))
 
 
 class Plane:
@@ -70,7 +65,7 @@ class Plane:
     def _measured(axes: Axes, table: pd.DataFrame, dataset: str) -> None:
         colour = style.COLOURS["baseline"]
         for (decided, family), rows in table.groupby(["decided", "family"]):
-            marker, name = FAMILIES[family]
+            marker, name = MARKERS.get(family, "P"), NAMES.get(family, family)
             look: dict[str, Any] = {"alpha": 0.7} if decided else {"mfc": "none", "alpha": 0.5}
             label = name if decided else f"{name}, {EARLIER}"
             axes.plot(rows["flops"] / 1e6, rows["top1"], marker, color=colour, ms=5, label=label, **look)
