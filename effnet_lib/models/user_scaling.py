@@ -40,7 +40,9 @@ class UserFamily:
             model = shapes(self.function, depth, width, self.classes)
             digest = self._structures[depth, width] = structure(model)
         if (digest, px) not in self._counted:
-            self._counted[digest, px] = self._count(model or shapes(self.function, depth, width, self.classes), scaling, px)
+            self._counted[digest, px] = self._count(
+                model or shapes(self.function, depth, width, self.classes), scaling, px
+            )
         function = self.function
         counted = self._counted[digest, px]
         final_px, params, madds, activations, saved = counted

@@ -103,7 +103,7 @@ def fits(network: Scalable, budget: Budget, triple: Triple, latency: Latency | N
 
 def _counted(line: Line, budget: Budget) -> Fit:
     low, high = largest(line, lambda arch: not budget.exceeded(arch))
-    return _fit(line, low, None, NOTHING if low is None else _ends(line, high, budget))
+    return _fit(line, low, None, NOTHING if low is None else _ends(line, high, budget) or LAST)
 
 
 def _timed(line: Line, budget: Budget, latency: Latency, limit: float) -> Fit:
@@ -123,7 +123,7 @@ def _timed(line: Line, budget: Budget, latency: Latency, limit: float) -> Fit:
         low, high = largest(line, holds)
         step = _to_measure(line, low, high, times, counted)
         if step is None:
-            return _fit(line, low, times, NOTHING if low is None else _ends(line, high, budget, times))
+            return _fit(line, low, times, NOTHING if low is None else _ends(line, high, budget, times) or LAST)
         arch = line.network.scaled(line.scaling(step))
         times.add(arch, latency(arch))
         tried.append(step)
@@ -156,10 +156,10 @@ def _fit(line: Line, step: int | None, times: Latencies | None, ends: str) -> Fi
 def _ends(line: Line, step: int | None, budget: Budget, times: Latencies | None = None) -> str:
     """Say what the network of a step exceeds, and whether its latency was measured; "" where it exceeds nothing."""
     if step is None:
-        return LAST
+        return ""
     arch = line.made(step)
     if isinstance(arch, ParameterError):
-        return f"cannot be made: {arch}"
+        return f"cannot be made: {arch.name} takes {arch.accepted}"
     found = budget.exceeded(arch)
     if times and budget.latency is not None and times.seconds(arch) > budget.latency / 1e3:
         found.append(f"latency ({milliseconds(times.seconds(arch))}, {times.how(arch)})")

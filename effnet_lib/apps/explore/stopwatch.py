@@ -1,4 +1,4 @@
-"""Latencies under the sliders: one image on one core of this machine, as `effnet scale --cost latency` measures them."""
+"""Latencies under the sliders: one image on one core of this machine, as `effnet scale --cost latency` has them."""
 
 from collections.abc import Callable
 
