@@ -47,9 +47,11 @@ class WhatFits:
                 value or usual, min=range_.most / 1e7, max=range_.most, step=step, layout=widgets.Layout(width="110px")
             )
             if name != "latency":
-                wide = widgets.Layout(width="120px")
+                wide = widgets.Layout(width="170px")
                 self.asked[name] = widgets.Checkbox(value is not None, description=label, indent=False, layout=wide)
-        self.button = widgets.Button(description="measure latency (ms)", tooltip=CHEAP)
+        self.button = widgets.Button(
+            description="measure latency (ms)", tooltip=CHEAP, layout=widgets.Layout(width="170px")
+        )
         self.answer = widgets.HTML()
         self.answer.add_class("effnet-fits")
         self.table = pd.DataFrame()

@@ -63,7 +63,8 @@ class Explorer:
         self.triple = {name: _slider(symbol, value, 1.0, 2.0, 0.01) for name, (symbol, value) in TRIPLE.items()}
         self.factors = {name: _slider(symbol, 1.0, low, high, 0.01) for name, (symbol, low, high) in FACTORS.items()}
         self.fits = WhatFits({name: own[name] for name in BUDGETS})
-        self.rule, self.numbers, self.table = (widgets.HTML() for _ in range(3))
+        self.rule, self.table = widgets.HTML(), widgets.HTML()
+        self.numbers = widgets.HTML(layout=widgets.Layout(max_width="420px"))  # beside the sliders, however long
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         for part, name in ((self.numbers, "numbers"), (self.image, "plane"), (self.rule, "rule")):
             part.add_class(f"effnet-{name}")

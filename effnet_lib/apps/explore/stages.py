@@ -44,7 +44,8 @@ def _rows(arch: Architecture) -> Iterator[Row]:
     else:
         yield "Conv 3×3", arch.px, arch.stem, 1
         px = strided(arch.px, 2)
-    for number, stage in enumerate(arch.stages):
+    listed: tuple[Any, ...] = arch.stages
+    for number, stage in enumerate(listed):
         operator, channels, stride = _stage(arch, stage, number)
         yield operator, px, channels, stage.repeats
         px = px // stride if isinstance(arch, ConvNeXt) else strided(px, stride)
