@@ -5,18 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from support import thirty_lines
+from support.fuzzing.values import ANYTHING, WORDS
 from support.invented import study_of
 
 from effnet_lib.apps.explore import networks, records, words
 from effnet_lib.apps.explore.line import METHODS
 from effnet_lib.apps.explore.panel import Explorer
-from effnet_lib.apps.explore.parameters import resolve
+from effnet_lib.apps.explore.parameters import PARAMETERS, resolve
 from effnet_lib.apps.explore.plane import MARKERS, Plane
 from effnet_lib.apps.explore.stages import stages
 from effnet_lib.apps.gallery.index import listing
-from effnet_lib.core.errors import ParameterError
+from effnet_lib.core.errors import EffnetError, ParameterError
 from effnet_lib.models.archs import efficientnet, mnasnet
 from effnet_lib.models.complexity import count
 from effnet_lib.models.costs import BATCH
@@ -237,7 +240,7 @@ def test_a_network_that_breaks_under_a_slider_is_a_message(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("asked", "said"),
     [
         ({"family": "VGG"}, "family='VGG' is not accepted; family takes one of EfficientNet,"),
         ({"network": YOURS, "family": "ResNet"}, "family='ResNet' .* no value where network is given"),
@@ -252,10 +255,19 @@ def test_a_network_that_breaks_under_a_slider_is_a_message(store, tmp_path):
         ({"seeds": 3}, "seeds=3 .* there is no such parameter"),
     ],
 )
-def test_a_bad_parameter_is_one_line(given, said, store):
+def test_a_bad_parameter_is_one_line(asked, said, store):
     with pytest.raises(ParameterError, match=said) as refused:
-        Explorer(resolve(given))
+        Explorer(resolve(asked))
     assert "\n" not in str(refused.value)
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.sampled_from(list(PARAMETERS)) | WORDS, ANYTHING, max_size=3))
+def test_any_parameter_is_taken_or_refused_in_one_line(parameters):
+    try:
+        assert set(resolve(parameters).own) == set(PARAMETERS)
+    except EffnetError as refused:
+        assert "\n" not in str(refused)
 
 
 def test_the_index_lists_every_artefact():
