@@ -27,6 +27,7 @@ from effnet_lib.models.families import SCALABLE
 from effnet_lib.models.memory import training_bytes
 from effnet_lib.models.scaling import Scaling, compound
 from effnet_lib.runs.run_spec import RunSpec
+from effnet_lib.study import proxy_families
 from effnet_lib.study.scalable import Chosen, at_profile
 
 YOURS, UNSCALED = f"{Path(thirty_lines.__file__)}:make", Scaling()
@@ -133,6 +134,9 @@ def test_the_proxy_is_what_the_study_trains():
     study = study_of()
     for scaling in (UNSCALED, Scaling(width=2.0), compound(1.0)):
         assert records.stand_in(study, Chosen())(scaling) == study.base.arch(study.dataset.classes, scaling)
+    for family, printed in (("MobileNetV1", "MobileNetV1"), ("MobileNetV2", "MobileNetV2"), ("ResNet", "ResNet-50")):
+        begun = records.stand_in(study, Chosen(family=family))(UNSCALED)
+        assert begun == proxy_families.baseline(study, printed).arch
     yours = records.stand_in(study, Chosen(YOURS, px=224))
     assert yours(UNSCALED) == at_profile(study.profile, study.dataset.classes, Chosen(YOURS)).scaled(UNSCALED)
     assert yours(UNSCALED).classes == study.dataset.classes

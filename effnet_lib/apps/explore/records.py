@@ -110,8 +110,9 @@ def stand_in(open_study: Study, chosen: Chosen) -> Callable[[Scaling], Architect
     if not chosen.network and family == "EfficientNet":
         return lambda scaling: base.arch(classes, scaling)
     if not chosen.network and printed:
-        small = choose(printed, classes, count(base.arch(classes)).madds, base.px)
-        return lambda scaling: TABLE3[printed](Scaling(small.depth, small.width) * scaling, small.px, classes)
+        small = choose(printed, classes, count(base.arch(classes)).madds, base.px, base.stride)
+        start, scale = Scaling(small.depth, small.width), TABLE3[printed]
+        return lambda scaling: scale(start * scaling, small.px, classes).at_stride(small.stride)
     return scalable.at_profile(open_study.profile, classes, Chosen(chosen.network, chosen.family)).scaled
 
 

@@ -10,7 +10,7 @@ from ...models.archs.convnext import KERNEL, PATCH, ConvNeXt
 from ...models.archs.layers import strided
 from ...models.archs.mobilenet_v3 import MobileNetV3
 from ...models.archs.regnet import GROUP, RegNet
-from ...models.archs.resnet import EXPANSION, STRIDES, ResNet
+from ...models.archs.resnet import EXPANSION, ResNet
 from ...models.archs.timm_blocks import BlockRows
 from ...models.archs.user_network import UserNetwork
 from ...models.user_module import maker, shapes
@@ -55,7 +55,7 @@ def _rows(arch: Architecture) -> Iterator[Row]:
 def _stage(arch: Architecture, stage: Any, number: int) -> tuple[str, int, int]:
     """Return a stage's operator, output channels and stride."""
     if isinstance(arch, ResNet):
-        return "bottleneck, 3×3", EXPANSION * stage.channels, STRIDES[number]
+        return "bottleneck, 3×3", EXPANSION * stage.channels, arch.strides[number]
     if isinstance(arch, RegNet):
         return f"bottleneck, 3×3 in groups of {GROUP}", stage.channels, 2
     if isinstance(arch, ConvNeXt):
