@@ -100,7 +100,7 @@ class Plane:
         return out.getvalue()
 
 
-def _legend(axes: Axes, table: pd.DataFrame, colour: str) -> None:
+def _legend(axes: Axes, table: pd.DataFrame, colour: Any) -> None:
     """Name each family once, however its networks were trained, and say once what hollow means."""
     families = sorted(set(table["family"]), key=lambda family: NAMES.get(family, family))
     listed = [(MARKERS.get(family, "P"), NAMES.get(family, family), colour) for family in families]
