@@ -19,7 +19,7 @@ def main() -> None:
     explorer = Explorer()
     print(f"first drawing: {time.perf_counter() - began:.2f} s, {len(explorer.points)} measured networks\n")
     sliders = {"φ": explorer.phi, **{s.description: s for s in (*explorer.triple.values(), *explorer.factors.values())}}
-    print(f"{'family':<14} {'slider':<7} {'median ms':>9} {'slowest ms':>10}")
+    print(f"{'family':<18} {'slider':<7} {'median ms':>9} {'slowest ms':>10}")
     slowest = 0.0
     for family in networks.FAMILIES:
         explorer.family.value = family
@@ -31,7 +31,7 @@ def main() -> None:
                 slider.value = value
                 taken.append(time.perf_counter() - began)
             slowest = max(slowest, *taken)
-            print(f"{family:<14} {name:<7} {1e3 * statistics.median(taken):>9.1f} {1e3 * max(taken):>10.1f}")
+            print(f"{family:<18} {name:<7} {1e3 * statistics.median(taken):>9.1f} {1e3 * max(taken):>10.1f}")
             slider.value = {"φ": 0.0, "α": 1.2, "β": 1.1, "γ": 1.15}.get(name, 1.0)
     print(f"\nSlowest of all: {1e3 * slowest:.0f} ms. Bar (150 ms): {'met' if slowest <= BAR else 'missed'}")
 

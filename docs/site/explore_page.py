@@ -21,26 +21,38 @@ UPLOAD = (
 def write(path: Path) -> None:
     """Write the notebook with what its explorer shows at phi = 3 in place of the sliders."""
     made = nbformat.read(paths.ROOT / "notebooks/explore.ipynb", as_version=4)
+    explorer = explore.Explorer()
+    explorer.phi.value = PHI
     for cell in made.cells:
         if cell.cell_type == "markdown":
             cell.source = linked(cell.source, "notebooks")
         elif "explorer.box" in cell.source:
-            cell.outputs = _outputs()
+            cell.outputs = _outputs(explorer)
+        elif "explorer.fits" in cell.source:
+            cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": _fits(explorer)})]
         elif "pictures.box" in cell.source:
             cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": UPLOAD})]
     nbformat.write(made, path)
 
 
-def _outputs() -> list[Any]:
-    """Return the sliders as a table, then numbers, picture and what fits, as the explorer itself makes them."""
-    explorer = explore.Explorer()
-    explorer.phi.value = PHI
+def _outputs(explorer: explore.Explorer) -> list[Any]:
+    """Return the sliders as a table, then numbers and picture, as the explorer itself makes them."""
     picture = base64.b64encode(explorer.image.value).decode()
-    html = [_sliders(explorer), explorer.numbers.value, picture, f"<p><b>What fits?</b></p>{explorer.fits.value}"]
+    html = [_sliders(explorer), explorer.numbers.value, picture]
     return [
         nbformat.v4.new_output("display_data", {"image/png": one} if one is picture else {"text/html": one})
         for one in html
     ]
+
+
+def _fits(explorer: explore.Explorer) -> str:
+    """Return what fits the budgets that the notebook begins with."""
+    limits = " and ".join(
+        f"{explorer.fits.boxes[name].value:g} {box.description}"
+        for name, box in explorer.fits.asked.items()
+        if box.value
+    )
+    return f"<p><b>{escape(limits)}</b></p>{explorer.fits.table.to_html(border=0)}"
 
 
 def _sliders(explorer: explore.Explorer) -> str:

@@ -10,7 +10,6 @@ from ..core.errors import ParameterError, nearest
 from ..data.datasets import DataSet
 from ..models.archs import Architecture
 from ..models.costs import COSTS, Cost, cost
-from ..models.families import SCALABLE
 from ..report.tables import accuracy, latency_ratios, scaling_table
 from ..report.tables.scaling_answer import Answer
 from ..runs.run_store import RunStore
@@ -33,14 +32,11 @@ from ..study.training_plan import Records
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HALF = 0.5  # of a built-in family in the profiles that test the machinery and a laptop
 COUNTED = {"closed form": 2_000, "user": 150, "latency": 60}  # networks, at most, to find candidates of one cost
 
 
 def _family(name: str, value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or value.casefold() not in map(str.casefold, SCALABLE)):
-        raise ParameterError(name, value, nearest(value, SCALABLE))
-    return value
+    return value if value is None else scalable.family_name(value)
 
 
 def _cost(name: str, value: Any) -> Cost:
@@ -92,11 +88,11 @@ class ScaleYours(Artefact):
             RunFailed: latencies are asked for on a busy machine.
         """
         own = parameters.own
-        if own["network"] and own["family"]:
-            raise ParameterError("family", own["family"], "no value where network is given: either says what is scaled")
+        scalable.check_one(own["network"], own["family"])
         if own["budget"] and parameters.seeds:
             raise ParameterError("seeds", parameters.seeds, "no value where budget is given: the seeds follow from it")
-        network = _network(profile, dataset, parameters)
+        chosen = scalable.Chosen(**{name: own[name] for name in ("network", "family", "depth", "width", "px")})
+        network = scalable.at_profile(profile, dataset.classes, chosen)
         base = network.scaled(UNSCALED)
         ratio, kind = _ratio(own["cost"], base), "user" if own["network"] else "closed form"
         networks = own["networks"] or max(int(RANGES["networks"].least), profile.networks)
@@ -161,20 +157,6 @@ def _scaling(study: Study) -> ScalingStudy:
     """Return the study as what `ScaleYours.study` opened."""
     assert isinstance(study, ScalingStudy)
     return study
-
-
-def _network(profile: Profile, dataset: DataSet, parameters: Parameters) -> scalable.Scalable:
-    """Return what is scaled, at the baseline that the parameters or else the profile give it."""
-    own, proxy = parameters.own, profile.candidates[0]
-    depth, width, px = own["depth"], own["width"], own["px"] or proxy.px
-    if own["network"]:
-        return scalable.user(own["network"], depth or 1.0, width or 1.0, px, dataset.classes)
-    family = own["family"] or "EfficientNet"
-    if family.casefold() == "efficientnet" and len(profile.candidates) == 1:
-        base = (depth or proxy.depth, width or proxy.width, px)
-        return scalable.built_in(family, *base, dataset.classes, proxy.stride)
-    usual = HALF if profile.trains else 1.0
-    return scalable.built_in(family, depth or usual, width or usual, px, dataset.classes)
 
 
 def _ratio(cost: Cost, base: Architecture) -> Callable[[Architecture], float]:

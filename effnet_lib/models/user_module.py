@@ -135,6 +135,21 @@ def made(function: Maker, depth: float, width: float, classes: int) -> "nn.Modul
     return model
 
 
+def shapes(function: Maker, depth: float, width: float, classes: int) -> "nn.Module":
+    """Build a network without memory; where its code computes with values, with them, which then are forgotten.
+
+    Raises:
+        ParameterError: as `made`.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            return made(function, depth, width, classes)
+    except ParameterError:
+        return made(function, depth, width, classes).to("meta")
+
+
 def refused(function: Maker, call: str, error: BaseException) -> ParameterError:
     """Return the error of a call that raised, with the last line of the user's own code that it came through."""
     return ParameterError("network", function.where, f"a network that works; {call} raised {_reason(error)}")

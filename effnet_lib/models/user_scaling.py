@@ -7,7 +7,7 @@ from ..core.errors import ParameterError
 from .archs.user_network import UserNetwork
 from .scaling import Scaling
 from .traced_counts import saved_values, trace
-from .user_module import Maker, made, refused, structure
+from .user_module import Maker, refused, shapes, structure
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,10 +37,12 @@ class UserFamily:
         depth, width = scaling.depth, scaling.width
         model, digest = None, self._structures.get((depth, width))
         if digest is None:
-            model = self._shapes(depth, width)
+            model = shapes(self.function, depth, width, self.classes)
             digest = self._structures[depth, width] = structure(model)
         if (digest, px) not in self._counted:
-            self._counted[digest, px] = self._count(model or self._shapes(depth, width), scaling, px)
+            self._counted[digest, px] = self._count(
+                model or shapes(self.function, depth, width, self.classes), scaling, px
+            )
         function = self.function
         counted = self._counted[digest, px]
         final_px, params, madds, activations, saved = counted
@@ -73,16 +75,6 @@ class UserFamily:
                     f"a function whose {name} changes the network: {self.function.name} makes the same at 1 and at 2"
                 )
                 raise ParameterError("network", self.function.where, words)
-
-    def _shapes(self, depth: float, width: float) -> "nn.Module":
-        """Build a network without memory; where its code computes with values, with them, which then are forgotten."""
-        import torch
-
-        try:
-            with torch.device("meta"):
-                return made(self.function, depth, width, self.classes)
-        except ParameterError:
-            return made(self.function, depth, width, self.classes).to("meta")
 
     def _count(self, model: "nn.Module", scaling: Scaling, px: int) -> Counted:
         call = f"the forward pass at depth {scaling.depth:g}, width {scaling.width:g} and {px} px"

@@ -189,21 +189,26 @@ def _given(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return {name: namespace[name] for name in names if name in namespace}
 
 
-def resolve(namespace: Mapping[str, Any], own: Mapping[str, tuple[Any, Check]] | None = None) -> Parameters:
+def resolve(
+    namespace: Mapping[str, Any],
+    own: Mapping[str, tuple[Any, Check]] | None = None,
+    common: Mapping[str, Check] = CHECKS,
+) -> Parameters:
     """Check a notebook's parameters and return them.
 
     Args:
         namespace: a notebook's `globals()`, or a mapping of parameters.
         own: an artefact's own parameters, name -> (default, function of name and value that returns the checked value).
+        common: those that it shares with others.
 
     Raises:
         ParameterError: a value that is not accepted; a name that no parameter has, with the nearest one.
     """
     given, own = _given(namespace), own or {}
     for name, value in given.items():
-        if name not in CHECKS and name not in own:
-            known = nearest(name, [*CHECKS, *own])
+        if name not in common and name not in own:
+            known = nearest(name, [*common, *own])
             raise ParameterError(name, value, f"no value: there is no such parameter, only {known}")
-    common = {name: CHECKS[name](name, value) for name, value in given.items() if name not in own}
+    shared = {name: common[name](name, value) for name, value in given.items() if name not in own}
     special = {name: check(name, given.get(name, default)) for name, (default, check) in own.items()}
-    return Parameters(**common, own=special)
+    return Parameters(**shared, own=special)

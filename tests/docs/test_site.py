@@ -72,5 +72,5 @@ def test_the_reference_has_every_public_name(site):
 
 def test_explore_shows_a_picture_and_formulas_without_a_kernel(site):
     text = (site / "explore.html").read_text(encoding="utf-8")
-    assert "stands at" in text and "<math" in text
+    assert "stands at" in text and "<math" in text and "what ends it" in text
     assert any(url.endswith(".png") for url in page(site / "explore.html").fetched)

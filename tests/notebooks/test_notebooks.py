@@ -12,15 +12,18 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from papermill.inspection import inspect_notebook
 
 from effnet_lib.apps.execute_notebook import run_notebook
+from effnet_lib.apps.explore import parameters as explored
 from effnet_lib.artefacts import all_artefacts
 from effnet_lib.core import paths
 from effnet_lib.study.parameters import Parameters
 
 EVERY = sorted(paths.notebooks_root().glob("*.ipynb"))
-OTHERS = ("explore", "index")  # no artefacts: they have no parameters and leave no figure
+OTHERS = ("explore", "index")  # no artefacts: they leave no figure
 NOTEBOOKS = [path for path in EVERY if path.stem not in OTHERS]
+WITH_PARAMETERS = [path for path in EVERY if path.stem != "index"]
 BIN = Path(sys.executable).parent  # papermill and effnet lie beside the interpreter
 
 
@@ -77,9 +80,9 @@ def test_links_between_notebooks_lead_somewhere(any_notebook):
             assert (paths.notebooks_root() / name).is_file(), name
 
 
-@pytest.mark.parametrize("artefact", all_artefacts().values(), ids=lambda artefact: artefact.id)
-def test_parameters_are_commented_and_have_the_defaults_of_the_library(artefact):
-    notebook = nbformat.read(paths.notebooks_root() / f"{artefact.notebook}.ipynb", as_version=4)
+def declared_in(name: str) -> dict[str, object]:
+    """Check how a notebook's parameters are written, and return them with their defaults."""
+    notebook = nbformat.read(paths.notebooks_root() / f"{name}.ipynb", as_version=4)
     cell = parameters_cell(notebook)
     assert cell is code(notebook)[0]
     assert cell.source.startswith("# Parameters\n")  # how `resolve` finds it in a kernel's history
@@ -87,13 +90,30 @@ def test_parameters_are_commented_and_have_the_defaults_of_the_library(artefact)
     assert body and all(isinstance(node, ast.AnnAssign) for node in body)
     for node in body:
         assert len(cell.source.splitlines()[node.lineno - 1].partition("  # ")[2]) > 10
-    declared = {node.target.id: ast.literal_eval(node.value) for node in body}
+    return {node.target.id: ast.literal_eval(node.value) for node in body}
+
+
+@pytest.mark.parametrize("artefact", all_artefacts().values(), ids=lambda artefact: artefact.id)
+def test_parameters_are_commented_and_have_the_defaults_of_the_library(artefact):
+    declared = declared_in(artefact.notebook)
     own = {name: default for name, (default, _) in artefact.parameters.items()}
     assert declared == {name: (asdict(Parameters()) | own)[name] for name in declared} and set(own) <= set(declared)
     common = list(asdict(Parameters()))[:8]  # in every notebook that trains
     assert (
         {"profile", "train", "fresh", "dry_run"} <= set(declared) if artefact.measures else common == list(declared)[:8]
     )
+
+
+def test_explores_parameters_are_its_own_and_spelt_as_those_of_scale():
+    declared = declared_in("explore")
+    assert declared == {name: default for name, (default, _) in explored.PARAMETERS.items()}
+    scale, ours = (
+        inspect_notebook(str(paths.notebooks_root() / f"{name}.ipynb")) for name in ("scale_yours", "explore")
+    )
+    for name in ("network", "family", "px"):
+        assert ours[name]["inferred_type_name"] == scale[name]["inferred_type_name"]
+    notebook = nbformat.read(paths.notebooks_root() / "explore.ipynb", as_version=4)
+    assert "params = explore.resolve(globals())" in code(notebook)[1].source
 
 
 @pytest.mark.parametrize("artefact", all_artefacts().values(), ids=lambda artefact: artefact.id)
@@ -114,11 +134,9 @@ def test_other_notebooks_import_one_module_of_apps(name):
     assert len(imports) == 1 and imports[0].startswith("from effnet_lib.apps")
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WITH_PARAMETERS, ids=lambda path: path.stem)
 def test_help_lists_every_parameter(path):
     """`papermill --help-notebook` silently drops parameters whose annotation or default it cannot read."""
-    from papermill.inspection import inspect_notebook
-
     cell = parameters_cell(nbformat.read(path, as_version=4))
     names = [node.target.id for node in ast.parse(cell.source).body if isinstance(node, ast.AnnAssign)]
     listed = inspect_notebook(str(path))

@@ -1,15 +1,22 @@
 """The sliders and what follows them: numbers, stage table, place on the plane, and what fits a budget."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
 
 from ...core.errors import EffnetError
+from ...models.archs import Architecture
+from ...models.costs import BATCH
 from ...models.scaling import ALPHA, BETA, GAMMA, Scaling, compound, constraint
-from . import networks, records
+from ...study.parameters import Parameters
+from ...study.scalable import Chosen, Scalable
+from . import networks, records, words
+from .budgets import WhatFits
+from .parameters import BUDGETS, CLASSES, resolve
 from .plane import Plane
+from .stages import stages
 
 FACTORS = {"depth": ("d", 0.2, 5.0), "width": ("w", 0.2, 5.0), "resolution": ("r", 0.2, 4.0)}
 TRIPLE = {"alpha": ("α", ALPHA), "beta": ("β", BETA), "gamma": ("γ", GAMMA)}
@@ -30,46 +37,69 @@ class Explorer:
     """Sliders for one network; `box` is the widget to display.
 
     A movement of phi, alpha, beta or gamma sets d, w and r (equation 3); one of d, w or r stands for itself.
+
+    Args:
+        parameters: what `resolve` returned; None: the defaults.
+
+    Raises:
+        ParameterError: a network of the user's that cannot be had.
+        RunFailed: a latency is among the parameters, and the machine is busy.
     """
 
-    def __init__(self) -> None:
-        self.study = records.study()
+    def __init__(self, parameters: Parameters | None = None) -> None:
+        own = (parameters or resolve({})).own
+        self.study = records.study(own["profile"])
         self.points = records.points(self.study)
         self.plane = Plane(self.points, self.study.dataset.label.partition(",")[0])
-        self.family = widgets.Dropdown(options=list(networks.FAMILIES), description="family")
+        self.classes = own["classes"] or CLASSES
+        self.chosen = {name: Chosen(family=name, px=own["px"]) for name in networks.FAMILIES}
+        if own["network"]:
+            self.chosen = {"yours": Chosen(own["network"], px=own["px"]), **self.chosen}
+        self._loaded: dict[str, tuple[Scalable, Callable[[Scaling], Architecture]]] = {}
+        first = "yours" if own["network"] else own["family"] or networks.FAMILIES[0]
+        self.network, self.proxy = self._load(first)
+        self.family = widgets.Dropdown(options=list(self.chosen), value=first, description="network")
         self.phi = _slider("φ", 0.0, 0.0, 7.0, 0.05)
         self.triple = {name: _slider(symbol, value, 1.0, 2.0, 0.01) for name, (symbol, value) in TRIPLE.items()}
         self.factors = {name: _slider(symbol, 1.0, low, high, 0.01) for name, (symbol, low, high) in FACTORS.items()}
-        self.flops = widgets.BoundedFloatText(1.0, min=0.001, max=10_000, step=0.1, description="B FLOPS")
-        self.megabytes = widgets.BoundedFloatText(40.0, min=0.01, max=100_000, step=1, description="MB weights")
-        self.rule, self.numbers, self.table, self.fits = (widgets.HTML() for _ in range(4))
+        self.fits = WhatFits({name: own[name] for name in BUDGETS})
+        self.rule, self.table = widgets.HTML(), widgets.HTML()
+        self.numbers = widgets.HTML(layout=widgets.Layout(max_width="420px"))  # beside the sliders, however long
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        for part, name in (
-            (self.numbers, "numbers"),
-            (self.image, "plane"),
-            (self.fits, "fits"),
-            (self.rule, "rule"),
-        ):
+        for part, name in ((self.numbers, "numbers"), (self.image, "plane"), (self.rule, "rule")):
             part.add_class(f"effnet-{name}")
         self.scaling = Scaling()
         self._setting = False  # while one movement sets other sliders, these redraw nothing
+        self._observe()
+        self.box = self._layout()
+        self._by_phi()
+        if own["latency"]:
+            self.fits.measure()
+
+    def _observe(self) -> None:
         for one in (self.phi, *self.triple.values()):
             one.observe(self._by_phi, "value")
         for one in self.factors.values():
             one.observe(self._by_hand, "value")
         self.family.observe(self._anew, "value")
-        for one in (self.flops, self.megabytes):
-            one.observe(lambda change: self._solve(), "value")
-        self.box = self._layout()
-        self._by_phi()
 
     def _layout(self) -> widgets.Widget:
         """Put the sliders beside the numbers, and the picture right below: all that moves fits one screen."""
         wrap = widgets.Layout(flex_flow="row wrap")
         sliders = widgets.VBox([self.family, self.phi, *self.triple.values(), self.rule, *self.factors.values()])
-        budget = [widgets.HTML("<b>What fits?</b>"), widgets.HBox([self.flops, self.megabytes]), self.fits]
-        tables = widgets.HBox([self.table, widgets.VBox(budget)], layout=wrap)
+        tables = widgets.HBox([self.table, self.fits.box], layout=wrap)
         return widgets.VBox([widgets.HBox([sliders, self.numbers], layout=wrap), self.image, tables])
+
+    def _load(self, name: str) -> tuple[Scalable, Callable[[Scaling], Architecture]]:
+        """Return a network at full size and its proxy, each as it was chosen.
+
+        Raises:
+            ParameterError: it cannot be had, or does not work at this size.
+        """
+        if name not in self._loaded:
+            chosen = self.chosen[name]
+            self._loaded[name] = networks.full_size(chosen, self.classes), records.stand_in(self.study, chosen)
+        return self._loaded[name]
 
     def _by_phi(self, change: Change | None = None) -> None:
         if self._setting:
@@ -83,7 +113,7 @@ class Explorer:
         self._say_rule("; beyond its slider: " + ", ".join(beyond) if beyond else "")
         self._show()
         if change is None or change["owner"] is not self.phi:
-            self._solve()
+            self.fits.about(self.network, self._alpha_beta_gamma())
 
     def _set(self, scaling: Scaling) -> None:
         """Take a scaling over, and move the sliders to it as far as they go."""
@@ -109,81 +139,58 @@ class Explorer:
         return round(min(max(getattr(self.scaling, name), slider.min), slider.max), 2)
 
     def _anew(self, change: Change) -> None:
+        try:
+            self.network, self.proxy = self._load(self.family.value)
+        except EffnetError as error:
+            self._refuse(error)
+            return
+        # A user's network is run to be counted: when the slider is let go, not at each of its places.
+        for slider in (*self.triple.values(), *self.factors.values(), self.phi):
+            slider.continuous_update = not self.chosen[self.family.value].network
         self._show()
-        self._solve()
+        self.fits.about(self.network, self._alpha_beta_gamma())
 
     def _alpha_beta_gamma(self) -> tuple[float, float, float]:
         return tuple(slider.value for slider in self.triple.values())
 
     def _say_rule(self, more: str) -> None:
         product = constraint(*self._alpha_beta_gamma())
-        words = "about 2, as equation 3 asks" if abs(product - 2) <= NEAR * 2 else "equation 3 asks for about 2"
-        self.rule.value = f"α·β²·γ² = <b>{product:.3f}</b> ({words}){more}"
+        what = "about 2, as equation 3 asks" if abs(product - 2) <= NEAR * 2 else "equation 3 asks for about 2"
+        self.rule.value = f"α·β²·γ² = <b>{product:.3f}</b> ({what}){more}"
+
+    def _refuse(self, error: EffnetError) -> None:
+        self.numbers.value = f"<i>{words.text(error)}</i>"
 
     def _show(self) -> None:
         """Count and draw the network that the sliders mean."""
-        family = self.family.value
         try:
-            arch = networks.network(family, self.scaling)
-            stand_in = records.stand_in(self.study, family, self.scaling)
+            arch, small_arch = self.network.scaled(self.scaling), self.proxy(self.scaling)
+            table = stages(arch)
         except EffnetError as error:
-            self.numbers.value = f"<i>{_text(error)}</i>"
+            self._refuse(error)
             return
-        counted, small = networks.numbers(arch), networks.numbers(stand_in)
-        rows = {
-            "input": (f"{counted.px} px", f"{small.px} px"),
-            "parameters": (_short(counted.params), _short(small.params)),
-            "FLOPS (multiply-adds)": (_short(counted.madds), _short(small.madds)),
-            "activations": (_short(counted.activations), _short(small.activations)),
-            "weights, fp32": (f"{counted.weights / 1e6:.1f} MB", f"{small.weights / 1e6:.1f} MB"),
-            f"training step, {networks.BATCH} pictures": (_gigabytes(counted.training), _gigabytes(small.training)),
-        }
+        counted, small = networks.numbers(arch), networks.numbers(small_arch)
         place = networks.position(counted.madds)
-        near = records.nearest(self.points, small.madds)
+        near = records.nearest(self.points, small.madds, small_arch.family)
         self.numbers.value = (
-            _html(pd.DataFrame(rows, index=["full size", "proxy"]).T)
-            + f"<div>Its cost: <b>{_text(place)}</b>.<br>Its proxy: {_text(near)}.</div>"
+            words.table(_rows(counted, small))
+            + f"<div>Its cost: <b>{words.text(place)}</b>.<br>Its proxy: {words.text(near)}.</div>"
         )
-        self.table.value = _html(networks.stages(arch))
+        self.table.value = words.table(table)
         self.image.value = self.plane.at(counted.madds, small.madds)
 
-    def _solve(self) -> None:
-        """Say what fits the budget."""
-        rows: dict[str, dict[str, Any]] = {}
-        for fit in networks.fits(
-            self.family.value, 1e9 * self.flops.value, self.megabytes.value, self._alpha_beta_gamma()
-        ):
-            if fit.counted is None:
-                rows[fit.method] = {"coefficient": fit.note}
-                continue
-            symbol = {"compound": "φ", **{name: symbol for name, (symbol, *_) in FACTORS.items()}}[fit.method]
-            rows[fit.method] = {
-                "coefficient": f"{symbol} = {fit.coefficient:.2f}",
-                "px": fit.counted.px,
-                "parameters": _short(fit.counted.params),
-                "FLOPS": _short(fit.counted.madds),
-                "": fit.note,
-            }
-        self.fits.value = _html(pd.DataFrame(rows).T.fillna(""))
 
-
-def _html(table: pd.DataFrame) -> str:
-    return table.to_html(border=0, escape=True)
-
-
-def _text(words: object) -> str:
-    import html
-
-    return html.escape(str(words))
-
-
-def _short(value: float) -> str:
-    """Return a count with three digits and K, M or B, as the paper prints them."""
-    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if value >= unit:
-            return f"{value / unit:.3g} {name}"
-    return str(value)
-
-
-def _gigabytes(value: float) -> str:
-    return f"{value / 2**30:.2f} GiB"
+def _rows(counted: networks.Numbers, small: networks.Numbers) -> pd.DataFrame:
+    """Return the numbers of a network at full size and of its proxy as a table."""
+    both = {
+        name: {
+            "input": f"{one.px} px",
+            "parameters": words.short(one.params),
+            "FLOPS (multiply-adds)": words.short(one.madds),
+            "activations": words.short(one.activations),
+            "weights, fp32": f"{one.weights / 1e6:.1f} MB",
+            f"training step, {BATCH} pictures": words.gibibytes(one.training),
+        }
+        for name, one in (("full size", counted), ("proxy", small))
+    }
+    return pd.DataFrame(both)

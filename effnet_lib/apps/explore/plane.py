@@ -16,14 +16,9 @@ from ... import paper
 from ...core.errors import known
 from ...report.figures import style
 from .networks import published
-from .records import EARLIER
+from .records import EARLIER, NAMES
 
-FAMILIES = {
-    "efficientnet": ("o", "EfficientNet"),
-    "mobilenet_v1": ("s", "MobileNetV1"),
-    "mobilenet_v2": ("^", "MobileNetV2"),
-    "resnet": ("D", "ResNet"),
-}
+MARKERS = dict(zip(NAMES, "ovs^<DpHX*", strict=True))
 
 
 class Plane:
@@ -64,25 +59,23 @@ class Plane:
             ylim=(75.5, 85.5),
         )
         _plain(axes, (0.1, 1, 10, 100))
-        axes.set_title("printed in the paper (Table 2)", fontsize="medium", loc="left")
+        axes.set_title("printed in the paper (Table 2); line: this network", fontsize="medium", loc="left")
 
     @staticmethod
     def _measured(axes: Axes, table: pd.DataFrame, dataset: str) -> None:
         colour = style.COLOURS["baseline"]
         for (decided, family), rows in table.groupby(["decided", "family"]):
-            marker, name = FAMILIES[family]
             look: dict[str, Any] = {"alpha": 0.7} if decided else {"mfc": "none", "alpha": 0.5}
-            label = name if decided else f"{name}, {EARLIER}"
-            axes.plot(rows["flops"] / 1e6, rows["top1"], marker, color=colour, ms=5, label=label, **look)
+            axes.plot(rows["flops"] / 1e6, rows["top1"], MARKERS.get(family, "P"), color=colour, ms=5, **look)
         if table.empty:
             axes.text(0.5, 0.5, "nothing is measured yet", transform=axes.transAxes, ha="center", va="center")
             axes.set(xlim=(1, 1000), ylim=(0, 100))
         else:
             axes.set_xlim(0.5 * table["flops"].min() / 1e6, 4 * table["flops"].max() / 1e6)
-            axes.legend(fontsize="small", loc="best")
+            _legend(axes, table, colour)
         axes.set(xscale="log", xlabel="FLOPS (multiply-adds, M) of the proxy", ylabel="top-1 (%)")
         _plain(axes, [one * 10**power for power in range(-1, 5) for one in (1, 2, 5)])
-        axes.set_title(f"measured: {dataset}", fontsize="medium", loc="left")
+        axes.set_title(f"measured: {dataset}; line: its proxy (dashed: beyond)", fontsize="medium", loc="left")
 
     @staticmethod
     def _line(axes: Axes) -> Line2D:
@@ -105,6 +98,21 @@ class Plane:
         # Compressed least: the wire is this machine's own, and zlib at 6 takes longer than all the rest.
         Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB").save(out, "PNG", compress_level=1)
         return out.getvalue()
+
+
+def _legend(axes: Axes, table: pd.DataFrame, colour: Any) -> None:
+    """Name each family once, however its networks were trained, and say once what hollow means."""
+    families = sorted(set(table["family"]), key=lambda family: NAMES.get(family, family))
+    listed = [(MARKERS.get(family, "P"), NAMES.get(family, family), colour) for family in families]
+    if not table["decided"].all():
+        listed.append(("o", f"hollow: {EARLIER}", "none"))
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=colour, mfc=fill, ms=5, label=words)
+        for marker, words, fill in listed
+    ]
+    few = len(listed) <= 5
+    legend = axes.legend(handles=handles, loc="best", fontsize="small" if few else "x-small", ncols=1 if few else 2)
+    legend.set_in_layout(False)  # many families must not shrink the panel
 
 
 def _plain(axes: Axes, ticks: Sequence[float]) -> None:

@@ -1,7 +1,7 @@
 """Measured networks as points of the accuracy / FLOPS plane, and the proxy that stands for a network among them."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from statistics import mean
 
@@ -11,18 +11,33 @@ from ...core.errors import StoreError
 from ...data.datasets import declare
 from ...models.archs import Architecture
 from ...models.complexity import count
+from ...models.families import FAMILIES as TABLE3
+from ...models.families import SCALABLE
 from ...models.scaling import Scaling
 from ...runs.record_checks import file_name, recipe
 from ...runs.record_files import read_record
 from ...runs.run_store import RunRecord, RunStore
+from ...study import scalable
 from ...study.decided_study import Study
 from ...study.profiles import profile
 from ...study.proxy_families import choose
+from ...study.scalable import Chosen
 from ...training.recipes import Recipe
-from .networks import FAMILIES
 
 PROFILE = "photos"
 EARLIER = "another recipe"  # than the one that the study has decided: protocol 1's
+NAMES = {  # of the families that records have
+    "efficientnet": "EfficientNet",
+    "efficientnet_lite": "EfficientNet-Lite",
+    "mobilenet_v1": "MobileNetV1",
+    "mobilenet_v2": "MobileNetV2",
+    "mobilenet_v3": "MobileNetV3",
+    "resnet": "ResNet",
+    "regnet": "RegNet",
+    "convnext": "ConvNeXt",
+    "mnasnet": "the MnasNet space",
+    "user": "networks of yours",
+}
 
 
 def study(name: str = PROFILE) -> Study:
@@ -80,23 +95,33 @@ def _but_for_the_rate(made: Recipe) -> Recipe:
     return replace(made, lr=1.0)
 
 
-def stand_in(open_study: Study, family: str, scaling: Scaling) -> Architecture:
-    """Return the study's baseline (or its family's proxy of the same cost) under a scaling.
+def stand_in(open_study: Study, chosen: Chosen) -> Callable[[Scaling], Architecture]:
+    """Return what the study trains in a network's place, as a function of its scaling.
 
-    Where the baseline is not decided yet, the first candidate.
+    EfficientNet's is the study's baseline (not decided yet: the first candidate), that of Table 3's families the proxy
+    of the same cost; every other network is where `effnet scale` begins with it at this profile.
 
     Raises:
-        ParameterError: an input under 32 px.
+        ParameterError: a user's function that does not work there.
     """
-    classes = open_study.dataset.classes
+    classes, family = open_study.dataset.classes, scalable.family_name(chosen.family or "EfficientNet")
     base = open_study.base or open_study.profile.candidates[0]
-    if family != "EfficientNet":
-        base = choose(family, classes, count(base.arch(classes)).madds, base.px)
-    return FAMILIES[family](Scaling(base.depth, base.width) * scaling, base.px, classes)
+    printed = next((name for name, scale in TABLE3.items() if scale is SCALABLE[family]), None)
+    if not chosen.network and family == "EfficientNet":
+        return lambda scaling: base.arch(classes, scaling)
+    if not chosen.network and printed:
+        small = choose(printed, classes, count(base.arch(classes)).madds, base.px, base.stride)
+        start, scale = Scaling(small.depth, small.width), TABLE3[printed]
+        return lambda scaling: scale(start * scaling, small.px, classes).at_stride(small.stride)
+    return scalable.at_profile(open_study.profile, classes, Chosen(chosen.network, chosen.family)).scaled
 
 
-def nearest(table: pd.DataFrame, madds: int) -> str:
-    """Say which measured network costs about as much (the nearest one, if within a quarter)."""
+def nearest(table: pd.DataFrame, madds: int, family: str = "") -> str:
+    """Say which measured network costs about as much (the nearest one, if within a quarter).
+
+    Args:
+        family: as records have it, of the network that is asked about; another one is said.
+    """
     if table.empty:
         return "nothing is measured yet"
     away = (table["flops"] / madds - 1).abs()
@@ -104,4 +129,5 @@ def nearest(table: pd.DataFrame, madds: int) -> str:
     if abs(row["flops"] / madds - 1) > 0.25:
         return "nothing is measured at about this cost"
     seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}{'' if row['decided'] else ', ' + EARLIER}"
-    return f"nearest measured: {row['top1']:.1f} % at {row['flops'] / 1e6:.1f} M, {row['px']} px, {seeds}"
+    other = f", of {NAMES.get(row['family'], row['family'])}" if family not in ("", row["family"]) else ""
+    return f"nearest measured: {row['top1']:.1f} % at {row['flops'] / 1e6:.1f} M, {row['px']} px, {seeds}{other}"

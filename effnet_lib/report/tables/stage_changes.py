@@ -37,6 +37,13 @@ def stage_changes(network: Scalable) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def stage_table(model: "nn.Module") -> pd.DataFrame:
+    """Return a row a stage of one network, as `stage_changes` finds them: blocks, channels and parameters."""
+    opened = {name for name, child in model.named_children() if _holds_much(child, model)}
+    rows = [(name, *_measured(stage)) for name, stage in _stages(model, opened)]
+    return pd.DataFrame(rows, columns=["stage", "blocks", "channels", "parameters"])
+
+
 def _holds_much(child: "nn.Module", model: "nn.Module") -> bool:
     from torch import nn
 
