@@ -193,4 +193,5 @@ def _beats(study: Study, level: str, results: Records) -> Claim:
         short=margins(study, results, SHORT)[level] if how.budget != SHORT else None,
         beside={f"log loss, {method}": log_loss(records, pair) for method, pair in pairs.items()},
         premise=premise_of(study),
+        note=accuracy.limited(records, models.values()),
     )

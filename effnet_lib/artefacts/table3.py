@@ -9,8 +9,8 @@ import pandas as pd
 
 from .. import paper
 from ..models import complexity
+from ..report.tables.accuracy import limited, ratio, seed_band
 from ..report.tables.accuracy import outcomes as outcomes
-from ..report.tables.accuracy import ratio, seed_band
 from ..report.tables.accuracy import table as measured_table
 from ..report.tables.flops_audit import audit
 from ..report.tables.flops_audit import save as save_audit
@@ -195,6 +195,7 @@ class Table3(Artefact[Records]):
             effect=printed_means(names),
             declared=declared(study.profile, self.id).seeds,
             premise=premise_of(study),
+            note=limited(results, results),
         )
         return judge([claim])
 

@@ -47,6 +47,7 @@ class Claim:
         beside: Secondary endpoints by name, such as the validation log loss, positive where they speak for the claim;
             they never decide.
         premise: Whether the baseline was balanced, where that matters.
+        note: What a reader must know of the networks compared.
     """
 
     claim: str
@@ -59,6 +60,7 @@ class Claim:
     short: Effect | None = None
     beside: Mapping[str, Estimate] = field(default_factory=dict)
     premise: Premise | None = None
+    note: str = ""
 
     @property
     def parts(self) -> dict[str, Estimate]:
@@ -168,7 +170,7 @@ def judge(claims: Sequence[Claim]) -> list[JudgedClaim]:
 
 
 def _judged(claim: Claim, before: str, word: str, p: float | None) -> JudgedClaim:
-    parts, notes = claim.parts, []
+    parts, notes = claim.parts, [claim.note] if claim.note else []
     alone = {name: verdict(part, claim.delta_of(name)) for name, part in parts.items()}
     name = _deciding(claim, word)
     estimate = parts[name] if all(part.value is not None for part in parts.values()) or word in REFUTES else Estimate()

@@ -94,6 +94,21 @@ def test_what_is_open_names_the_premise_and_against_what(roots):
     assert findings.sentences()[2].startswith(f"**1 is open**, among them: {said}")
 
 
+def test_what_is_contradicted_has_its_premise_and_what_was_not_trained_to_its_end_beside_it(roots):
+    more = {
+        "premise": {"status": "not met"},
+        "note": "optimisation-limited: d=4",
+        "measured": -1.5,
+        "interval": [-2, -1],
+    }
+    publish(roots, "fig8", [claim("Compound beats", "contradicted here", **more)])
+    said = "compound beats (-1.5 [-2, -1]; premise not met; optimisation-limited: d=4) ([Figure 8]("
+    assert (
+        findings.sentences()[1]
+        == f"**1 does not hold** (1 contradicted here): {said}notebooks/fig8_scaling_methods.ipynb))."
+    )
+
+
 def test_a_claim_of_several_profiles_is_told_once_as_the_first_that_is_decided(roots):
     publish(roots, "fig3", [claim("wider is better (w=2)", "not enough evidence")], "cpu")
     publish(roots, "fig3", [claim("wider is better (w=3)")], "photos")

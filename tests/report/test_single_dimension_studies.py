@@ -92,6 +92,8 @@ def test_a_network_fits_worse_beyond_two_standard_errors(record_of):
             for model, loss in losses.items()
         }
         assert list(accuracy.table(study, records)["optimisation_limited"]) == [False, expected]
+        assert accuracy.limited(records, records) == ("optimisation-limited: d=4" if expected else "")
+        assert accuracy.limited(records, [study.baseline]) == ""
     assert endpoints.log_loss(records, {"d=4": 1.0, "baseline": -1.0}).value == 0.0
     once = {model: {0: runs[0]} for model, runs in records.items()}
     assert not accuracy.table(study, once)["optimisation_limited"].any()

@@ -133,7 +133,7 @@ def _claims(path: Path, marks: list[str]) -> list[dict[str, Any]]:
     """Read verdicts; those of another protocol are kept, and marked."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        names = ("printed", "measured", "interval", "n", "protocol", "interim", "declared_n", "comparisons", "premise")
+        names = "printed measured interval n protocol interim declared_n comparisons premise note".split()
         kept = [{name: row.get(name) for name in names} for row in rows]
         kept = [
             row | {"claim": str(full["claim"]), "verdict": str(full["verdict"])}

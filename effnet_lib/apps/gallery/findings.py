@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
+from ...stats.premise import NOT_MET
 from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER, VERDICTS
 from ...study.registry import Artefact
 from .evidence import collect
@@ -50,10 +51,19 @@ def _refuted(claims: list[Judged]) -> str:
     """Name what does not hold, each with the number that says so."""
     counts = ((word, sum(claim["verdict"] == word for _, claim in claims)) for word in (CONTRADICTED, SMALLER))
     how = ", ".join(f"{count} {word}" for word, count in counts if count)
-    numbered = [(artefact, f"{_words(claim)} ({_number(claim)})") for artefact, claim in claims]
+    numbered = [
+        (artefact, f"{_words(claim)} ({'; '.join([_number(claim), *_beside(claim)])})") for artefact, claim in claims
+    ]
     return f"**{len(claims)} {_verb(claims, 'does', 'do')} not hold**{how and f' ({how})'}" + _after(
         ": ", _grouped(numbered)
     )
+
+
+def _beside(claim: dict[str, Any]) -> list[str]:
+    """Return what a reader must know beside a number: an unmet premise, networks that were not trained to their end."""
+    premise = claim["premise"]
+    unmet = isinstance(premise, dict) and premise.get("status") == NOT_MET
+    return ["premise not met"] * unmet + [str(claim["note"])] * bool(claim["note"])
 
 
 def _open(claims: list[Judged]) -> str:

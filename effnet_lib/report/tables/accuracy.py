@@ -1,5 +1,6 @@
 """Records as the table that every accuracy figure is drawn from: a row a model, differences to the baseline."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import nan, sqrt
 from typing import Any
@@ -165,6 +166,22 @@ def _accuracies(study: Study, model: ScaledModel, runs: Runs, base: Runs, gain: 
         "upsampled": bool(smallest_crop < model.arch.px - 1),
         "optimisation_limited": _fits_worse(runs, base),
     }
+
+
+def limited(records: Records, models: Iterable[ScaledModel]) -> str:
+    """Say which of a claim's models are optimisation-limited: what they show is their training, not their size.
+
+    Args:
+        records: of one training budget, with the baselines'.
+
+    Returns:
+        Words for the claim's note, "" where none is.
+    """
+    names = {model.name for model in models}
+    bases = {model.family: runs for model, runs in records.items() if model.method == "baseline"}
+    own = ((model, runs, bases.get(model.family, {})) for model, runs in records.items() if model.name in names)
+    found = [model.name for model, runs, base in own if _fits_worse(runs, base)]
+    return f"optimisation-limited: {', '.join(found)}" if found else ""
 
 
 def _fits_worse(runs: Runs, base: Runs) -> bool:
