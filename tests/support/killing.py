@@ -98,7 +98,7 @@ def _tell(say: Callable[[str, int], None]) -> None:
         setattr(owner, name, wrapped)
 
     for name, word in (("train", "begins"), ("_step", "step"), ("test", "testing")):
-        wrap(trainer._Run, name, word, lambda run, *_: _steps(vars(run.at)))
+        wrap(trainer.Run, name, word, lambda run, *_: _steps(vars(run.at)))
     wrap(checkpoint, "save", "saving", lambda _, state: _steps(state["progress"]), "saved")
     wrap(RunStore, "keep_weights", "storing", lambda *_: 0)
 
