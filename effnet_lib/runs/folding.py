@@ -1,0 +1,95 @@
+"""Which of the runs that a sweep has to do are executed as one program."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..core.errors import ParameterError
+from .run_spec import RunSpec
+from .run_store import RunStore
+from .worker import remove_leftovers
+
+Specs = tuple[RunSpec, ...]
+SIDECAR = ".members.json"
+
+
+def members_file(store: RunStore, key: str) -> Path:
+    """Return where it stands which runs a folded run's checkpoint is of."""
+    return store.checkpoint(key).with_suffix(SIDECAR)
+
+
+def begun(store: RunStore) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folded runs that have a checkpoint: their key and their members' keys."""
+    for path in sorted((store.root / "checkpoints").glob(f"[!.]*{SIDECAR}")):
+        key = path.name.removesuffix(SIDECAR)
+        with contextlib.suppress(OSError, ValueError, TypeError):  # removed just now
+            if store.checkpoint(key).is_file():
+                yield key, [str(member) for member in json.loads(path.read_bytes())]
+
+
+def tidy_folds(store: RunStore) -> None:
+    """Remove what a process left of a folded run that was killed after it had stored the last of its members."""
+    for key, members in list(begun(store)):
+        if all(store.get(member) for member in members):
+            remove_leftovers(store, key, True)
+
+
+def together(
+    spec: RunSpec, pending: Sequence[RunSpec], store: RunStore, most: int, fits: Callable[[int], bool]
+) -> Specs:
+    """Return the runs to execute as one program with a run: those alike but for seed and rate, in their order.
+
+    A folded run that was begun goes on as it is, whatever is asked for now. A run that has a checkpoint of its own, or
+    is at work elsewhere, stays alone.
+
+    Args:
+        pending: runs that may be taken, `spec` among them.
+        most: how many at once.
+        fits: whether the device has memory for so many.
+    """
+    by_key, started = {other.key: other for other in pending}, list(begun(store))
+    for _, members in started:
+        if spec.key in members and by_key.keys() >= set(members) and fits(len(members)):
+            return tuple(by_key[member] for member in members)
+    if most < 2 or store.checkpoint(spec.key).is_file():
+        return (spec,)
+    from ..training.fold.job import alike
+
+    taken, kind = {member for _, members in started for member in members}, alike(spec)
+    mates = (
+        other
+        for other in pending
+        if other != spec and alike(other) == kind and other.key not in taken
+        if not store.checkpoint(other.key).is_file() and not store.is_running(other.key)
+    )
+    chosen = [spec]
+    for mate in mates:
+        if len(chosen) == most or not fits(len(chosen) + 1):
+            break
+        chosen.append(mate)
+    return tuple(chosen)
+
+
+def check_fold(specs: Iterable[RunSpec], launch: str, most: int) -> None:
+    """Refuse a fold that cannot be done with some of these runs.
+
+    Raises:
+        ParameterError: a network with a module whose folded form is not known, or a way of launching steps that folded
+            runs do not have (named fold).
+    """
+    import torch
+
+    from ..training.fold.job import alike
+    from ..training.fold.known import unknown
+    from ..training.fold.step import check_launch
+
+    check_launch(launch, most)
+    kinds: dict = {}
+    for spec in specs:
+        kinds.setdefault(alike(spec), []).append(spec)
+    for arch in dict.fromkeys(group[0].arch for group in kinds.values() if len(group) > 1):
+        with torch.device("meta"):  # no weights
+            odd = unknown(arch.build())
+        if odd:
+            raise ParameterError("fold", most, f"1 for {arch.family}, of which {odd}, whose folded form is not known")
