@@ -13,7 +13,7 @@ from ..data.datasets import DataSet, content_fingerprint
 from ..training.execution import Execution
 from ..training.monitor import Monitor
 from . import worker
-from .folding import members_file
+from .folding import members_file, whole_fold
 from .provenance import full_precision
 from .run_spec import RunSpec
 from .run_store import RunStore
@@ -30,7 +30,7 @@ def execute_together(
     Returns:
         How it ended: paused or busy (all of them), failed (none is stored), or stored: of each run `outcome` says more.
     """
-    if len(specs) == 1:
+    if len(specs) == 1 and whole_fold(tuple(specs), store) == tuple(specs):
         return worker.execute(specs[0], dataset, store, execution, monitor)
     try:
         with contextlib.ExitStack() as held:
@@ -46,9 +46,9 @@ def execute_together(
 
 def outcome(word: str, key: str, store: RunStore) -> str:
     """Return how one of several runs ended that were executed together, and ended all in all as a word says."""
-    if store.get(key):
-        return STORED
-    return FAILED if word == STORED else word
+    if word in (STORED, FAILED):
+        return STORED if store.get(key) else FAILED
+    return word
 
 
 def _locked(
@@ -58,16 +58,18 @@ def _locked(
     from ..training.fold.job import FoldedJob
     from ..training.fold.run import train
 
-    job, keys = FoldedJob(specs), [spec.key for spec in specs]
+    job, keys = FoldedJob(whole_fold(specs, store)), [spec.key for spec in specs]
     progress = worker.noting(store, keys, monitor)
     try:
         progress(0, job.recipe.epochs, 0.0)
         fingerprint = content_fingerprint(dataset)
         full_precision()
-        write_aside(members_file(store, job.key), json.dumps(keys).encode())
+        write_aside(members_file(store, job.key), json.dumps([one.key for one in job.jobs]).encode())
         ends = train(job, dataset, store.checkpoint(job.key), execution, replace(monitor, progress=progress))
-        made = worker.made_here(execution, fingerprint, "folded", len(specs))
-        for spec, end in zip(specs, ends, strict=True):
+        made = worker.made_here(execution, fingerprint, "folded", len(ends))
+        ended = {one.key: end for one, end in zip(job.jobs, ends, strict=True)}
+        for spec in specs:
+            end = ended[spec.key]
             if isinstance(end, Diverged):
                 store.fail(spec.key, one_line(end))
             else:
@@ -85,5 +87,6 @@ def _locked(
 
 def _failed(specs: Sequence[RunSpec], store: RunStore, error: BaseException) -> str:
     for spec in specs:
-        store.fail(spec.key, one_line(error))
+        if not store.get(spec.key):  # what was stored before the error came is
+            store.fail(spec.key, one_line(error))
     return FAILED

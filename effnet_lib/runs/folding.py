@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..core.errors import ParameterError
+from .record_checks import recipe
 from .run_spec import RunSpec
-from .run_store import RunStore
+from .run_store import RunRecord, RunStore
 from .worker import remove_leftovers
 
 Specs = tuple[RunSpec, ...]
@@ -40,8 +41,8 @@ def together(
 ) -> Specs:
     """Return the runs to execute as one program with a run: those alike but for seed and rate, in their order.
 
-    A folded run that was begun goes on as it is, whatever is asked for now. A run that has a checkpoint of its own, or
-    is at work elsewhere, stays alone.
+    A folded run that was begun goes on as it is, whatever is asked for now. A run that has a checkpoint of its own, is
+    at work elsewhere, or was begun with runs that nobody asks for now, stays alone.
 
     Args:
         pending: runs that may be taken, `spec` among them.
@@ -50,13 +51,15 @@ def together(
     """
     by_key, started = {other.key: other for other in pending}, list(begun(store))
     for _, members in started:
-        if spec.key in members and by_key.keys() >= set(members) and fits(len(members)):
-            return tuple(by_key[member] for member in members)
-    if most < 2 or store.checkpoint(spec.key).is_file():
+        there = [member in by_key or store.get(member) is not None for member in members]
+        if spec.key in members and all(there) and fits(len(members)):
+            return tuple(by_key[member] for member in members if member in by_key)
+    taken = {member for _, members in started for member in members}
+    if most < 2 or spec.key in taken or store.checkpoint(spec.key).is_file():
         return (spec,)
     from ..training.fold.job import alike
 
-    taken, kind = {member for _, members in started for member in members}, alike(spec)
+    kind = alike(spec)
     mates = (
         other
         for other in pending
@@ -69,6 +72,24 @@ def together(
             break
         chosen.append(mate)
     return tuple(chosen)
+
+
+def whole_fold(specs: Specs, store: RunStore) -> Specs:
+    """Return the members of the folded run that some runs are left of, where a kill came while the others were stored.
+
+    Its checkpoint gives the rest the bits that they would have had. Where there is none: the runs themselves.
+    """
+    ours = {spec.key: spec for spec in specs}
+    for _, members in begun(store):
+        known = ours | {key: _spec(record) for key in members if key not in ours and (record := store.get(key))}
+        if ours.keys() <= set(members) <= known.keys():
+            return tuple(known[key] for key in members)
+    return specs
+
+
+def _spec(record: RunRecord) -> RunSpec:
+    given = record.spec
+    return RunSpec(record.arch, recipe(given["recipe"]), given["data"], record.seed, given["micro_batch"])
 
 
 def check_fold(specs: Iterable[RunSpec], launch: str, most: int) -> None:

@@ -23,6 +23,6 @@ def run(sweep: Sweep) -> None:
             data, execution = sweep.dataset_of(next(iter(group))), sweep.options.execution
             how = execute_together(list(group.values()), data, sweep.store, execution, monitor)
             for spec, fitted in group.items():
-                sweep.ended(spec, how if len(group) == 1 else outcome(how, fitted.key, sweep.store), fitted)
+                sweep.ended(spec, outcome(how, fitted.key, sweep.store), fitted)
     finally:
         torch.set_num_threads(threads)

@@ -112,7 +112,7 @@ class _Pool:
         process.join()
         word = next((how for how, code in EXIT.items() if code == process.exitcode), None)
         for spec, fitted in group.items():
-            how = outcome(word, fitted.key, self.sweep.store) if word and len(group) > 1 else word
+            how = outcome(word, fitted.key, self.sweep.store) if word else None
             if how is None and self.sweep.store.get(fitted.key):
                 how = STORED  # it died on its way out
             if how is None:
