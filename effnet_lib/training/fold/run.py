@@ -12,6 +12,7 @@ from .. import optimizer
 from ..build_model import build, placed
 from ..distributed import Group
 from ..execution import Execution
+from ..fast.choice import Choice
 from ..monitor import Monitor
 from ..train_step import Step
 from ..trainer import Run, Trained, to_the_end
@@ -39,23 +40,12 @@ class FoldedRun(Run):
         return FoldedPipeline.of(self.job, dataset, self.device, self.group)
 
     def _build(self) -> nn.Module:
-        models = [build(job) for job in self.job.jobs]
-        folded = fold(models, self.device)
-        lies = folded.memory_format if self.device.type == "cpu" else folded.as_batches()
-        self.pipeline.memory_format = lies
-        placed(folded, self.device, self.choice, lies)
-        self.views = Views(folded, models)
+        folded, self.views = built(self.job, self.device, self.choice)
+        self.pipeline.memory_format = folded.memory_format
         return folded
 
     def _optimiser(self) -> Optimizer:
-        """Return one optimiser of all members' parameters, with each member's groups at its own rate."""
-        each = [
-            optimizer.optimiser(job.recipe, model) for job, model in zip(self.job.jobs, self.views.models, strict=True)
-        ]
-        for other in each[1:]:
-            for group in other.param_groups:
-                each[0].add_param_group(group)
-        return each[0]
+        return optimiser(self.job, self.views)
 
     def _no_loss(self) -> torch.Tensor:
         return torch.zeros(self.members, device=self.device)
@@ -71,6 +61,23 @@ class FoldedRun(Run):
         final = self.final
         assert isinstance(final, FoldedNetwork)
         return {name: value.cpu() for name, value in member_state(final, member).items()}
+
+
+def built(job: FoldedJob, device: torch.device, choice: Choice | None) -> tuple[FoldedNetwork, Views]:
+    """Build the seeded networks of some runs as one on a device, and the views through which each is trained."""
+    models = [build(one) for one in job.jobs]
+    folded = fold(models, device)
+    lies = folded.memory_format if device.type == "cpu" else folded.as_batches()
+    placed(folded, device, choice, lies)
+    return folded, Views(folded, models)
+
+
+def optimiser(job: FoldedJob, views: Views) -> Optimizer:
+    """Build one optimiser of all members' parameters, with each member's groups at its own rate."""
+    first, *others = (optimizer.optimiser(one.recipe, model) for one, model in zip(job.jobs, views.models, strict=True))
+    for group in (group for other in others for group in other.param_groups):
+        first.add_param_group(group)
+    return first
 
 
 def train(
