@@ -30,13 +30,17 @@ class FoldedNetwork(nn.Module):
             x = x.repeat(1, self.members, 1, 1)
         return self.network(x.contiguous(memory_format=self.memory_format)).unflatten(1, (self.members, -1))
 
-    def as_batches(self) -> torch.memory_format:
-        """Compute dense convolutions as a GPU does them fast; return how maps must lie in memory for that."""
+    def suit(self, device: torch.device) -> None:
+        """Compute 1 x 1 convolutions as a kind of device does them fast, and have maps lie in memory for that."""
+        if device.type != "cpu":
+            self.as_batches()
+
+    def as_batches(self) -> None:
+        """Compute 1 x 1 convolutions as products of a batch of matrices, one an image and member."""
         self.memory_format = torch.contiguous_format
         for module in self.modules():
             if isinstance(module, FoldedPointwise):
                 module.batched = True
-        return self.memory_format
 
 
 def check_foldable(model: nn.Module, members: int) -> None:

@@ -67,8 +67,8 @@ def built(job: FoldedJob, device: torch.device, choice: Choice | None) -> tuple[
     """Build the seeded networks of some runs as one on a device, and the views through which each is trained."""
     models = [build(one) for one in job.jobs]
     folded = fold(models, device)
-    lies = folded.memory_format if device.type == "cpu" else folded.as_batches()
-    placed(folded, device, choice, lies)
+    folded.suit(device)
+    placed(folded, device, choice, folded.memory_format)
     return folded, Views(folded, models)
 
 

@@ -14,6 +14,7 @@ from effnet_lib.training.evaluation import Paused
 from effnet_lib.training.execution import Execution
 from effnet_lib.training.fast.compiled import numba_version
 from effnet_lib.training.fold.job import FoldedJob
+from effnet_lib.training.fold.network import FoldedNetwork
 from effnet_lib.training.fold.run import train
 from effnet_lib.training.monitor import Monitor
 
@@ -53,6 +54,28 @@ def test_three_folded_runs_are_three_runs(tmp_path, name, kind):
     assert len({tuple(end.result["history"]) for end in together}) == 3
     for spec, end in zip(runs, together, strict=True):
         assert_same_run(end, trainer.train(spec, killing.DATA, tmp_path / f"{spec.seed}.pt", how))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_they_are_three_runs_in_the_form_that_a_gpu_computes(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(FoldedNetwork, "suit", lambda network, device: network.as_batches())
+    runs, how = specs(name), Execution(step="eager")
+    together = train(FoldedJob(tuple(runs)), killing.DATA, tmp_path / "folded.pt", how)
+    for spec, end in zip(runs, together, strict=True):
+        assert_same_run(end, trainer.train(spec, killing.DATA, tmp_path / f"{spec.seed}.pt", how))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_gpu_trains_the_same_however_it_is_launched(tmp_path, name):
+    """A graph draws each member's noise anew at every replay."""
+    ends = {}
+    for kind in ("graph", "eager"):
+        job, how = FoldedJob(tuple(specs(name, epochs=6))), Execution("cuda", kind)
+        ends[kind] = train(job, killing.DATA, tmp_path / f"{kind}.pt", how)
+    for one, other in zip(ends["graph"], ends["eager"], strict=True):
+        np.testing.assert_allclose(one.result["history"], other.result["history"], rtol=2e-2)
 
 
 def test_micro_batches_are_folded_too(tmp_path):
