@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/folding.py                                       # on one core, five minutes
     .venv/bin/python benchmarks/folding.py --device cuda --members 4 8 16 32 64  # on a GPU: is a unit at most 1.0 s?
+    .venv/bin/python benchmarks/folding.py --count --members 1 4 16 64           # operations that a GPU is asked for
 
 The baseline of `photos` under protocol 2's recipe, crops, clipping, schedule and averaged weights included, on random
 images. Both ways are timed by turns in one process, so that a ratio survives a machine whose speed drifts. A unit is
@@ -15,6 +16,9 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
+from typing import Any
+from unittest import mock
 
 from effnet_lib.runs.executors.processes import ENVIRONMENT
 
@@ -24,6 +28,7 @@ if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from effnet_lib.data.array_cache import Part
 from effnet_lib.runs.run_spec import RunSpec
@@ -35,9 +40,11 @@ from effnet_lib.training.fast.choice import Choice
 from effnet_lib.training.fold import run as folded
 from effnet_lib.training.fold import step as folded_step
 from effnet_lib.training.fold.job import FoldedJob
+from effnet_lib.training.fold.network import FoldedNetwork
 from effnet_lib.training.fold.pipeline import FoldedPipeline
 from effnet_lib.training.recipes import SHORT
 
+NOTHING = ("aten::detach", "aten::empty", "aten::empty_like", "aten::_unsafe_view", "aten::_reshape_alias")
 IMAGES, TRAIN_IMAGES = 1024, 9469
 PHOTOS = replace(SHORT, ema=0.99, min_area=0.6, batch=32)  # protocol 2's: figures/published/decisions/photos.json
 CASES = {
@@ -114,24 +121,50 @@ def compare(name: str, members: int, execution: Execution, turns: int) -> None:
     )
 
 
+class Operations(TorchDispatchMode):
+    """Count the operations that torch does, views aside: a GPU has a kernel or more to launch for each."""
+
+    number = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.number += not func.is_view and func._schema.name not in NOTHING
+        return func(*args, **(kwargs or {}))
+
+
+def count(name: str, members: int) -> None:
+    """Print one line of the other table: operations of a step in the form that a GPU computes, on a CPU."""
+    base, recipe = CASES[name]
+    specs = [RunSpec(base.arch(10), recipe, "imagenette-224", seed) for seed in range(members)]
+    with mock.patch.object(FoldedNetwork, "suit", lambda network, device: network.as_batches()):
+        call = program(specs, Execution("cpu", "eager"), 1)
+    call()
+    with Operations() as counted:
+        call()
+    print(f"{name:8}{members:9}{counted.number:12}{counted.number / members:12.1f}", flush=True)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table that is asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--members", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument("--case", nargs="+", choices=CASES, default=["photos"])
     parser.add_argument("--step", nargs="+", default=["auto"], help="eager, fast or graph")
     parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--count", action="store_true", help="count operations and time nothing")
     options = parser.parse_args()
+    if options.count:
+        print(f"{'':8}{'members':>9}{'operations':>12}{'a run':>12}")
+        for name, members in product(options.case, options.members):
+            count(name, members)
+        return
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     where = torch.cuda.get_device_name() if options.device != "cpu" else "one thread"
     print(f"torch {torch.__version__}, {where}; batch 32, medians of {options.turns} turns, ms a step of all runs")
     print(f"{'':8}{'step':>8}{'members':>9}{'apart':>12}{'folded':>12}{'apart / folded':>16}{'unit, s':>12}")
-    for name in options.case:
-        for step in options.step:
-            for members in options.members:
-                compare(name, members, Execution(options.device, step), options.turns)
+    for name, step, members in product(options.case, options.step, options.members):
+        compare(name, members, Execution(options.device, step), options.turns)
 
 
 if __name__ == "__main__":
