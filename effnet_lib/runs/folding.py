@@ -62,8 +62,8 @@ def together(
     kind = alike(spec)
     mates = (
         other
-        for other in pending
-        if other != spec and alike(other) == kind and other.key not in taken
+        for other in by_key.values()
+        if other.key != spec.key and alike(other) == kind and other.key not in taken
         if not store.checkpoint(other.key).is_file() and not store.is_running(other.key)
     )
     chosen = [spec]
@@ -81,9 +81,10 @@ def whole_fold(specs: Specs, store: RunStore) -> Specs:
     """
     ours = {spec.key: spec for spec in specs}
     for _, members in begun(store):
-        known = ours | {key: _spec(record) for key in members if key not in ours and (record := store.get(key))}
-        if ours.keys() <= set(members) <= known.keys():
-            return tuple(known[key] for key in members)
+        if ours.keys() <= set(members):
+            stored = {key: _spec(record) for key in members if key not in ours and (record := store.get(key))}
+            if len(ours) + len(stored) == len(members):
+                return tuple((ours | stored)[key] for key in members)
     return specs
 
 

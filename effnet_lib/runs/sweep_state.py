@@ -107,8 +107,9 @@ class Sweep:
             return {}
         most = max([1, *(count for count in range(2, self.options.fold + 1) if self.fits(spec, count))])
         group = together(spec, [spec, *pending], self.store, most, lambda count: self._holds(spec, count))
-        for other in group[1:]:
-            pending.remove(other)
+        for other in group:
+            if other != spec:
+                pending.remove(other)
         return {spec: self.fitted(spec)} if len(group) == 1 else {one: one for one in group}
 
     def _holds(self, spec: RunSpec, count: int) -> bool:

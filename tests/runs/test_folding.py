@@ -94,7 +94,8 @@ def test_what_was_begun_folded_goes_on_so_and_what_was_begun_alone_alone(store, 
     assert execute(runs[2], killing.DATA, store, monitor=PAST) == PAUSED
     steps, step = [], Run._step
     monkeypatch.setattr(Run, "_step", lambda run, batches: steps.append(run.members) or step(run, batches))
-    assert len(run_all(runs, lambda spec: killing.DATA, store, replace(options, fold=3)).stored) == 3
+    again = run_all(runs[::-1], lambda spec: killing.DATA, store, replace(options, fold=3))
+    assert again.stored == [runs[2], *runs[:2]]
     assert set(steps) == {1} and killing.leftovers(store, runs) == []
 
 
