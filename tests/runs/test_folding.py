@@ -15,7 +15,7 @@ from effnet_lib.models.families import SCALABLE
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.folding import begun, together
 from effnet_lib.runs.run_store import RunStore
-from effnet_lib.runs.sweep import SweepOptions, run_all
+from effnet_lib.runs.sweep import Report, SweepOptions, run_all
 from effnet_lib.runs.worker import PAUSED, execute
 from effnet_lib.training.execution import Execution
 from effnet_lib.training.monitor import Monitor
@@ -138,3 +138,11 @@ def test_the_command_refuses_in_a_line(options, words, capsys):
     assert cli.main(command) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"effnet: {words}") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("given, fold", [([], 1), (["--fold", "4"], 4)])
+def test_the_queue_folds_as_many_as_it_is_asked_for(given, fold, monkeypatch):
+    seen = []
+    monkeypatch.setattr("effnet_lib.study.queue.work", lambda study, plans, options: seen.append(options) or Report())
+    assert cli.main(["queue", "--profile", "smoke", "--budget", "60", *given]) == 0
+    assert [options.fold for options in seen] == [fold]
