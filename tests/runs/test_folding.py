@@ -1,6 +1,7 @@
 """Runs that a sweep executes as one program: stored as if alone, killed and resumed to the same bits, or refused."""
 
 import json
+import os
 import signal
 from dataclasses import replace
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ from support.killing import EVERY_STEP, Fault, outcome
 
 from effnet_lib.apps import cli
 from effnet_lib.core.errors import ParameterError
+from effnet_lib.core.signals import Stopped
 from effnet_lib.models.families import SCALABLE
 from effnet_lib.models.scaling import Scaling
 from effnet_lib.runs.folding import begun, together
@@ -146,3 +148,23 @@ def test_the_queue_folds_as_many_as_it_is_asked_for(given, fold, monkeypatch):
     monkeypatch.setattr("effnet_lib.study.queue.work", lambda study, plans, options: seen.append(options) or Report())
     assert cli.main(["queue", "--profile", "smoke", "--budget", "60", *given]) == 0
     assert [options.fold for options in seen] == [fold]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_stopped_in_the_middle_they_save_their_step_and_go_on_to_the_same_bits(store, tmp_path, monkeypatch, number):
+    whole, step, taken = RunStore(published=False, root=tmp_path / "whole"), Run._step, []
+    assert len(killing.sweep(three(), whole.root, 0, fold=3).stored) == 3
+
+    def stopped(run, batches):
+        taken.append(run.members)
+        if len(taken) == 3:
+            os.kill(os.getpid(), number)
+        step(run, batches)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(Run, "_step", stopped)
+        killing.sweep(three(), store.root, 0, Execution(every=1e9), fold=3)
+    ((key, members),) = begun(store)
+    assert killing.saved(store, key) == 3 and members == [spec.key for spec in three()]
+    assert len(killing.sweep(three(), store.root, 0, fold=3).stored) == 3
+    assert all(outcome(store, spec) == outcome(whole, spec) for spec in three())
