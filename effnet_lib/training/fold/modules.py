@@ -33,7 +33,9 @@ class Noise:
 class FoldedPointwise(nn.Conv2d):
     """The members' 1 x 1 convolutions of stride 1: a grouped one, or (`batched`) a product of a batch of matrices.
 
-    Libraries for CPUs compute grouped convolutions as fast as the single ones; those for GPUs compute products so.
+    On a CPU the first is nearer to single convolutions' speed (docs/performance.md, "Tried and lost"). The second is
+    meant for a GPU, not measured yet: no algorithm to find for few channels, and a weight's gradient is a product an
+    image.
     """
 
     batched = False
