@@ -94,6 +94,8 @@ def _queue_and_tune(made: Commands) -> None:
         command.set_defaults(pack=None)
         command.add_argument("--budget", type=float, required=True, help="seconds")
         _execution_options(command)
+        fold = "runs that differ in seed and rate alone, trained as one program, at most so many (default: 1)"
+        command.add_argument("--fold", type=int, default=1, metavar="S", help=fold)
         command.add_argument("--executor", default="local", help="local (worker processes) or ray (a Ray cluster)")
         command.add_argument("--gpu-share", type=float, default=1.0, help="of a GPU that a run on a Ray cluster takes")
         if name == "queue":

@@ -127,11 +127,11 @@ def _work(args: Namespace) -> int:
     from ..study.ranges import check_options
     from ..training.execution import Execution
 
-    check_options({"budget": args.budget})
+    check_options({"budget": args.budget, "fold": args.fold})
     check_plans(args.artefact)
     device = args.device if args.executor == "ray" else resolve({"device": args.device}).device  # the nodes', not ours
     execution = Execution(device, args.step, gpu_share=args.gpu_share)
-    options = SweepOptions(args.workers, execution, args.budget, args.executor, here())
+    options = SweepOptions(args.workers, execution, args.budget, args.executor, here(), fold=args.fold)
     report = work(_study(args), args.artefact, options)
     say(
         f"{len(report.stored)} runs stored, {len(report.failed)} failed, {len(report.paused)} paused, "

@@ -182,7 +182,7 @@ def provenance(made: Mapping[str, Any], needed: tuple[str, ...]) -> None:
         text(f"version of {name}", version)
     if "device_type" in made:
         text("device_type", made["device_type"])
-    for name in ("threads", "processes"):
+    for name in ("threads", "processes", "folded"):
         if name in made:
             whole(name, made[name])
     if "kernels" in made:

@@ -11,6 +11,7 @@ from ..core.hardware import cpu_count
 from ..data.datasets import DataSet, content_fingerprint
 from ..training.memory_check import check_memory
 from .executors import in_process, processes
+from .folding import check_fold, tidy_folds
 from .run_spec import RunSpec
 from .run_store import RunStore
 from .sweep_state import Report, Sweep, SweepOptions
@@ -42,9 +43,12 @@ def run_all(
     todo = [spec for spec, record in records.items() if record is None]
     for record in filter(None, records.values()):
         tidy(store, record.key)
+    tidy_folds(store)
     sweep = Sweep(todo, dataset_of, store, options, time.monotonic() + options.budget)
     if todo:
         store.check_writable()
+        if options.fold > 1:
+            check_fold(todo, options.execution.launch(), options.fold)
         _refuse_too_large(sweep)
         for dataset in {dataset_of(spec) for spec in sweep.todo if sweep.fits(spec)}:
             content_fingerprint(dataset)  # missing or other data are said once, not run by run
@@ -85,6 +89,8 @@ def _checked(options: SweepOptions) -> SweepOptions:
         raise ParameterError("executor", executor, " or ".join(EXECUTORS))
     execution.launch()  # refuses what cannot be done here
     if executor == "ray":
+        if options.fold != 1:
+            raise ParameterError("fold", options.fold, "1 with executor=ray")
         return options
     if execution.gpu_share != 1:
         raise ParameterError("gpu_share", execution.gpu_share, "1 without a cluster; here the workers share the GPU")

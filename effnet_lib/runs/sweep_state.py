@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from ..core.hardware import free_memory
 from ..data.datasets import DataSet
-from ..models.memory import largest_batch
+from ..models.memory import largest_batch, training_bytes
 from ..training.execution import Execution
+from .folding import together
 from .progress.face import Progress, shown
 from .progress.here import here
 from .progress.standing import Tally
@@ -34,6 +36,7 @@ class SweepOptions:
         executor: "local" or "ray".
         say: Takes each line of progress; a `Progress`, which the default is, also shows what is running between them.
         estimate: Returns the seconds that a run takes.
+        fold: How many runs that differ in seed and rate alone are at most executed as one program (`training.fold`).
     """
 
     workers: int | None = None
@@ -42,6 +45,7 @@ class SweepOptions:
     executor: str = "local"
     say: Callable[[str], None] = field(default_factory=here)
     estimate: Callable[[RunSpec], float] = lambda spec: 0.0
+    fold: int = 1
 
 
 @dataclass
@@ -78,9 +82,10 @@ class Sweep:
         self.progress: Progress = shown(self.options.say)
         self.pace = Pace(self.todo, self.store, self.options.estimate)
 
-    def fits(self, spec: RunSpec) -> bool:
-        """Say whether a run may start now."""
-        return time.monotonic() + FIRST_EPOCH * self.options.estimate(spec) / spec.recipe.epochs <= self.deadline
+    def fits(self, spec: RunSpec, count: int = 1) -> bool:
+        """Say whether a run may start now, or so many alike as one program."""
+        first = FIRST_EPOCH * count * self.options.estimate(spec) / spec.recipe.epochs
+        return time.monotonic() + first <= self.deadline
 
     def take(self, pending: list[RunSpec]) -> RunSpec | None:
         """Take the next run that may start out of `pending`; where none may, empty it and return None."""
@@ -91,6 +96,34 @@ class Sweep:
             pending.remove(spec)
         return spec
 
+    def take_together(self, pending: list[RunSpec]) -> dict[RunSpec, RunSpec]:
+        """Take the next run that may start, with those that are executed as one program with it.
+
+        Returns:
+            Each with what is executed of it, perhaps smaller micro-batches; none where no run may start.
+        """
+        spec = self.take(pending)
+        if spec is None:
+            return {}
+        most = max([1, *(count for count in range(2, self.options.fold + 1) if self.fits(spec, count))])
+        group = together(spec, [spec, *pending], self.store, most, lambda count: self._holds(spec, count))
+        for other in group:
+            if other != spec:
+                pending.remove(other)
+        return {spec: self.fitted(spec)} if len(group) == 1 else {one: one for one in group}
+
+    def _holds(self, spec: RunSpec, count: int) -> bool:
+        """Say whether there is memory for so many runs alike at once, in the micro-batches that they ask for."""
+        recipe, batch = spec.recipe, spec.micro_batch or spec.recipe.batch
+        each = training_bytes(spec.arch, batch, recipe.precision, recipe.optimiser, bool(recipe.ema))
+        if self.options.execution.kind == "cuda":
+            return count * each <= self._gpu_bytes()
+        free = free_memory()
+        return free is None or count * each <= free // max(1, self.options.workers or 1)
+
+    def _gpu_bytes(self) -> int:
+        return int(USABLE * _memory(self.options.execution.device)) // max(1, self.options.workers or 1)
+
     def fitted(self, spec: RunSpec, gpu_bytes: int | None = None) -> RunSpec:
         """Return the run in micro-batches that fit the device, and say so where they had to be made smaller.
 
@@ -100,7 +133,7 @@ class Sweep:
         if gpu_bytes is None:
             if self.options.execution.kind != "cuda":
                 return spec
-            gpu_bytes = int(USABLE * _memory(self.options.execution.device)) // max(1, self.options.workers or 1)
+            gpu_bytes = self._gpu_bytes()
         recipe, batch = spec.recipe, spec.micro_batch or spec.recipe.batch
         micro = largest_batch(spec.arch, batch, gpu_bytes, recipe.precision, recipe.optimiser, bool(recipe.ema))
         if micro == batch:

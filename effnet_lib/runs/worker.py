@@ -4,9 +4,10 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
@@ -22,6 +23,7 @@ from .run_store import RunRecord, RunStore
 
 if TYPE_CHECKING:
     from ..training.distributed import Group
+    from ..training.trainer import Trained
 
 STORED, FAILED, PAUSED, BUSY = "stored", "failed", "paused", "busy"
 
@@ -59,10 +61,10 @@ def tidy(store: RunStore, key: str) -> None:
     """Remove what a process that was killed just after storing a run left of it."""
     if _note(store, key).is_file():
         with contextlib.suppress(OSError), store.lock(key).acquire(timeout=0):  # still busy, or in a read-only folder
-            _tidy(store, key, True)
+            remove_leftovers(store, key, True)
 
 
-def _tidy(store: RunStore, key: str, stored: bool) -> None:
+def remove_leftovers(store: RunStore, key: str, stored: bool) -> None:
     """Remove halves of files, and of a stored run its checkpoints and its note; all are written under its lock."""
     folders = ["records", "weights", "running", "checkpoints"]
     leftovers = [path for folder in folders for path in (store.root / folder).glob(f".{key}.*")]
@@ -103,23 +105,13 @@ def note(store: RunStore, key: str) -> Note | None:
 def _locked(
     spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, monitor: Monitor, group: "Group | None"
 ) -> str:
-    stored = store.get(spec.key) is not None
-    _tidy(store, spec.key, stored)
-    if stored:
+    if is_stored(store, spec.key):
         return STORED
-    import torch
-
     from ..training.distributed import Group
     from ..training.trainer import Paused, train
 
     path = store.checkpoint(spec.key)
-    began = time.time()
-
-    def progress(epoch: int, epochs: int, seconds: float) -> None:
-        body = {"pid": os.getpid(), "epoch": epoch, "epochs": epochs, "seconds": seconds, "began": began}
-        write_aside(_note(store, spec.key), json.dumps(body).encode())
-        monitor.progress(epoch, epochs, seconds)
-
+    progress = noting(store, [spec.key], monitor)
     try:
         progress(0, spec.recipe.epochs, 0.0)
         fingerprint = content_fingerprint(dataset)
@@ -127,15 +119,7 @@ def _locked(
         group.begins(True)
         full_precision()
         trained = train(spec, dataset, path, execution, replace(monitor, progress=progress), group)
-        store.keep_weights(spec.key, trained.weights)
-        result = trained.result | {"correct": pack_bits(trained.correct)}
-        made = provenance(execution.device, torch.get_num_threads(), fingerprint)
-        if trained.kernels:
-            made["kernels"] = trained.kernels
-        if group.world > 1:
-            made["processes"] = group.world
-        store.put(RunRecord(spec.key, spec.payload(), result, made))
-        _tidy(store, spec.key, True)
+        keep(spec, trained, store, made_here(execution, fingerprint, "processes", group.world))
         return STORED
     except Paused:
         return PAUSED
@@ -143,4 +127,47 @@ def _locked(
         store.fail(spec.key, one_line(error))
         return FAILED
     finally:
-        _note(store, spec.key).unlink(missing_ok=True)
+        forget(store, spec.key)
+
+
+def is_stored(store: RunStore, key: str) -> bool:
+    """Say whether a run is stored, and remove what is left of processes that were killed; under the run's lock."""
+    stored = store.get(key) is not None
+    remove_leftovers(store, key, stored)
+    return stored
+
+
+def noting(store: RunStore, keys: list[str], monitor: Monitor) -> Callable[[int, int, float], None]:
+    """Return what a trainer calls after each epoch of some runs that it trains together; each has its share of time."""
+    began = time.time()
+
+    def progress(epoch: int, epochs: int, seconds: float) -> None:
+        share = seconds / len(keys)
+        body = {"pid": os.getpid(), "epoch": epoch, "epochs": epochs, "seconds": share, "began": began}
+        for key in keys:
+            write_aside(_note(store, key), json.dumps(body).encode())
+        monitor.progress(epoch, epochs, seconds)
+
+    return progress
+
+
+def forget(store: RunStore, key: str) -> None:
+    """Remove what a run says of itself while it is trained."""
+    _note(store, key).unlink(missing_ok=True)
+
+
+def made_here(execution: Execution, fingerprint: str, together: str, count: int) -> dict[str, Any]:
+    """Return the provenance of a run made now; `count` of what is named `together`, where that is more than one."""
+    import torch
+
+    made = provenance(execution.device, torch.get_num_threads(), fingerprint)
+    return made | ({together: count} if count > 1 else {})
+
+
+def keep(spec: RunSpec, trained: "Trained", store: RunStore, made: dict[str, Any]) -> None:
+    """Store what a run measured, and remove what it needed until then."""
+    store.keep_weights(spec.key, trained.weights)
+    result = trained.result | {"correct": pack_bits(trained.correct)}
+    kernels = {"kernels": trained.kernels} if trained.kernels else {}
+    store.put(RunRecord(spec.key, spec.payload(), result, made | kernels))
+    remove_leftovers(store, spec.key, True)

@@ -87,6 +87,7 @@ OPTIONS = {  # of a command
     "minival": Range(0, 100_000_000),
     "workers": RANGES["workers"],
     "runs": Range(1, 1_000),
+    "fold": Range(1, 256),
 }
 MOST_LISTED = 100  # values of a list of coefficients
 MOST_RUNS = 100_000  # of one plan, and networks of one grid

@@ -18,6 +18,11 @@ def build(job: TrainingJob, device: torch.device | None = None, choice: Choice |
         device: where to, then channels_last; None: nowhere, as the architecture makes it.
         choice: of compiled kernels, on a CPU; None: torch's own operations.
     """
+    model = _seeded(job)
+    return model if device is None else placed(model, device, choice)
+
+
+def _seeded(job: TrainingJob) -> nn.Module:
     torch.manual_seed(job.seed)
     model = job.arch.build(job.recipe.dropout, job.recipe.drop_path)
     for module in model.modules():
@@ -30,12 +35,21 @@ def build(job: TrainingJob, device: torch.device | None = None, choice: Choice |
             nn.init.zeros_(norm.get_parameter("weight"))
     if hasattr(job, "prepare"):
         job.prepare(model)
-    if device is not None:
-        model = model.to(device).to(memory_format=torch.channels_last)
-        if device.type == "cpu":
-            model = use_fast_depthwise(model)
-        if choice is not None:
-            from .fast.operations import use_kernels
+    return model
 
-            model = use_kernels(model, choice)
+
+def placed(
+    model: nn.Module,
+    device: torch.device,
+    choice: Choice | None,
+    memory_format: torch.memory_format = torch.channels_last,
+) -> nn.Module:
+    """Move a network to its device, and let it compute there as a run does; arguments as `build` has them."""
+    model = model.to(device).to(memory_format=memory_format)
+    if device.type == "cpu":
+        model = use_fast_depthwise(model)
+    if choice is not None:
+        from .fast.operations import use_kernels
+
+        model = use_kernels(model, choice)
     return model

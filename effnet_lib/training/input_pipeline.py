@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from ..data.splits import minival
 from ..data.streaming import Stream
 from . import augment, autoaugment
 from .distributed import Group
+from .draw import Draw, drawn
 from .fast.choice import Choice
 from .job import TrainingJob
 
@@ -30,26 +32,6 @@ TEST_BATCH = 64
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Sampler = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What is drawn for n images of a step.
-
-    Args:
-        chosen: (n,) their numbers in the training set.
-        matrices: (n, 2, 3) of their crops.
-        policy: AutoAugment's draws; None without it.
-    """
-
-    chosen: np.ndarray
-    matrices: torch.Tensor
-    policy: autoaugment.Draws | None
-
-    def part(self, start: int, stop: int) -> "Draw":
-        """Return what is drawn for images start to stop (exclusive)."""
-        policy = self.policy.slice(start, stop) if self.policy else None
-        return Draw(self.chosen[start:stop], self.matrices[start:stop], policy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +137,7 @@ class InputPipeline:
         self.choice: Choice | None = None  # of compiled kernels, on a CPU
 
     @classmethod
-    def of(
-        cls, job: TrainingJob, dataset: DataSet, device: torch.device, group: Group | None = None
-    ) -> "InputPipeline":
+    def of(cls, job: TrainingJob, dataset: DataSet, device: torch.device, group: Group | None = None) -> Self:
         """Open a data set: in memory where its training set takes at most 16 GiB, else streamed."""
         size = job.recipe.seen_px or job.arch.px
         wanted = round(SOURCE_FACTOR * size)
@@ -187,25 +167,29 @@ class InputPipeline:
 
     def draw(self, visit: np.ndarray, epoch: int, step: int) -> Draw:
         """Draw this process's share of a step; `visit` (images,) is the epoch's order."""
-        recipe, seed = self.job.recipe, self.job.seed
-        chosen = visit[step * recipe.batch : (step + 1) * recipe.batch]
-        matrices = augment.crop_matrices(augment.rng(seed, augment.CROP, epoch, step), len(chosen), recipe.min_area)
-        policy = None
-        if "autoaugment" in recipe.augment:
-            policy = autoaugment.draw(augment.rng(seed, augment.POLICY, epoch, step), len(chosen))
-        share = self.group.shard(len(chosen))
-        return Draw(chosen, matrices, policy).part(share.start, share.stop)
+        whole = drawn(self.job.recipe, self.job.seed, visit, (epoch, step))
+        share = self.group.shard(len(whole.chosen))
+        return whole.part(share.start, share.stop)
+
+    @property
+    def members(self) -> int:
+        """How many networks a step's images are for, each with its own (`training.fold`)."""
+        return 1
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the order in which an epoch visits the training images, (images,)."""
+        return augment.order(self.job.seed, epoch, self.images)
 
     def epoch(self, epoch: int, first: int = 0) -> Generator[Iterator[Batch], None, None]:
         """Yield for each step from `first` on its micro-batches: standardised crops, channels_last, and labels."""
-        visit = augment.order(self.job.seed, epoch, self.images)
+        visit, most = self.order(epoch), self.members * self.micro
         ahead: deque[Draw] = deque()  # loader processes ask for draws before their images are due
 
         def cuts() -> Iterator[Draw]:
             for step in range(first, self.steps):
                 share = self.draw(visit, epoch, step)
-                for start in range(0, len(share.chosen), self.micro):
-                    ahead.append(share.part(start, start + self.micro))
+                for start in range(0, len(share.chosen), most):
+                    ahead.append(share.part(start, start + most))
                     yield ahead[-1]
 
         batches = self._finished(cuts(), ahead)

@@ -9,12 +9,13 @@ if TYPE_CHECKING:  # torch, which who asks does not need
     from .job import TrainingJob
 
 
-def check_memory(job: "TrainingJob", images: int, processes: int = 1) -> None:
+def check_memory(job: "TrainingJob", images: int, processes: int = 1, members: int = 1) -> None:
     """Refuse a run on a CPU whose training step needs more memory than is free; on a GPU, batches are split instead.
 
     Args:
         images: training images of its data set; 0 until that is known.
         processes: those that share a batch.
+        members: networks that are trained as one, each with a batch of its own.
 
     Raises:
         ParameterError: with both numbers (named micro_batch).
@@ -23,4 +24,4 @@ def check_memory(job: "TrainingJob", images: int, processes: int = 1) -> None:
     batch = min(job.micro_batch or recipe.batch, -(-recipe.batch // processes))
     if images:
         batch = min(batch, max(1, images - recipe.minival))
-    check_fits(job.arch, batch, free_memory(), recipe.precision, recipe.optimiser, bool(recipe.ema))
+    check_fits(job.arch, members * batch, free_memory(), recipe.precision, recipe.optimiser, bool(recipe.ema))

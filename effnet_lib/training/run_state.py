@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from ..core import signals
+from ..core.errors import known
 from ..data.datasets import DataSet
 from . import checkpoint, optimizer
 from .build_model import build
@@ -57,37 +59,57 @@ def _choice(launch: str, stored: dict[str, Any] | None) -> Choice | None:
     return None
 
 
-def _built(job: TrainingJob, device: torch.device, choice: Choice | None) -> nn.Module:
-    """Build a network. Raises Paused where a signal comes: a large one takes minutes, in which no step ends."""
-    try:
-        with signals.at_once():
-            return build(job, device, choice)
-    except signals.Stopped:
-        raise Paused from None
-
-
 class RunState:
-    """A network at the start of its run, or where its newest checkpoint left it."""
+    """A network at the start of its run, or where its newest checkpoint left it.
+
+    `members` networks of equal architecture may share a run (`training.fold`): what stands for each of them lies one
+    after the other in every tensor and in every list of `Progress`.
+    """
 
     def __init__(self, job: TrainingJob, dataset: DataSet, path: Path, execution: Execution, group: Group):
         self.job, self.path, self.execution, self.group = job, path, execution, group
         self.device, self.recipe = torch.device(execution.device), job.recipe
         if self.device.type == "cpu":
-            check_memory(job, dataset.train_images, group.world)
+            check_memory(job, dataset.train_images, group.world, self.members)
         self.launch = execution.launch() if group.world == 1 else "eager"  # averaging gradients is no part of a graph
         stored = self._stored()
         self.choice = _choice(self.launch, stored)
         if self.launch == "fast" and self.choice is None:
             self.launch = "eager"  # as the run began
-        self.pipeline = InputPipeline.of(job, dataset, self.device, group)
+        self.pipeline = self._open(dataset)
         self.pipeline.choice = self.choice
-        self.model = _built(job, self.device, self.choice)
-        self.optimizer = optimizer.optimiser(self.recipe, self.model)
+        self.model = self._built()
+        self.optimizer = self._optimiser()
         self.scheduler = optimizer.schedule(self.recipe, self.optimizer, self.pipeline.steps)
         self.ema = optimizer.average(self.recipe, self.model)
-        self.at = Progress(total=torch.zeros((), device=self.device))
+        self.at = Progress(total=self._no_loss())
         if stored:
             self._restore(stored)
+
+    def _open(self, dataset: DataSet) -> InputPipeline:
+        return InputPipeline.of(self.job, dataset, self.device, self.group)
+
+    def _built(self) -> nn.Module:
+        """Build the network. Raises Paused where a signal comes: a large one takes minutes, in which no step ends."""
+        try:
+            with signals.at_once():
+                return self._build()
+        except signals.Stopped:
+            raise Paused from None
+
+    def _build(self) -> nn.Module:
+        return build(self.job, self.device, self.choice)
+
+    def _optimiser(self) -> Optimizer:
+        return optimizer.optimiser(self.recipe, self.model)
+
+    def _no_loss(self) -> torch.Tensor:
+        return torch.zeros((), device=self.device)
+
+    @property
+    def members(self) -> int:
+        """How many networks are trained as one."""
+        return 1
 
     @property
     def final(self) -> nn.Module:
@@ -111,6 +133,16 @@ class RunState:
         state |= {"ema": self.ema.state_dict() if self.ema else None, "rng": torch.get_rng_state()}
         state |= {"kernels": self.choice.chosen if self.choice else None}
         return state | {"cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None}
+
+    def keep(self, members: list[int]) -> None:
+        """Keep some networks' weights as their best so far."""
+        now = {name: value.detach() for name, value in self.final.state_dict().items()}
+        if len(members) == self.members:
+            self.at.best = {name: value.clone() for name, value in now.items()}
+            return
+        for member in members:
+            for name, kept in known(self.at.best).items():
+                kept.chunk(self.members)[member].copy_(now[name].chunk(self.members)[member])
 
     def _stored(self) -> dict[str, Any] | None:
         state = checkpoint.load(self.path, self.job.key) if self.group.leads else None

@@ -20,7 +20,13 @@ WARM_STEPS = 3  # real steps before a capture: kernels are chosen and momentum b
 
 
 class Step:
-    """A callable that trains one step and returns its loss, on the device and not waited for."""
+    """A callable that trains one step and returns its loss, on the device and not waited for.
+
+    `losses` is the shape of what the criterion returns, `clipped` what is clipped together: of several networks that
+    are trained as one program (`training.fold`), each has a loss and a norm of its own.
+    """
+
+    losses: tuple[int, ...] = ()
 
     def __init__(
         self, job: TrainingJob, model: nn.Module, optimizer: Optimizer, device: torch.device, group: Group | None = None
@@ -28,7 +34,7 @@ class Step:
         self.recipe, self.optimizer, self.device = job.recipe, optimizer, device
         self.model, self.parameters = (group or Group()).wrap(model), list(model.parameters())
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=job.recipe.precision == "bf16")
-        self.criterion = criterion
+        self.criterion, self.clipped = criterion, [self.parameters]
 
     def _accumulate(self, x: torch.Tensor, y: torch.Tensor, share: float, last: bool) -> torch.Tensor:
         alone: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
@@ -37,22 +43,26 @@ class Step:
         with alone:
             with self.autocast:
                 loss = self.criterion(self.model, x, y, self.recipe.label_smoothing) * share
-            loss.backward()
+            loss.backward(torch.ones_like(loss))
         return loss.detach()
 
     def _update(self) -> None:
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip, foreach=True)
+            for together in self.clipped:
+                nn.utils.clip_grad_norm_(together, self.recipe.clip, foreach=True)
         self.optimizer.step()
+
+    def _clear(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
 
     def __call__(self, batches: Iterable[Batch], images: int) -> torch.Tensor:
         """Train on the micro-batches of a step of `images` images in all; return their mean loss."""
-        total, seen = torch.zeros((), device=self.device), 0
+        total, seen = torch.zeros(self.losses, device=self.device), 0
         for x, y in batches:
             seen += len(y)
             total += self._accumulate(x, y, len(y) / images, seen == images)
         self._update()
-        self.optimizer.zero_grad(set_to_none=True)
+        self._clear()
         return total
 
 
@@ -68,13 +78,18 @@ class FastStep(Step):
         from .fast.update import ClippedSgd
 
         super().__init__(*args)
-        self.update = ClippedSgd.of(self.optimizer, self.recipe.clip)
+        self.updates = [ClippedSgd.of(self.optimizer, self.recipe.clip, groups) for groups in self._networks()]
+
+    def _networks(self) -> list[list[dict[str, Any]]]:
+        """Return the optimiser's groups, those of each network apart."""
+        return [self.optimizer.param_groups]
 
     def _update(self) -> None:
-        if self.update is None:
+        if None in self.updates:
             super()._update()
         else:
-            self.update()
+            for update in self.updates:
+                known(update)()
 
 
 class CompiledStep(Step):
@@ -163,19 +178,22 @@ class GraphStep(Step):
 
     def _capture(self, batches: list[Batch], images: int) -> None:
         self.static = [(x.clone(memory_format=torch.preserve_format), y.clone()) for x, y in batches]
-        self.optimizer.zero_grad(set_to_none=True)  # so that the capture owns the gradients' memory
+        self._clear()  # so that the capture owns the gradients' memory
         gc.collect()  # what earlier runs left in cycles is freed now, and not in the middle of the capture
-        self.graph = torch.cuda.CUDAGraph()
+        self.graph = self._new_graph()
         # Thread-local: a loader's thread that pins memory meanwhile would spoil a capture of the whole process.
         capture = torch.cuda.graph(self.graph, stream=self.side, capture_error_mode="thread_local")
         with torch.cuda.device(self.device), capture:
-            self.total, seen = torch.zeros((), device=self.device), 0
+            self.total, seen = torch.zeros(self.losses, device=self.device), 0
             for x, y in self.static:
                 seen += len(y)
                 self.total += self._accumulate(x, y, len(y) / images, seen == images)
             if self.whole:
                 self._update()
-                self.optimizer.zero_grad(set_to_none=True)
+                self._clear()
+
+    def _new_graph(self) -> torch.cuda.CUDAGraph:
+        return torch.cuda.CUDAGraph()
 
 
 @cache

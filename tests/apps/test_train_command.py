@@ -187,14 +187,14 @@ def test_under_torchrun_a_second_signal_is_the_first_one_once_more(monkeypatch, 
     """A job scheduler signals torchrun and its processes. Without it, who signals twice does not want to wait."""
     if world:
         monkeypatch.setenv("WORLD_SIZE", world)
-    step = trainer._Run._step
+    step = trainer.Run._step
 
     def signalled(self, batches):
         step(self, batches)
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(trainer._Run, "_step", signalled)
+    monkeypatch.setattr(trainer.Run, "_step", signalled)
     assert cli.main([*SMOKE, str(images)]) == 143
     saved = list((store.root / "checkpoints").glob("*.pt"))
     assert [checkpoint.load(path, path.stem)["progress"]["step"] for path in saved] == ([steps] if steps else [])

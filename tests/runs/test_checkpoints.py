@@ -77,7 +77,7 @@ def test_the_checkpoint_before_stands_in_for_a_damaged_one(stepped, store, whole
 
 
 def test_without_a_sound_checkpoint_a_run_fails_and_says_so(stepped, store, monkeypatch):
-    monkeypatch.setattr(trainer._Run, "train", lambda *_: pytest.fail("trained from scratch"))
+    monkeypatch.setattr(trainer.Run, "train", lambda *_: pytest.fail("trained from scratch"))
     files = [stepped, checkpoint.previous(stepped)]
     for path in files:
         path.write_bytes(path.read_bytes()[:-1])

@@ -125,7 +125,7 @@ def test_a_worker_whose_exit_code_nobody_has_is_a_failed_run(store):
     ended = []
     options = SweepOptions(workers=1, say=lambda line: None)
     pool = _Pool(SimpleNamespace(options=options, todo=[SHORT], store=store, ended=lambda *how: ended.append(how)))
-    pool.running[7] = (SimpleNamespace(join=lambda: None, exitcode=None), SHORT, SHORT)
+    pool.running[7] = (SimpleNamespace(join=lambda: None, exitcode=None), {SHORT: SHORT})
     pool._finish(7)
     assert ended == [(SHORT, FAILED, SHORT)] and not pool.running
     assert store.failure(SHORT.key).endswith(" the worker process ended, and its exit code is lost")

@@ -213,7 +213,9 @@ def test_own_records_come_before_the_shipped(store, record_of):
 def test_results_that_cannot_be_written_are_refused_before_any_training(tmp_path, monkeypatch, record_of):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("EFFNET_RESULTS", str(tmp_path / "file" / "results"))
-    monkeypatch.setattr("effnet_lib.runs.executors.in_process.execute", lambda *_: pytest.fail("something ran"))
+    monkeypatch.setattr(
+        "effnet_lib.runs.executors.in_process.execute_together", lambda *_: pytest.fail("something ran")
+    )
     store = RunStore()
     for workers in (0, 1):
         with pytest.raises(StoreError) as caught:

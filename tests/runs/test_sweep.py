@@ -154,7 +154,7 @@ def test_a_worker_that_dies_after_storing_has_stored(store, tiny_data, tiny_spec
     state = Sweep([tiny_spec], lambda spec: tiny_data, store, SweepOptions(1))
     pool = _Pool(state)
     store.put(record_of(tiny_spec))
-    pool.running[0] = SimpleNamespace(exitcode=-signal.SIGSEGV, join=lambda: None), tiny_spec, tiny_spec
+    pool.running[0] = SimpleNamespace(exitcode=-signal.SIGSEGV, join=lambda: None), {tiny_spec: tiny_spec}
     pool._finish(0)
     assert state.report.stored == [tiny_spec] and store.failure(tiny_spec.key) is None
 

@@ -74,7 +74,7 @@ class Killer:
     def _live(self, spec: RunSpec, store: RunStore, fault: Fault) -> Life:
         """Execute a run in a process until it ends or dies."""
         mine, theirs = self.context.Pipe(duplex=False)
-        arguments = (spec, store.root, self.cache, theirs, fault)
+        arguments = ([spec], store.root, self.cache, theirs, fault)
         process = self.context.Process(target=killing.live, args=arguments, daemon=True)
         began = time.monotonic()
         process.start()

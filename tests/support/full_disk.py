@@ -49,14 +49,14 @@ class Disk:
         """Between two steps of a run, all that is under the disk's path turns read-only."""
         from effnet_lib.training import trainer
 
-        step = trainer._Run._step
+        step = trainer.Run._step
 
         def lost(run, batches) -> None:
             step(run, batches)
-            trainer._Run._step = step
+            trainer.Run._step = step
             self.mount("-t", "tmpfs", "-o", "ro", "tmpfs")
 
-        trainer._Run._step = lost
+        trainer.Run._step = lost
         self.sweep("lost", OTHER, replace(OTHER, seed=5))
         subprocess.run(["umount", str(self.root)], check=True)
 

@@ -98,7 +98,7 @@ def _tell(say: Callable[[str, int], None]) -> None:
         setattr(owner, name, wrapped)
 
     for name, word in (("train", "begins"), ("_step", "step"), ("test", "testing")):
-        wrap(trainer._Run, name, word, lambda run, *_: _steps(vars(run.at)))
+        wrap(trainer.Run, name, word, lambda run, *_: _steps(vars(run.at)))
     wrap(checkpoint, "save", "saving", lambda _, state: _steps(state["progress"]), "saved")
     wrap(RunStore, "keep_weights", "storing", lambda *_: 0)
 
@@ -132,8 +132,8 @@ def _doom(fault: Fault, root: Path) -> dict[str, int]:
     return counts
 
 
-def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault) -> None:
-    """Sweep one run in this process, say where it is, and die as told."""
+def live(runs: list[RunSpec], root: Path, cache: Path, pipe: Connection, fault: Fault) -> None:
+    """Sweep one run in this process, or several as one program, say where it is, and die as told."""
     os.environ["EFFNET_RESULTS"] = str(cache)
 
     heard: Counter[str] = Counter()
@@ -146,16 +146,16 @@ def live(spec: RunSpec, root: Path, cache: Path, pipe: Connection, fault: Fault)
 
     _tell(say)
     counts = _doom(fault, root)
-    report = sweep([spec], root, 0)
+    report = sweep(runs, root, 0, fold=len(runs))
     for word, number in counts.items():
         say(word, number)
     raise SystemExit(len(report.failed))
 
 
-def sweep(runs: list[RunSpec], root: Path, workers: int, execution: Execution = EVERY_STEP) -> Report:
+def sweep(runs: list[RunSpec], root: Path, workers: int, execution: Execution = EVERY_STEP, fold: int = 1) -> Report:
     """Execute runs in silence."""
     store = RunStore(published=False, root=root)
-    return run_all(runs, lambda spec: DATA, store, SweepOptions(workers, execution, say=lambda line: None))
+    return run_all(runs, lambda spec: DATA, store, SweepOptions(workers, execution, say=lambda line: None, fold=fold))
 
 
 def drive(runs: list[RunSpec], root: Path, cache: Path) -> None:

@@ -4,8 +4,8 @@ from functools import partial
 
 from ...core import signals
 from ...training.monitor import Monitor
+from ..folded_worker import execute_together, outcome
 from ..sweep_state import Sweep
-from ..worker import execute
 
 
 def run(sweep: Sweep) -> None:
@@ -15,13 +15,14 @@ def run(sweep: Sweep) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for number, spec in enumerate(sweep.todo, 1):
-            if sweep.fits(spec) and not signals.asked():
-                fitted = sweep.fitted(spec)
-                look = partial(sweep.look, {spec: fitted}, len(sweep.todo) - number)
-                look()  # before the data are read
-                monitor = Monitor(sweep.deadline, lambda *_, look=look: look(), lambda *_, look=look: look())
-                how = execute(fitted, sweep.dataset_of(spec), sweep.store, sweep.options.execution, monitor)
-                sweep.ended(spec, how, fitted)
+        pending = list(sweep.todo)
+        while not signals.asked() and (group := sweep.take_together(pending)):
+            look = partial(sweep.look, group, len(pending))
+            look()  # before the data are read
+            monitor = Monitor(sweep.deadline, lambda *_, look=look: look(), lambda *_, look=look: look())
+            data, execution = sweep.dataset_of(next(iter(group))), sweep.options.execution
+            how = execute_together(list(group.values()), data, sweep.store, execution, monitor)
+            for spec, fitted in group.items():
+                sweep.ended(spec, outcome(how, fitted.key, sweep.store), fitted)
     finally:
         torch.set_num_threads(threads)

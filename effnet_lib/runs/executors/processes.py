@@ -14,10 +14,11 @@ from ...core.errors import known
 from ...data.datasets import DataSet
 from ...training.execution import Execution
 from ...training.monitor import Monitor
+from ..folded_worker import execute_together, outcome
 from ..run_spec import RunSpec
 from ..run_store import RunStore
 from ..sweep_state import Sweep
-from ..worker import BUSY, FAILED, PAUSED, STORED, execute
+from ..worker import BUSY, FAILED, PAUSED, STORED
 
 GLANCE = 0.5  # seconds between two looks at whether somebody asked to stop
 GRACE = 60.0  # seconds for workers to finish a step and save it
@@ -40,7 +41,7 @@ def run(sweep: Sweep) -> None:
     _Pool(sweep).run()
 
 
-def _child(spec: RunSpec, dataset: DataSet, store: RunStore, execution: Execution, deadline: float) -> None:
+def _child(specs: list[RunSpec], dataset: DataSet, store: RunStore, execution: Execution, deadline: float) -> None:
     parent = known(multiprocessing.parent_process())
 
     def follow() -> None:
@@ -52,13 +53,13 @@ def _child(spec: RunSpec, dataset: DataSet, store: RunStore, execution: Executio
     import torch
 
     torch.set_num_threads(1)
-    raise SystemExit(EXIT[execute(spec, dataset, store, execution, Monitor(deadline))])
+    raise SystemExit(EXIT[execute_together(specs, dataset, store, execution, Monitor(deadline))])
 
 
 class _Pool:
     def __init__(self, sweep: Sweep):
         self.sweep, self.workers = sweep, min(known(sweep.options.workers), len(sweep.todo))
-        self.running: dict[int, tuple[BaseProcess, RunSpec, RunSpec]] = {}
+        self.running: dict[int, tuple[BaseProcess, dict[RunSpec, RunSpec]]] = {}
 
     def run(self) -> None:
         before = {name: os.environ.get(name) for name in ENVIRONMENT}
@@ -69,52 +70,55 @@ class _Pool:
             context = forkserver.server("effnet_lib.runs.worker", "effnet_lib.training.trainer", *kernels)
             while (pending or self.running) and not signals.asked():
                 while pending and len(self.running) < self.workers:
-                    if spec := self.sweep.take(pending):
-                        self._start(context, spec)
+                    if group := self.sweep.take_together(pending):
+                        self._start(context, group)
                 if not self.running:
                     break  # nothing fits any more: nothing to wait for
                 for sentinel in wait(list(self.running), timeout=GLANCE):
                     assert isinstance(sentinel, int)
                     self._finish(sentinel)
-                self.sweep.look({spec: fitted for _, spec, fitted in self.running.values()}, len(pending))
+                running = {spec: fitted for _, group in self.running.values() for spec, fitted in group.items()}
+                self.sweep.look(running, len(pending))
         finally:
             self._stop()
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
-    def _start(self, context: ForkServerContext | SpawnContext, spec: RunSpec) -> None:
-        sweep, fitted = self.sweep, self.sweep.fitted(spec)
-        arguments = (fitted, sweep.dataset_of(spec), sweep.store, sweep.options.execution, sweep.deadline)
+    def _start(self, context: ForkServerContext | SpawnContext, group: dict[RunSpec, RunSpec]) -> None:
+        sweep, specs = self.sweep, list(group.values())
+        arguments = (specs, sweep.dataset_of(specs[0]), sweep.store, sweep.options.execution, sweep.deadline)
         process = context.Process(target=_child, args=arguments)
         with signals.held():  # a process that nobody knows of would go on in a notebook's kernel
             _launch(process)
-            self.running[process.sentinel] = (process, spec, fitted)
+            self.running[process.sentinel] = (process, group)
 
     def _stop(self) -> None:
         """Ask what still runs to save and end; end what does not within the grace."""
         end = time.monotonic() + GRACE
         try:
-            for process, _, _ in self.running.values():
+            for process, _ in self.running.values():
                 process.terminate()
-            for sentinel, (process, _, _) in list(self.running.items()):
+            for sentinel, (process, _) in list(self.running.items()):
                 process.join(max(0.0, end - time.monotonic()))
                 if process.exitcode is not None:
                     self._finish(sentinel)
         finally:  # also when a second Ctrl-C says that nobody waits
-            for process, _, _ in self.running.values():
+            for process, _ in self.running.values():
                 process.kill()
                 process.join()
 
     def _finish(self, sentinel: int) -> None:
-        process, spec, fitted = self.running.pop(sentinel)
+        process, group = self.running.pop(sentinel)
         process.join()
-        how = next((how for how, code in EXIT.items() if code == process.exitcode), None)
-        if how is None and self.sweep.store.get(fitted.key):
-            how = STORED  # it died on its way out
-        if how is None:
-            self.sweep.store.fail(fitted.key, _cause(process.exitcode))
-            how = FAILED
-        self.sweep.ended(spec, how, fitted)
+        word = next((how for how, code in EXIT.items() if code == process.exitcode), None)
+        for spec, fitted in group.items():
+            how = outcome(word, fitted.key, self.sweep.store) if word else None
+            if how is None and self.sweep.store.get(fitted.key):
+                how = STORED  # it died on its way out
+            if how is None:
+                self.sweep.store.fail(fitted.key, _cause(process.exitcode))
+                how = FAILED
+            self.sweep.ended(spec, how, fitted)
 
 
 def _launch(process: BaseProcess) -> None:

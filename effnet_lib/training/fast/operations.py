@@ -202,7 +202,7 @@ def use_kernels(model: nn.Module, choice: Choice) -> nn.Module:
 def _swapped(module: nn.Module, choice: Choice) -> nn.Module | None:
     if isinstance(module, nn.BatchNorm2d) and _is_usual(module):
         return FastNorm(module, choice)
-    if type(module) is SqueezeExcite and type(module.act1) is nn.SiLU and type(module.gate) is nn.Sigmoid:
+    if type(module) is SqueezeExcite and _is_usual_squeeze(module):
         return FastSqueeze(module, choice)
     if type(module) is nn.Conv2d and _is_pointwise(module):
         return FastPointwise(module, choice)
@@ -211,6 +211,11 @@ def _swapped(module: nn.Module, choice: Choice) -> nn.Module | None:
         made.choice = choice
         return made
     return None
+
+
+def _is_usual_squeeze(squeeze: SqueezeExcite) -> bool:
+    dense = type(squeeze.conv_reduce) is type(squeeze.conv_expand) is nn.Conv2d and squeeze.conv_reduce.groups == 1
+    return dense and type(squeeze.act1) is nn.SiLU and type(squeeze.gate) is nn.Sigmoid
 
 
 def _is_pointwise(conv: nn.Conv2d) -> bool:

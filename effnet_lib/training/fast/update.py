@@ -1,6 +1,7 @@
 """torch's SGD, clipped, by a kernel: one call for all weights, where torch makes four for each of a hundred tensors."""
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +17,12 @@ class ClippedSgd:
 
     Args:
         clip: largest norm of all gradients together; 0: none.
+        groups: of the optimiser's parameters, those of one network.
     """
 
-    def __init__(self, optimizer: SGD, clip: float):
-        self.optimizer, self.clip = optimizer, clip
-        self.weights = list(chain.from_iterable(group["params"] for group in optimizer.param_groups))
+    def __init__(self, optimizer: SGD, clip: float, groups: list[dict[str, Any]]):
+        self.optimizer, self.clip, self.groups = optimizer, clip, groups
+        self.weights = list(chain.from_iterable(group["params"] for group in groups))
         for weight in self.weights:
             if optimizer.state[weight].get("momentum_buffer") is None:
                 optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)  # preserves its strides
@@ -31,16 +33,21 @@ class ClippedSgd:
         self.tables = tuple(table.ctypes.data for table in (self.places, self.lengths, self.rates))
 
     @classmethod
-    def of(cls, optimizer: Optimizer, clip: float) -> "ClippedSgd | None":
-        """Return the update of an optimiser; None where it is another than SGD with Nesterov's momentum, on a CPU."""
+    def of(cls, optimizer: Optimizer, clip: float, groups: list[dict[str, Any]] | None = None) -> "ClippedSgd | None":
+        """Return the update of an optimiser; None where it is another than SGD with Nesterov's momentum, on a CPU.
+
+        Args:
+            groups: those of its parameters that are one network's; None: all.
+        """
         if type(optimizer) is not SGD:
             return None
+        groups = optimizer.param_groups if groups is None else groups
         usual = all(
             group["nesterov"] and not group["maximize"] and weight.dtype == torch.float32 and not weight.is_cuda
-            for group in optimizer.param_groups
+            for group in groups
             for weight in group["params"]
         )
-        return cls(optimizer, clip) if usual else None
+        return cls(optimizer, clip, groups) if usual else None
 
     def __call__(self) -> None:
         """Do one step with the gradients and rates that are there."""
@@ -54,13 +61,11 @@ class ClippedSgd:
         self.places[:, 1] = [gradient.data_ptr() for gradient in gradients]
         self.places[:, 2] = [state[weight]["momentum_buffer"].data_ptr() for weight in self.weights]
         start = 0
-        for group in self.optimizer.param_groups:
+        for group in self.groups:
             stop = start + len(group["params"])
             self.rates[start:stop] = group["lr"], group["weight_decay"]
             start = stop
-        kernels().update.clipped_sgd(
-            self.tables, (len(gradients),), (self.clip, self.optimizer.param_groups[0]["momentum"])
-        )
+        kernels().update.clipped_sgd(self.tables, (len(gradients),), (self.clip, self.groups[0]["momentum"]))
 
 
 def _order(values: torch.Tensor) -> tuple[int, ...]:
