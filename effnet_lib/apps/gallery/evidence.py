@@ -16,6 +16,9 @@ from ...stats.verdicts import NOT_ENOUGH, PROTOCOL, VERDICTS
 from ...study.profiles import PROFILES
 from ...study.registry import Artefact
 
+# Of a claim, beside its words and its verdict.
+SHOWN = ("printed", "measured", "interval", "n", "protocol", "interim", "declared_n", "comparisons", "premise", "note")
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -133,8 +136,7 @@ def _claims(path: Path, marks: list[str]) -> list[dict[str, Any]]:
     """Read verdicts; those of another protocol are kept, and marked."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        names = "printed measured interval n protocol interim declared_n comparisons premise note".split()
-        kept = [{name: row.get(name) for name in names} for row in rows]
+        kept = [{name: row.get(name) for name in SHOWN} for row in rows]
         kept = [
             row | {"claim": str(full["claim"]), "verdict": str(full["verdict"])}
             for row, full in zip(kept, rows, strict=True)
