@@ -15,7 +15,7 @@ from effnet_lib.artefacts import artefact, fig7
 from effnet_lib.core import paths
 from effnet_lib.core.errors import EffnetError, RunFailed
 from effnet_lib.measure.maps import evaluation_images, network_maps
-from effnet_lib.models.scaling import Scaling
+from effnet_lib.models.complexity import count
 from effnet_lib.report.figures import activation_maps as map_panels
 from effnet_lib.report.tables import activation_maps
 from effnet_lib.runs.measurement_store import MeasurementStore
@@ -25,6 +25,7 @@ from effnet_lib.study import queue
 from effnet_lib.study.decided_study import Study
 from effnet_lib.study.measurement_plan import MeasurementPlan
 from effnet_lib.study.profiles import PROFILES, ProxyBaseline
+from effnet_lib.study.protocol import LONG
 
 FIG7 = artefact("fig7")
 
@@ -33,32 +34,26 @@ def planned(**given) -> MeasurementPlan:
     return eff.plan("fig7", **{"profile": "cpu"} | given)
 
 
-def test_the_five_models_are_table_7s():
+def test_the_five_models_are_level_as_and_cost_the_same():
     study = Study.of(FIG7.adapted(PROFILES["cpu"]), RunStore())
     found = fig7.models(study)
     assert list(found) == ["baseline", "depth", "width", "resolution", "compound"]
-    assert [model.scaling for model in found.values()] == [
-        Scaling(),
-        Scaling(4, 1, 1),
-        Scaling(1, 2, 1),
-        Scaling(1, 1, 2),
-        Scaling(1.4, 1.2, 1.3),
-    ]
-    assert found["compound"].name == "compound 1.4/1.2/1.3"
-    assert [model.arch.final_px for model in found.values()] == [6, 6, 6, 12, 8]
+    unit, *costs = (count(model.arch).madds for model in found.values())
+    assert max(costs) <= 1.1 * min(costs) and all(3 <= cost / unit <= 4 for cost in costs)
+    assert {name: model.budget for name, model in found.items()} == dict.fromkeys(found, study.profile.deciding)
+    assert all(model.arch.final_px >= 6 for model in found.values())
 
 
 @pytest.mark.parametrize(
     "profile, base", [("photos", ProxyBaseline(0.25, 0.5, 96)), ("gpu", ProxyBaseline(0.5, 0.75, 112))]
 )
 def test_profiles_of_photographs_share_their_runs_with_other_figures(profile, base):
-    study = study_of(base, quintet=True, profile=profile)
+    study = study_of(base, quintet=True, profile=profile, deciding=LONG)
     (maps,) = (stage for stage in queue.stages(study) if stage.artefact == "fig7")
     assert maps.number == 6 and [spec.seed for spec in maps.specs] == [seed for seed in range(5) for _ in range(5)]
     keys = {spec.key for stage in queue.stages(study) if stage.artefact != "fig7" for spec in stage.specs}
-    assert {study.spec(study.baseline, 0).key, study.spec(study.model("depth", 4), 0).key} <= keys & {
-        s.key for s in maps.specs
-    }
+    assert {spec.key for spec in maps.specs} <= keys
+    assert {spec.recipe.epochs for spec in maps.specs} == {3 * study.recipe.epochs}
 
 
 def test_the_cpu_profile_trains_on_scenes_from_a_baseline_of_its_own():
@@ -111,15 +106,15 @@ def test_effects_of_known_size_get_their_verdicts():
     assert verdicts(judged) == [HOLDS] * 8
     for one in judged[1:]:
         assert one.estimate.value == pytest.approx(7, abs=0.6) and one.estimate.n == 5
-        assert one.to_json()["declared_n"] == 5 and not one.interim
+        assert one.to_json()["declared_n"] == plan.study.profile.declared == 3 and not one.interim
     none = plan.claims(invented_maps(plan.study, GAINS | {"compound": 0.0}))
     assert verdicts(none)[1:] == [CONTRADICTED] * 7
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
 def test_fewer_than_five_seeds_are_interim_and_fewer_than_three_no_verdict(seeds):
-    plan = planned(seeds=5)
-    judged = plan.claims(invented_maps(plan.study, seeds=seeds))
+    study = study_of(quintet=True)  # of a profile that follows the protocol: five seeds
+    judged = FIG7.claims(study, invented_maps(study, seeds=seeds))
     assert all(one.interim for one in judged)
     assert verdicts(judged) == [HOLDS if seeds == 4 else NOT_ENOUGH] * 8
 
