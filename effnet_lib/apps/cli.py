@@ -164,7 +164,7 @@ def _publish(made: Commands) -> None:
 
 
 def _export(made: Commands) -> None:
-    words = "write trained networks as safetensors and ONNX, each with its record"
+    words = "write trained networks as safetensors and ONNX, each with its record and a model card"
     command = _command(made, "export", commands.export, words)
     command.add_argument("key", help="the beginning of a stored run's key, or all")
     command.add_argument("folder", type=Path, metavar="DIR")

@@ -225,7 +225,7 @@ def export(args: Namespace) -> int:
     for record in exports.stored(store, args.key):
         about = exports.export(store, record, folder, formats)
         error = f", ONNX within {about['onnx']['max_relative_error']:.1e} of it" if "onnx" in about else ""
-        say(f"{short(folder)}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
+        say(f"{short(folder)}/{record.key[:12]}....{{{','.join([*formats, 'json', 'md'])}}}{error}")
     return 0
 
 
