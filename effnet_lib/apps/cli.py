@@ -175,7 +175,7 @@ def _gallery(made: Commands) -> None:
     words = "write figures/gallery/index.html: all artefacts as one static site"
     command = _command(made, "gallery", commands.gallery, words)
     command.add_argument(
-        "--readme", action="store_true", help="renew what README.md says of the evidence, and its thumbnails, instead"
+        "--readme", action="store_true", help="renew what README.md says of the evidence, and machines read, instead"
     )
     command.add_argument("--to", type=Path, metavar="DIR", help="another folder for it")
 
