@@ -216,7 +216,7 @@ def targets() -> set[str]:
 
 def test_the_workflow_runs_what_it_says():
     jobs = {path.stem: flow["jobs"] for path, flow in workflows().items()}
-    assert jobs["ci"].keys() == {"lint", "newcomer", "listing", "notebooks", "slow"}
+    assert jobs["ci"].keys() == {"lint", "newcomer", "coverage", "croissant", "listing", "notebooks", "slow"}
     assert jobs["lock"].keys() == {"newer"} and jobs["docs"].keys() == {"build", "deploy"}
     assert all(job["timeout-minutes"] for flow in jobs.values() for job in flow.values())
     assert all("run" in step or "uses" in step for step in steps())

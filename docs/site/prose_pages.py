@@ -17,7 +17,7 @@ SECTIONS = {
     "Start": ["start", "reading", "profiles", "using", "faq", "limits"],
     "Evidence": ["artefacts/index", "explore", "protocol"],
     "In depth": ["running", "data", "scale", "performance", "fuzzing"],
-    "Build on it": ["adding", "api/index", "contributing", "security", "changelog"],
+    "Build on it": ["adding", "api/index", "coverage", "contributing", "security", "changelog"],
 }
 FINDINGS = "<!-- findings -->"  # where index.md has them
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
