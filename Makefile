@@ -36,10 +36,7 @@ test: setup  ## the fast tests
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 coverage: setup  ## the fast tests, and how much of the code they run: docs/coverage.md
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS)
-	$(BIN)/coverage combine -q
-	$(BIN)/coverage json -q -o $(COVERED)/report.json
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=json:$(COVERED)/report.json $(ARGS)
 	$(BIN)/python docs/coverage_page.py $(COVERED)/report.json
 
 test-slow: setup  ## the tests that train, draw, or drive a browser
