@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from effnet_lib.apps import cli
-from effnet_lib.apps.evidence import crate, croissant, renewal
+from effnet_lib.apps.evidence import crate, croissant, renewal, schemas
 from effnet_lib.core import paths
 from effnet_lib.core.errors import EffnetError
 from effnet_lib.data.datasets import FRACTALS
@@ -116,6 +116,8 @@ def test_what_changed_is_written_and_nothing_else(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(crate, "text", lambda: "new")
     monkeypatch.setattr(croissant, "FOLDER", tmp_path / "croissant")
     monkeypatch.setattr(croissant, "texts", lambda: {"a.json": "a"})
-    made = [*crate.renew(), *croissant.renew()]
-    assert [path.read_text() for path in made] == ["new", "a"] and made[0] == paths.published_root() / crate.NAME
-    assert [*crate.renew(), *croissant.renew()] == []
+    monkeypatch.setattr(schemas, "FOLDER", tmp_path)
+    made = [*crate.renew(), *croissant.renew(), *schemas.renew()]
+    assert [path.read_text() for path in made] == ["new", "a", *schemas.texts().values()]
+    assert made[0] == paths.published_root() / crate.NAME
+    assert [*crate.renew(), *croissant.renew(), *schemas.renew()] == []
