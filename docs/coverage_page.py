@@ -22,7 +22,16 @@ PAGE = HERE / "coverage.md"
 ALL, FILE = 90.0, 75.0  # percent of lines
 BEGIN, END = "<!-- coverage: written by `make coverage` -->", "<!-- /coverage -->"
 # Files that may stay below: the beginning of their path, and why.
-REASONS: dict[str, str] = {}
+SLOW = "make test-slow"
+REASONS: dict[str, str] = {
+    "effnet_lib/training/fast/kernels/": "numba compiles it to machine code, which tests/training/fast compares",
+    "effnet_lib/runs/executors/ray_": f"runs on the nodes of a Ray cluster, which {SLOW} starts (tests/runs)",
+    "effnet_lib/training/distributed.py": f"runs in processes that torchrun starts, in {SLOW} (tests/training)",
+    "effnet_lib/measure/latency/runtimes.py": f"{SLOW} runs a network in each (tests/measure/test_latency.py)",
+    "effnet_lib/measure/maps/network_maps.py": f"{SLOW} maps a trained network (tests/artefacts/test_fig7.py)",
+    "effnet_lib/measure/maps/evaluation_images.py": f"{SLOW} maps a trained network (tests/artefacts/test_fig7.py)",
+    "effnet_lib/apps/explore/pictures.py": f"{SLOW} maps a picture by published weights (tests/apps/test_explore.py)",
+}
 
 Summary = Mapping[str, Any]
 
