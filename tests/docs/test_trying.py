@@ -50,7 +50,7 @@ def test_the_extra_smoke_is_a_part_of_the_others():
 
 @pytest.fixture
 def cell() -> str:
-    (found,) = re.findall(r"```python\n(.*?)```", (paths.ROOT / "docs/try.md").read_text(), re.DOTALL)
+    (found,) = re.findall(r"```ipython3\n(.*?)```", (paths.ROOT / "docs/try.md").read_text(), re.DOTALL)
     return found
 
 
