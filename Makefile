@@ -6,6 +6,7 @@ PROFILE ?= cpu
 JOBS ?= 2
 FUZZ_SECONDS ?= 600
 ARGS ?=
+COVERED := $(CURDIR)/.coverage
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test test-slow test-notebook test-browser notebooks fuzz chromium lint lock lab docs gallery clean FORCE
+.PHONY: help setup test coverage test-slow test-notebook test-browser notebooks fuzz chromium lint lock lab docs gallery clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,10 @@ setup: $(STAMP)  ## makes or updates .venv
 
 test: setup  ## the fast tests
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+coverage: setup  ## the fast tests, and how much of the code they run: docs/coverage.md
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=json:$(COVERED)/report.json $(ARGS)
+	$(BIN)/python docs/coverage_page.py $(COVERED)/report.json
 
 test-slow: setup  ## the tests that train, draw, or drive a browser
 	@$(MAKE) --no-print-directory chromium || echo 'The tests that need it are skipped.'
@@ -61,16 +66,18 @@ chromium:
 	found >/dev/null || { echo 'No Chromium: install your system'"'"'s package (Debian: sudo apt-get install chromium).' >&2; exit 1; }
 
 # One process a core and one thread a process is by far the fastest on small machines.
-test test-slow test-notebook test-browser notebooks fuzz: export OMP_NUM_THREADS = 1
+test coverage test-slow test-notebook test-browser notebooks fuzz: export OMP_NUM_THREADS = 1
+coverage: export COVERAGE_FILE = $(COVERED)/data
 
 notebooks: setup  ## executes every notebook, in profile smoke unless another is given
 	$(BIN)/effnet run all --profile $(EXECUTED) $(ARGS)
 	@set -e; to="$${EFFNET_FIGURES:-figures}/$(EXECUTED)"; mkdir -p "$$to"; for name in $(PANELS); do \
 	  $(BIN)/papermill notebooks/$$name.ipynb "$$to/$$name.ipynb" --no-progress-bar; done
 
-lint: setup  ## style of the code and the notebooks, types, direction of the imports
+lint: setup  ## style of the code and the notebooks, spelling, types, direction of the imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -89,7 +96,7 @@ gallery: setup  ## all artefacts as one static site, figures/gallery/index.html
 	$(BIN)/effnet gallery $(ARGS)
 
 clean:  ## removes .venv and caches, never data, results or figures
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(COVERED) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
 	find effnet_lib tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # Any other word is an artefact. A typing error is told at once, before anything is downloaded.

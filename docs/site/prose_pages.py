@@ -14,10 +14,10 @@ DOCS = paths.ROOT / "docs"
 PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 # The list of pages; what lies in docs/ and is not named here comes last.
 SECTIONS = {
-    "Start": ["start", "reading", "profiles", "using", "faq", "limits"],
-    "Evidence": ["artefacts/index", "explore", "protocol"],
+    "Start": ["start", "try", "reading", "profiles", "using", "faq", "limits"],
+    "Evidence": ["artefacts/index", "explore", "protocol", "machines"],
     "In depth": ["running", "data", "scale", "performance", "fuzzing"],
-    "Build on it": ["adding", "api/index", "contributing", "security", "changelog"],
+    "Build on it": ["adding", "api/index", "coverage", "contributing", "security", "changelog"],
 }
 FINDINGS = "<!-- findings -->"  # where index.md has them
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")

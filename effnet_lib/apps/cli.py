@@ -1,4 +1,4 @@
-"""The command line: effnet list, run, scale, check, tune, queue, pack, train, status, publish, export, gallery."""
+"""The command line: effnet list, run, scale, check, tune, queue, pack, train, status, publish, export, and more."""
 
 import argparse
 import io
@@ -13,7 +13,7 @@ from ..core.home_caches import redirect
 from ..core.last_resort import Unexpected, last_resort
 from ..core.signals import Stopped
 from ..study.profiles import PROFILES
-from . import commands, scale_command
+from . import commands, notebook_copies, scale_command
 
 INTERNAL = 70  # sysexits.h: internal software error
 CLOSED = 141  # 128 + SIGPIPE, as shells say it
@@ -25,7 +25,20 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line's parser."""
     top = argparse.ArgumentParser(prog="effnet", description="Regenerate the figures and tables of EfficientNet.")
     made = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_list, _run, _scale, _check, _queue_and_tune, _pack, _train, _status, _publish, _export, _gallery):
+    for add in (
+        _list,
+        _run,
+        _scale,
+        _check,
+        _queue_and_tune,
+        _pack,
+        _train,
+        _status,
+        _publish,
+        _export,
+        _gallery,
+        _notebooks,
+    ):
         add(made)
     return top
 
@@ -151,7 +164,7 @@ def _publish(made: Commands) -> None:
 
 
 def _export(made: Commands) -> None:
-    words = "write trained networks as safetensors and ONNX, each with its record"
+    words = "write trained networks as safetensors and ONNX, each with its record and a model card"
     command = _command(made, "export", commands.export, words)
     command.add_argument("key", help="the beginning of a stored run's key, or all")
     command.add_argument("folder", type=Path, metavar="DIR")
@@ -162,9 +175,15 @@ def _gallery(made: Commands) -> None:
     words = "write figures/gallery/index.html: all artefacts as one static site"
     command = _command(made, "gallery", commands.gallery, words)
     command.add_argument(
-        "--readme", action="store_true", help="renew what README.md says of the evidence, and its thumbnails, instead"
+        "--readme", action="store_true", help="renew what README.md says of the evidence, and machines read, instead"
     )
     command.add_argument("--to", type=Path, metavar="DIR", help="another folder for it")
+
+
+def _notebooks(made: Commands) -> None:
+    words = "copy the notebooks that come with the package into a folder, to open them there"
+    command = _command(made, "notebooks", notebook_copies.command, words)
+    command.add_argument("--to", type=Path, required=True, metavar="DIR", help="a folder, new or without them")
 
 
 def main(argv: list[str] | None = None) -> int:

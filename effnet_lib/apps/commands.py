@@ -209,7 +209,7 @@ def publish(args: Namespace) -> int:
         for path in redraw(name, args.artefact):
             say(f"drawn: {short(path)}")
     if paths.in_checkout() and paths.published_root() == paths.ROOT / "figures" / "published":
-        from .gallery.readme import renew
+        from .evidence.renewal import renew
 
         renew()
     return 0
@@ -225,16 +225,16 @@ def export(args: Namespace) -> int:
     for record in exports.stored(store, args.key):
         about = exports.export(store, record, folder, formats)
         error = f", ONNX within {about['onnx']['max_relative_error']:.1e} of it" if "onnx" in about else ""
-        say(f"{short(folder)}/{record.key[:12]}....{{{','.join([*formats, 'json'])}}}{error}")
+        say(f"{short(folder)}/{record.key[:12]}....{{{','.join([*formats, 'json', 'md'])}}}{error}")
     return 0
 
 
 def gallery(args: Namespace) -> int:
     """Write the gallery, or what README.md says of it."""
     if args.readme:
-        from .gallery.readme import renew
+        from .evidence.renewal import renew
 
-        say(f"README.md: {'renewed' if renew() else 'up to date'}")
+        say(f"README.md and the evidence for machines: {'renewed' if renew() else 'up to date'}")
         return 0
     try:
         from .gallery.site import build

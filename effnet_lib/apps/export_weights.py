@@ -1,4 +1,4 @@
-"""Hand on a trained network: safetensors with its record beside it, and ONNX that was checked against it.
+"""Hand on a trained network: safetensors with record and model card beside it, and ONNX that was checked against it.
 
 Files are named by the run's key. The JSON is the run's own record, readable by `parse_record` and by
 `effnet publish --from`, with what a user of the weights must know under "export".
@@ -18,6 +18,7 @@ from ..models.archs import to_data
 from ..runs.kept_weights import read_weights
 from ..runs.run_store import RunRecord, RunStore
 from ..training.recipes import Recipe
+from .model_card import model_card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,7 +94,7 @@ def network(store: RunStore, record: RunRecord) -> "nn.Module":
 
 
 def export(store: RunStore, record: RunRecord, folder: Path, formats: Iterable[str] = FORMATS) -> dict[str, Any]:
-    """Write a run's network and its record to folder/<key>.*; return what the JSON has under "export".
+    """Write a run's network, record and model card to folder/<key>.*; return what the JSON has under "export".
 
     ONNX takes any batch size; it is run beside the network, and `max_relative_error` is the largest difference of a
     logit over the largest logit.
@@ -119,6 +120,7 @@ def export(store: RunStore, record: RunRecord, folder: Path, formats: Iterable[s
             write_aside(stem.with_suffix(".onnx"), data)
         body = json.loads(record.to_json()) | {"export": about}
         write_aside(stem.with_suffix(".json"), (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
+        write_aside(stem.with_suffix(".md"), model_card(record, about).encode())
     except OSError as error:
         raise StoreError(f"folder {str(folder)!r} cannot be written: {error.strerror}") from error
     return about

@@ -47,6 +47,7 @@ def test_safetensors_come_with_their_record(store, record, tmp_path, capsys):
     assert record.key[:12] in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{record.key}.json",
+        f"{record.key}.md",
         f"{record.key}.safetensors",
     ]
     model = record.arch.build().eval()

@@ -64,6 +64,20 @@ def test_published_evidence_comes_along_and_is_never_written_to(installed, tmp_p
 
 
 @pytest.mark.slow
+def test_its_notebooks_can_be_copied_and_its_schemas_read(installed, tmp_path):
+    copied = run(installed, tmp_path, "effnet", "notebooks", "--to", "mine")
+    assert copied.returncode == 0, copied.stderr
+    names = {path.name for path in (paths.ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == names
+    code = (
+        "from effnet_lib.apps.evidence import croissant, schemas;"
+        "print(*(schemas.published(name)['$id'] for name in schemas.SCHEMAS), len(list(croissant.FOLDER.iterdir())))"
+    )
+    said = run(installed, tmp_path, "python", "-c", code)
+    assert said.stdout.split() == ["urn:effnet-lib:schema:record:1", "urn:effnet-lib:schema:claims:2", "5"], said.stderr
+
+
+@pytest.mark.slow
 def test_networks_are_in_timm_and_no_checkout_is_imported(installed, tmp_path):
     code = (
         "import effnet_lib.models.timm_model, timm; print(effnet_lib.__file__);"

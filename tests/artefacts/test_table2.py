@@ -160,8 +160,7 @@ def test_confusions_name_the_worst_classes():
     assert evaluation.confusions(invent(task, np.ones(1000, bool))).empty
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("gains", [(2.0, 0.5), (), None])
+@pytest.mark.parametrize("gains", [(2.0, 0.5), *(pytest.param(one, marks=pytest.mark.slow) for one in ((), None))])
 def test_the_figure_is_readable(gains):
     found = {} if gains is None else records(*gains)
     plan = planned()

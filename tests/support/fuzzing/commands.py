@@ -87,6 +87,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "publish": ("--from", "--profile", "--artefact"),
     "export": ("--format",),
     "gallery": ("--to",),
+    "notebooks": ("--to",),
 }  # fmt: skip
 NEEDED: dict[str, st.SearchStrategy[list[str]]] = {
     "run": st.sampled_from([*all_artefacts(), "all", "fig33"]).map(lambda name: [name]) | TEXT.map(lambda name: [name]),
@@ -115,7 +116,7 @@ def strategy(folders: list[str]) -> st.SearchStrategy[list[str]]:
 
 @contextlib.contextmanager
 def nothing_begins() -> Iterator[None]:
-    """Leave out of every command what takes long: kernels, training, downloads, redrawing, the repository's README."""
+    """Leave out what takes long or leaves the world: kernels, training, downloads, redrawing, the README, copies."""
 
     def execute(_notebook: str, out: str, **_) -> None:
         Path(out).write_text("{}", encoding="utf-8")
@@ -126,7 +127,8 @@ def nothing_begins() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for place, what in (
             ("papermill.execute_notebook", execute),
-            ("effnet_lib.apps.gallery.readme.renew", lambda: False),
+            ("effnet_lib.apps.evidence.renewal.renew", lambda: False),
+            ("effnet_lib.apps.notebook_copies._copied", lambda source, to: to),
         ):
             stack.enter_context(mock.patch(place, what))
         stack.enter_context(mock.patch.object(datasets, "_download_imagenette", download))
