@@ -219,6 +219,7 @@ def test_every_family_and_budget(explorer):
     assert "limit nothing" in explorer.fits.answer.value and explorer.fits.table.empty
 
 
+@pytest.mark.slow
 def test_your_own_network_is_under_the_sliders(store):
     explorer = Explorer(resolve({"network": YOURS, "px": 32, "classes": 10}))
     assert explorer.family.value == "yours" and "32 px" in explorer.numbers.value
@@ -231,6 +232,7 @@ def test_your_own_network_is_under_the_sliders(store):
     assert "bottleneck" not in explorer.table.value and not explorer.phi.continuous_update
 
 
+@pytest.mark.slow
 def test_a_network_that_breaks_under_a_slider_is_a_message(store, tmp_path):
     file = tmp_path / "mynet.py"
     text = Path(thirty_lines.__file__).read_text()

@@ -81,6 +81,7 @@ def test_what_fits_fits_and_the_next_does_not(family, flops, megabytes, memory, 
             assert not within(budget, the_next(network, fit, triple))
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(flops=st.floats(1e-4, 0.3), megabytes=st.floats(0.05, 10), memory=st.floats(0.26, 1))
 def test_what_fits_of_a_users_network(flops, megabytes, memory):
@@ -227,6 +228,7 @@ def test_a_latency_among_the_parameters_is_measured_at_once(quiet):
     assert "latency" in explorer.fits.table and len(quiet) > 4
 
 
+@pytest.mark.slow
 def test_a_busy_machine_is_one_line(roots, monkeypatch):
     monkeypatch.setattr(machine, "busy", lambda report: ["the other cores were 98% busy"])
     given = {"network": f"{thirty_lines.__file__}:make", "px": 32, "classes": 10}

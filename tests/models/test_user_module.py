@@ -1,6 +1,7 @@
 """A user's own function: what it makes as data, what a record holds of it, and how it is refused."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def test_multipliers_that_round_alike_are_one_network(file):
     one, other = (family.network(Scaling(1.0, width), 32) for width in (1.0, 1.01))
     assert one == other and to_data(one) == to_data(other) and "where" not in to_data(one)
     assert family.network(Scaling(1.0, 1.5), 32) != one
+
+
+def test_a_file_edited_within_a_second_to_the_same_length_is_the_new_one(file):
+    for width in ("1.25", "1.75"):
+        file.write_text(f"WIDTH = {width}\n\n\ndef make(depth, width, classes):\n    return WIDTH\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert maker(f"{file}:make").function(1.0, 1.0, 10) == float(width)
 
 
 def test_an_edited_forward_is_another_network(file, record_of):

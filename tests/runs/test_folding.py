@@ -44,7 +44,7 @@ def alone(tmp_path_factory):
     return store
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_they_are_stored_as_ordinary_records_that_say_so(store, alone, workers):
     report = killing.sweep(three(), store.root, workers, Execution(), fold=3)
     assert report.stored == three()
