@@ -36,7 +36,7 @@ def test_a_terminal_has_a_live_line_while_the_notebook_trains(roots):
     code, written = in_terminal(COMMAND, ENVIRONMENT)
     assert code == 0, written
     states = [state for line in written.split("\n") for state in line.split("\r") if " of 2 stored |" in state]
-    assert any(" running (" in state and " epochs)" in state for state in states)  # two, where both began by then
+    assert any(" running (" in state for state in states)  # two, where both began by then; cut at the terminal's width
     rows = screen(written)
     assert [row[:6] for row in rows if ": stored " in row] == ["1 of 2", "2 of 2"]
     assert not any("running" in row or "|" in row for row in rows)  # the live line is gone, and nothing of it is left
