@@ -17,6 +17,11 @@ def screen(text: str) -> list[str]:
     return rows
 
 
+def said(rows: list[str]) -> list[str]:
+    """Return rows without the note of asyncio's own that a notebook's kernel may leave as it shuts down."""
+    return [row for row in rows if not row.startswith(("Task was destroyed", "task: <Task"))]
+
+
 class Terminal(io.StringIO):
     """A terminal."""
 
