@@ -15,20 +15,8 @@ from effnet_lib.core import paths
 pytestmark = pytest.mark.slow
 
 RUNS = 8  # enough that two workers are seen at work, however fast a run is
-SMALL = (
-    "-p",
-    "workers",
-    "2",
-    "-p",
-    "seeds",
-    "4",
-    "-y",
-    "widths: [1.0, 1.4]",
-    "-y",
-    "depths: [1.0]",
-    "-y",
-    "resolutions: [1.0]",
-)
+SMALL = ["-p", "workers", "2", "-p", "seeds", "4", "-y", "widths: [1.0, 1.4]", "-y", "depths: [1.0]"]
+SMALL += ["-y", "resolutions: [1.0]"]
 COMMAND = [sys.executable, "-m", "effnet_lib", "run", "fig3", "--profile", "smoke", *SMALL]
 ENVIRONMENT = {"PYTHONPATH": str(paths.ROOT), "OMP_NUM_THREADS": "1"}
 
