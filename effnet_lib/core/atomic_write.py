@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -16,3 +17,11 @@ def write_aside(path: Path, data: bytes) -> None:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def renew(files: Mapping[Path, bytes]) -> list[Path]:
+    """Write the files that are not there or hold something else; return them."""
+    changed = [path for path, data in files.items() if not path.is_file() or path.read_bytes() != data]
+    for path in changed:
+        write_aside(path, files[path])
+    return changed

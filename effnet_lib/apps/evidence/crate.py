@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import paths
-from ...core.atomic_write import write_aside
+from ...core import atomic_write, paths
 from ...core.errors import EffnetError
 from ...runs.record_checks import json_body, read_text
 from ..gallery.evidence import Evidence, collect
@@ -63,11 +62,7 @@ def text() -> str:
 
 def renew() -> list[Path]:
     """Write the crate's file where it holds something else; return it, or nothing."""
-    path, data = paths.writable_published_root() / NAME, text().encode()
-    if path.is_file() and path.read_bytes() == data:
-        return []
-    write_aside(path, data)
-    return [path]
+    return atomic_write.renew({paths.writable_published_root() / NAME: text().encode()})
 
 
 def _bodies() -> list[dict[str, Any]]:

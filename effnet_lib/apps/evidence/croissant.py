@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...core.atomic_write import write_aside
+from ...core import atomic_write
 from ...data import fractal_scenes, fractals, function_systems
 from ...data.datasets import FRACTALS, content_fingerprint, declare
 
@@ -99,8 +99,4 @@ def texts() -> dict[str, str]:
 
 def renew() -> list[Path]:
     """Write the files that hold something else; return them. Only in a checkout."""
-    made = {FOLDER / name: text.encode() for name, text in texts().items()}
-    changed = {path: data for path, data in made.items() if not path.is_file() or path.read_bytes() != data}
-    for path, data in changed.items():
-        write_aside(path, data)
-    return list(changed)
+    return atomic_write.renew({FOLDER / name: text.encode() for name, text in texts().items()})

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ...core.atomic_write import write_aside
+from ...core import atomic_write
 from .claims_schema import claims_schema
 from .parts import Schema
 from .record_schema import record_schema
@@ -29,8 +29,4 @@ def texts() -> dict[str, str]:
 
 def renew() -> list[Path]:
     """Write the files that hold another schema than the code; return them. Only in a checkout."""
-    changed = {FOLDER / name: text.encode() for name, text in texts().items()}
-    changed = {path: data for path, data in changed.items() if not path.is_file() or path.read_bytes() != data}
-    for path, data in changed.items():
-        write_aside(path, data)
-    return list(changed)
+    return atomic_write.renew({FOLDER / name: text.encode() for name, text in texts().items()})

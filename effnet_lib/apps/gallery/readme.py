@@ -4,8 +4,7 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 
-from ...core import paths
-from ...core.atomic_write import write_aside
+from ...core import atomic_write, paths
 from ...core.errors import StoreError
 from ...stats.verdicts import CONTRADICTED, HOLDS, NOT_ENOUGH, SMALLER
 from ...study.registry import Artefact
@@ -111,7 +110,4 @@ def renew(path: Path | None = None) -> bool:
     old = path.read_text(encoding="utf-8")
     made = {path: renewed(old).encode()}
     made |= {path.parent / THUMBNAILS / f"{name}.png": data for name, data in thumbnails().items()}
-    changed = {one: data for one, data in made.items() if not one.is_file() or one.read_bytes() != data}
-    for one, data in changed.items():
-        write_aside(one, data)
-    return bool(changed)
+    return bool(atomic_write.renew(made))

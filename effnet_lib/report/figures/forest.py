@@ -123,7 +123,8 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate, numbers: bool 
     else:
         axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
         axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
-        axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=7, markeredgecolor="white")
+        size = 11 if MARKERS[method] == "*" else 7  # a star of 7 is all edge: a gap in its bar
+        axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=size, markeredgecolor="white")
     if numbers:
         _in_row(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}")
 

@@ -63,31 +63,33 @@ class FoldedLinear(nn.Module):
         return y if self.bias is None else y + self.bias
 
 
-class FoldedDropout(nn.Module):
-    """Dropout of vectors (n, S * features), each member's by its own noise."""
+class _Dropping(nn.Module):
+    """What drops some of its input in training, each member's by its own noise, and nothing else."""
 
     def __init__(self, rate: float, noise: Noise):
         super().__init__()
         self.rate, self.noise = rate, noise
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
+        return self._dropped(x) if self.training else x
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class FoldedDropout(_Dropping):
+    """Dropout of vectors (n, S * features)."""
+
+    def _dropped(self, x: Tensor) -> Tensor:
         members = len(self.noise.generators)
         kept = self.noise.kept(x, (len(x), x.shape[1] // members), self.rate)
         return x * kept.transpose(0, 1).flatten(1)
 
 
-class FoldedDropPath(nn.Module):
+class FoldedDropPath(_Dropping):
     """timm's drop path of maps (n, S * C, h, w): which images lose the branch is each member's own."""
 
-    def __init__(self, rate: float, noise: Noise):
-        super().__init__()
-        self.rate, self.noise = rate, noise
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
+    def _dropped(self, x: Tensor) -> Tensor:
         kept = self.noise.kept(x, (len(x), 1, 1, 1), self.rate)[..., 0, 0, 0].t()
         wide = kept[:, :, None].expand(-1, -1, x.shape[1] // kept.shape[1]).reshape(len(x), -1, 1, 1)
         return x * wide
