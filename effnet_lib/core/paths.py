@@ -48,8 +48,15 @@ def data_root() -> Path:
 
 
 def results_root() -> Path:
-    """Return the folder of your own records and caches (EFFNET_RESULTS, default `results/`)."""
-    return _root("EFFNET_RESULTS", "results")
+    """Return the folder of your own records and caches (EFFNET_RESULTS, default `results/`).
+
+    Raises:
+        ParameterError: it is that of the published evidence, where records of all kinds lie side by side, for reading.
+    """
+    root = _root("EFFNET_RESULTS", "results")
+    if root == published_root():
+        raise ParameterError("EFFNET_RESULTS", str(root), "any folder but that of the published evidence")
+    return root
 
 
 def cache_root() -> Path:

@@ -168,6 +168,5 @@ def keep(spec: RunSpec, trained: "Trained", store: RunStore, made: dict[str, Any
     """Store what a run measured, and remove what it needed until then."""
     store.keep_weights(spec.key, trained.weights)
     result = trained.result | {"correct": pack_bits(trained.correct)}
-    kernels = {"kernels": trained.kernels} if trained.kernels else {}
-    store.put(RunRecord(spec.key, spec.payload(), result, made | kernels))
+    store.put(RunRecord(spec.key, spec.payload(), result, made | trained.provenance()))
     remove_leftovers(store, spec.key, True)

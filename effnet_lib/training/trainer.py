@@ -43,6 +43,10 @@ class Trained:
     weights: dict[str, torch.Tensor]
     kernels: dict[str, Any] | None = None
 
+    def provenance(self) -> dict[str, Any]:
+        """Return what a record's provenance says of it beside machine and date: the compiled operations, if any."""
+        return {"kernels": self.kernels} if self.kernels else {}
+
 
 class Run(RunState):
     """A run that can be trained to its end and tested."""

@@ -72,3 +72,14 @@ def test_a_notebook_plans_without_a_current_folder(nowhere):
     assert "7 models" in eff.plan("fig3", eff.resolve({"profile": "smoke"}, "fig3")).summary()
     with pytest.raises(ParameterError, match=r"^dataset=.* since the current folder was deleted"):
         eff.plan("fig3", profile="smoke", dataset="x/y")
+
+
+def test_results_do_not_go_where_the_published_evidence_is(tmp_path, monkeypatch, capsys):
+    (tmp_path / "published/records").mkdir(parents=True)
+    (tmp_path / "published/records/x.json").write_text('{"kind": "latency"}')  # a store of runs would set it aside
+    monkeypatch.setenv("EFFNET_PUBLISHED", str(tmp_path / "published"))
+    monkeypatch.setenv("EFFNET_RESULTS", f"{tmp_path}/elsewhere/../published")
+    assert cli.main(["status", "--profile", "smoke"]) == 2
+    words = "is not accepted; EFFNET_RESULTS takes any folder but that of the published evidence"
+    assert words in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["x.json"]

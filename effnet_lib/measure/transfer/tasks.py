@@ -187,7 +187,7 @@ class FineTune:
         RunStore().keep_weights(key_of(self.kind, self.spec()), trained.weights)
         for checkpoint in RunStore().checkpoint(job.key).parent.glob(f"{job.key}.*"):
             checkpoint.unlink()
-        return result | {"provenance": made}
+        return result | {"provenance": made | trained.provenance()}
 
     def _trial(self, job: finetune.Job, dataset: DataSet) -> tuple[float, float, float]:
         """Return rate, decay and held-out top-1 of one place of the grid, stored so that a stopped search goes on."""
@@ -196,7 +196,7 @@ class FineTune:
         if not known:
             trained = self._train(job, dataset)
             made = provenance(self.device, 1, datasets.content_fingerprint(dataset))
-            known = Measurement("finetune-trial", spec, {"top1": trained.result["top1"]}, made)
+            known = Measurement("finetune-trial", spec, {"top1": trained.result["top1"]}, made | trained.provenance())
             store.put(known)
         return job.recipe.lr, job.recipe.weight_decay, known.result["top1"]
 
