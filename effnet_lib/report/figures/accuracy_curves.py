@@ -206,6 +206,7 @@ def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> Non
     """Draw what Table 7 prints for these methods: hollow, on ImageNet axes, never beside our own points."""
     rows = table7.set_index("model")
     start = rows.loc["baseline (EfficientNet-B0)"]
+    right = max(rows.loc[method, "flops_billions"] for method, symbol in symbols.items() if symbol)
     for method, symbol in symbols.items():
         row, colour = rows.loc[method], COLOURS[method]
         x, y = [start["flops_billions"], row["flops_billions"]], [start["top1_percent"], row["top1_percent"]]
@@ -214,9 +215,9 @@ def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> Non
         axes.plot(x[1], y[1], MARKERS[method], markersize=7, **hollow)
         label = f"{symbol}={row[method]:g}" if symbol else method
         rank = list(rows.loc[list(symbols), "top1_percent"].sort_values().index).index(method)
-        # Single dimensions end within 0.2 points of each other: their labels stand one above the other.
+        # Single dimensions end within 0.2 points of each other: their labels stand in a column, right of the rightmost.
         place = {"xytext": (10, 9 * (rank - 1)), "va": "center"} if symbol else {"xytext": (0, 8), "ha": "center"}
-        axes.annotate(label, (x[1], y[1]), textcoords="offset points", fontsize=8, **place)
+        axes.annotate(label, (right if symbol else x[1], y[1]), textcoords="offset points", fontsize=8, **place)
     point = (start["flops_billions"], start["top1_percent"])
     axes.plot(*point, MARKERS["baseline"], markersize=11, markerfacecolor="white", markeredgecolor="0.15")
     axes.annotate("B0", point, (9, -4), textcoords="offset points", fontsize=8)
