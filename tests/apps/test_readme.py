@@ -116,6 +116,19 @@ def test_a_claim_of_several_profiles_is_told_once_as_the_first_that_is_decided(r
     assert [one["verdict"] for _, one in findings.judged()] == ["holds"]
 
 
+def test_of_two_that_are_open_an_interim_one_does_not_replace_one_with_all_its_seeds(roots):
+    parts = [{"with": "width", "verdict": "not enough evidence"}]
+    more = {"comparisons": parts, "premise": {"status": "unknown"}}
+    unsure = "not enough evidence"
+    publish(roots, "fig8", [claim("At level A (3x)", unsure, **more), claim("At B", unsure, **more)], "cpu")
+    later = [{"interim": True, "measured": -1.8}, {"interim": False, "measured": -0.3}]
+    at_c = claim("At C", unsure, **more | {"interim": True, "measured": None, "n": 0})
+    told = [claim(words, unsure, **more | one) for words, one in zip(("At level A (4x)", "At B"), later, strict=True)]
+    publish(roots, "fig8", [*told, at_c])
+    assert [one["measured"] for _, one in findings.judged()] == [1.5, -0.3, None]
+    assert "at C (not measured; [Figure 8](" in findings.sentences()[2]
+
+
 def test_asides_go_and_coefficients_stay():
     said = findings._words(
         claim("The grid search finds (1.2, 1.1, 1.15) (1 point minus its loss to (1, 1.4, 1), 1.92x)")

@@ -17,14 +17,24 @@ Judged = tuple[Artefact, dict[str, Any]]
 
 
 def judged() -> list[Judged]:
-    """Return each published claim once, with its artefact: of several profiles' the first that is decided."""
+    """Return each published claim once, with its artefact: of several profiles' the first that is decided.
+
+    Of undecided ones the last that has all its declared seeds, since an interim one says less.
+    """
     found: dict[tuple[str, str], Judged] = {}
     for artefact, all_of_it in collect().items():
         for claim in (claim for evidence in all_of_it if evidence.published for claim in evidence.claims):
             key = artefact.id, _BRACKETS.sub("", claim["claim"])
-            if claim["verdict"] in VERDICTS and (key not in found or found[key][1]["verdict"] == NOT_ENOUGH):
+            if claim["verdict"] in VERDICTS and (key not in found or _says_more(claim, found[key][1])):
                 found[key] = artefact, claim
     return list(found.values())
+
+
+def _says_more(claim: dict[str, Any], earlier: dict[str, Any]) -> bool:
+    """Return whether a profile's claim stands in place of the same claim of an earlier profile."""
+    if earlier["verdict"] != NOT_ENOUGH:
+        return False
+    return claim["verdict"] != NOT_ENOUGH or bool(earlier["interim"]) or not claim["interim"]
 
 
 def sentences() -> list[str]:
@@ -83,6 +93,8 @@ def _after(sign: str, parts: list[str]) -> str:
 
 
 def _against(claim: dict[str, Any]) -> str:
+    if claim["measured"] is None:
+        return "not measured"
     parts = [(str(part["verdict"]), part["with"]) for part in claim["comparisons"] or []]
     said = [f"{'open' if verdict == NOT_ENOUGH else verdict} against {other}" for verdict, other in parts]
     return ", ".join([*said, f"the premise of a balanced baseline is {claim['premise'].get('status', 'unknown')}"])

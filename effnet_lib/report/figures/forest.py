@@ -94,6 +94,7 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float | Map
     if not isinstance(delta, Mapping):
         axes.axvline(delta, color="0.45", linewidth=0.9, linestyle=":", zorder=1)
     axes.set_yticks(ticks, labels)
+    axes.margins(x=0.09)  # a cross of one seed is wide
     low, high = axes.get_xlim()
     low, high = min(low, -1.0), max(high, 1.2 * most)
     axes.set_xlim(low, low + (high - low) / (1 - NUMBERS))
