@@ -126,20 +126,22 @@ def single_seeds(axes: Axes, row: Row, records: Records, beside: float, colour: 
 def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
     """Label each point with its coefficient, and the x axis with the last feature map where it grows.
 
-    A point closer than CLOSE octaves to a point labelled above is labelled below: side by side they would overlap.
+    A point closer than CLOSE octaves to a point labelled above is labelled below: side by side they would overlap. So
+    is the baseline, since curves rise from there.
     """
     last_above, last_map = -np.inf, part["final_px"].iloc[0] if len(part) else 0
     for row in part.itertuples():
         x = np.log2(row.flops_ratio)
-        above = x - last_above >= CLOSE
+        start = row.method == "baseline"
+        above = x - last_above >= CLOSE and not start
         last_above = x if above else last_above
         end = row.gain_high if above else row.gain_low
         axes.annotate(
             f"{symbol}={row.coefficient:g}{marks(row)}",
             (row.flops_ratio, row.gain if pd.isna(end) else end),
-            (0, 6) if above else (3, -5),  # to the right as well: below a rising curve is free there
+            (0, 6) if above else (0, -7) if start else (3, -5),  # to the right as well: below a rising curve is free
             textcoords="offset points",
-            ha="center" if above else "left",
+            ha="center" if above or start else "left",
             va="bottom" if above else "top",
             fontsize=8,
             path_effects=HALO,

@@ -109,6 +109,7 @@ def _frame(axes: Axes, ticks: list[float], labels: list[str], delta: float | Map
         va="top",
         fontsize=7.5,
         color="0.35",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},  # the line at 0 may run behind it
     )
     axes.grid(axis="y", visible=False)
 
