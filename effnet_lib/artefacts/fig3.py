@@ -85,7 +85,7 @@ class Figure3(Artefact[Records]):
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw the three panels and, on ImageNet axes of its own, what the paper prints."""
-        from ..report.figures import accuracy_curves  # drawing needs matplotlib, planning and training do not
+        from ..report.figures import accuracy_curves, printed  # drawing needs matplotlib, planning and training do not
 
         parts = accuracy.by_budget(results, rows)
         figure, panels = accuracy_curves.panels(
@@ -99,7 +99,7 @@ class Figure3(Artefact[Records]):
             line[0].set_ylabel(f"{part.epochs} epochs: top-1 minus baseline (points)")
             line[3].set_axis_off()
         panels.flat[3].set_axis_on()
-        accuracy_curves.printed(panels.flat[3], paper.table(7), SINGLE)
+        printed.table7(panels.flat[3], paper.table(7), SINGLE)
         accuracy_curves.footnote(figure, rows, band=next(filter(None, bands), None))
         return figure
 

@@ -144,7 +144,7 @@ class Figure8(Artefact[Records]):
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw all methods' curves, the margins with their costs and, on ImageNet axes, what the paper prints."""
-        from ..report.figures import accuracy_curves, forest, overlaid_curves
+        from ..report.figures import accuracy_curves, forest, overlaid_curves, printed
 
         parts = accuracy.by_budget(results, rows)
         figure, panels = accuracy_curves.panels(
@@ -167,7 +167,7 @@ class Figure8(Artefact[Records]):
             line[1].set_xlabel(f"{line[1].get_xlabel()}\n{premise.brief}")
             line[2].set_axis_off()
         panels.flat[2].set_axis_on()
-        accuracy_curves.printed(panels.flat[2], paper.table(7), SINGLE | {"compound": ""})
+        printed.table7(panels.flat[2], paper.table(7), SINGLE | {"compound": ""})
         accuracy_curves.footnote(figure, rows, maps=False, band=next(filter(None, bands), None))
         return figure
 

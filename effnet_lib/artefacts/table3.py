@@ -201,7 +201,7 @@ class Table3(Artefact[Records]):
 
     def draw(self, study: Study, results: Records, rows: pd.DataFrame) -> "Figure":
         """Draw a column a family, measured above and printed below, and the margins with their means over families."""
-        from ..report.figures import accuracy_curves, family_columns, forest
+        from ..report.figures import accuracy_curves, family_columns, forest, printed
 
         chosen = study.profile.families
         subtitle = accuracy_curves.subtitle(study, results, f"each family's own, FLOPS of {study.base}")
@@ -210,7 +210,7 @@ class Table3(Artefact[Records]):
         titles = {family: str(base).replace("B0 x", family) for family, base in bases.items()}
         band = seed_band(study, results)
         family_columns.measured(panels.measured, titles, results, rows, band)
-        family_columns.printed(panels.printed, paper.table(3))
+        printed.table3(panels.printed, paper.table(3))
         models, parts = rows_of(study), margins(study, results)
         notes = {
             family: {

@@ -1,6 +1,6 @@
 """Panels of accuracy against relative FLOPS, shared by every figure that scales a baseline."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -202,31 +202,6 @@ def share_differences(axes: Sequence[Axes] | np.ndarray, rows: pd.DataFrame, ban
         ticks = MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]).tick_values(low + level, high + level)
         strip.set_yticks([tick for tick in ticks if max(0, low + level) <= tick <= min(100, high + level)])
         strip.set_ylabel("top-1 (%)")
-
-
-def printed(axes: Axes, table7: pd.DataFrame, symbols: Mapping[str, str]) -> None:
-    """Draw what Table 7 prints for these methods: hollow, on ImageNet axes, never beside our own points."""
-    rows = table7.set_index("model")
-    start = rows.loc["baseline (EfficientNet-B0)"]
-    right = max(rows.loc[method, "flops_billions"] for method, symbol in symbols.items() if symbol)
-    for method, symbol in symbols.items():
-        row, colour = rows.loc[method], COLOURS[method]
-        x, y = [start["flops_billions"], row["flops_billions"]], [start["top1_percent"], row["top1_percent"]]
-        axes.plot(x, y, LINES[method], color=colour, linewidth=1, alpha=0.6)
-        hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
-        axes.plot(x[1], y[1], MARKERS[method], markersize=7, **hollow)
-        label = f"{symbol}={row[method]:g}" if symbol else method
-        rank = list(rows.loc[list(symbols), "top1_percent"].sort_values().index).index(method)
-        # Single dimensions end within 0.2 points of each other: their labels stand in a column, right of the rightmost.
-        place = {"xytext": (10, 9 * (rank - 1)), "va": "center"} if symbol else {"xytext": (0, 8), "ha": "center"}
-        axes.annotate(label, (right if symbol else x[1], y[1]), textcoords="offset points", fontsize=8, **place)
-    point = (start["flops_billions"], start["top1_percent"])
-    axes.plot(*point, MARKERS["baseline"], markersize=11, markerfacecolor="white", markeredgecolor="0.15")
-    axes.annotate("B0", point, (9, -4), textcoords="offset points", fontsize=8)
-    top = max(rows.loc[list(symbols), "top1_percent"])
-    axes.set(xlim=(0, 2.7), ylim=(77, top + 0.4), xlabel="FLOPS (multiply-adds, B)", ylabel="ImageNet top-1 (%)")
-    axes.set_title("printed in the paper (Table 7)", loc="left", fontsize=9)
-    axes.set_facecolor("0.97")
 
 
 def footnote(figure: Figure, rows: pd.DataFrame, maps: bool = True, band: SeedBand | None = None) -> None:

@@ -74,23 +74,6 @@ def measured(
             strip.set_ylabel("")
 
 
-def printed(panels: Mapping[str, Axes], table3: pd.DataFrame) -> None:
-    """Draw what Table 3 prints: hollow, on ImageNet axes, never beside our own points."""
-    for family, axes in panels.items():
-        rows = table3[table3["baseline"] == family].set_index("method")
-        start = rows.loc["baseline"]
-        for method, row in rows.iterrows():
-            x, y = [start["flops_billions"], row["flops_billions"]], [start["top1_percent"], row["top1_percent"]]
-            axes.plot(x, y, LINES[method], color=COLOURS[method], linewidth=1, alpha=0.6)
-            axes.plot(x[1], y[1], **_marker(method, hollow=True))
-        axes.set_xlim(0, 1.12 * rows["flops_billions"].max())
-        axes.margins(y=0.12)
-        axes.set_xlabel("FLOPS (multiply-adds, B)")
-        axes.set_title("printed in the paper (Table 3)", loc="left", fontsize=9)
-        axes.set_facecolor("0.97")
-    next(iter(panels.values())).set_ylabel("ImageNet top-1 (%)")
-
-
 def finish(figure: Figure, words: Mapping[str, str]) -> None:
     """Say once, beside the title, what each colour and marker is, and settle the layout.
 
@@ -111,8 +94,6 @@ def finish(figure: Figure, words: Mapping[str, str]) -> None:
     figure.set_layout_engine("none")
 
 
-def _marker(method: str, hollow: bool = False) -> dict:
+def _marker(method: str) -> dict:
     colour, size = COLOURS[method], 11 if MARKERS[method] == "*" else 7
-    face = "white" if hollow else colour
-    edge: dict[str, Any] = {"markeredgecolor": colour if hollow else "white", "markeredgewidth": 1.5 if hollow else 1.0}
-    return {"marker": MARKERS[method], "color": colour, "markersize": size, "markerfacecolor": face} | edge
+    return {"marker": MARKERS[method], "color": colour, "markersize": size, "markeredgecolor": "white"}
