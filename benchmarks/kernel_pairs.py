@@ -134,12 +134,10 @@ def show(pairs: Iterator[Pair]) -> int:
     if len(differences) < 2:
         print(f"\n{len(differences)} pairs; a mean needs two")
         return 1
-    spread = np.std(differences, ddof=1)
-    half = stats.t.ppf(0.975, len(differences) - 1) * spread / np.sqrt(len(differences))
-    mean = np.mean(differences)
+    low, high = stats.ttest_1samp(differences, 0).confidence_interval()
     print(
-        f"\n{len(differences)} pairs: {mean:+.2f} points (95 % interval {mean - half:+.2f} to {mean + half:+.2f}), "
-        f"standard deviation of a difference {spread:.2f}"
+        f"\n{len(differences)} pairs: {np.mean(differences):+.2f} points (95 % interval {low:+.2f} to {high:+.2f}), "
+        f"standard deviation of a difference {np.std(differences, ddof=1):.2f}"
     )
     return 0
 

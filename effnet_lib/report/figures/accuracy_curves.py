@@ -15,7 +15,7 @@ from ...study.decided_study import Study
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
 from . import style
-from .style import COLOURS, HALO, LINES, MARKERS, Colour, Row, margins
+from .style import COLOURS, HALO, LINES, MARKERS, Colour, Row, margins, marker_size
 
 UPSAMPLED, LIMITED = "†", "‡"
 CLOSE = 0.5  # octaves of FLOPS between two labels on one side
@@ -163,7 +163,7 @@ def _labels(axes: Axes, symbol: str, part: pd.DataFrame) -> None:
 def point(axes: Axes, row: Row, colour: Colour | None = None, marker: str | None = None) -> None:
     """Draw a model's row of the table: filled with its interval, or without one a cross over a pale marker."""
     colour, marker = colour or COLOURS[row.method], marker or MARKERS[row.method]
-    x, y, size = row.flops_ratio, row.gain, 11 if marker == "*" else 7
+    x, y, size = row.flops_ratio, row.gain, marker_size(marker)
     if row.method != "baseline" and not has_interval(row):
         # The marker says which method it is, also in grey, where no line leads to the cross.
         axes.plot(x, y, marker, color=colour, markersize=11, alpha=0.3, markeredgewidth=0, zorder=3)

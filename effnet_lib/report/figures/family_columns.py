@@ -13,7 +13,7 @@ from matplotlib.typing import HashableList
 from ...study.training_plan import Records
 from ..tables.accuracy import SeedBand
 from . import accuracy_curves, overlaid_curves, style
-from .style import COLOURS, LINES, MARKERS, margins
+from .style import COLOURS, LINES, MARKERS, margins, marker_size
 
 LINE = 200  # letters of the subtitle that fit between the margins
 
@@ -95,5 +95,5 @@ def finish(figure: Figure, words: Mapping[str, str]) -> None:
 
 
 def _marker(method: str) -> dict:
-    colour, size = COLOURS[method], 11 if MARKERS[method] == "*" else 7
-    return {"marker": MARKERS[method], "color": colour, "markersize": size, "markeredgecolor": "white"}
+    look = {"marker": MARKERS[method], "color": COLOURS[method], "markersize": marker_size(MARKERS[method])}
+    return look | {"markeredgecolor": "white"}

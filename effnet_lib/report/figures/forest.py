@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from ...stats.claims import DELTA
 from ...stats.intervals import Estimate
-from .style import COLOURS, MARKERS
+from .style import COLOURS, MARKERS, marker_size
 
 EQUAL = 0.05  # by how much two costs may differ and still be called equal
 NUMBERS = 0.26  # of the width, at the right end: the rows' numbers stand there, and nothing else
@@ -125,7 +125,7 @@ def effect(axes: Axes, y: float, method: str, estimate: Estimate, numbers: bool 
     else:
         axes.plot(estimate.interval95, (y, y), color=colour, linewidth=1.2)
         axes.plot(estimate.interval90, (y, y), color=colour, linewidth=3.2, solid_capstyle="butt")
-        size = 11 if MARKERS[method] == "*" else 7  # a star of 7 is all edge: a gap in its bar
+        size = marker_size(MARKERS[method])
         axes.plot(estimate.value, y, MARKERS[method], color=colour, markersize=size, markeredgecolor="white")
     if numbers:
         _in_row(axes, y, f"{estimate.value:+.1f}, n = {estimate.n}")

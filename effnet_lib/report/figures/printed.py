@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .style import COLOURS, LINES, MARKERS, Row
+from .style import COLOURS, LINES, MARKERS, Row, marker_size
 
 Point = tuple[float, float]  # billions of multiply-adds, top-1 in percent
 
@@ -35,8 +35,8 @@ def table7(axes: Axes, table: pd.DataFrame, symbols: Mapping[str, str]) -> None:
         _ray(axes, start, end, method)
         label = f"{symbol}={rows.loc[method, method]:g}" if symbol else method
         # Single dimensions end within 0.2 points of each other: their labels stand in a column, right of the rightmost.
-        below = {"xytext": (10, 9 * (order.index(method) - 1)), "va": "center"}
-        place: dict[str, Any] = below if symbol else {"xytext": (0, 8), "ha": "center"}
+        column = {"xytext": (10, 9 * (order.index(method) - 1)), "va": "center"}
+        place: dict[str, Any] = column if symbol else {"xytext": (0, 8), "ha": "center"}
         axes.annotate(label, (right if symbol else end[0], end[1]), textcoords="offset points", fontsize=8, **place)
     _ray(axes, start, start, "baseline")
     axes.annotate("B0", start, (9, -4), textcoords="offset points", fontsize=8)
@@ -53,9 +53,8 @@ def _ray(axes: Axes, start: Point, end: Point, method: str) -> None:
     """Draw a line from the baseline, and a hollow marker at its end."""
     colour = COLOURS[method]
     axes.plot(*zip(start, end, strict=True), LINES[method], color=colour, linewidth=1, alpha=0.6)
-    size = 11 if MARKERS[method] == "*" else 7
     hollow: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": colour, "markeredgewidth": 1.5}
-    axes.plot(*end, MARKERS[method], markersize=size, **hollow)
+    axes.plot(*end, MARKERS[method], markersize=marker_size(MARKERS[method]), **hollow)
 
 
 def _frame(axes: Axes, number: int) -> None:
